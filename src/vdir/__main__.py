@@ -1,0 +1,5 @@
+"""``python -m vdir``."""
+
+from vdir.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,86 @@
+"""What every degradation shares: its result, what f(T) means, and explicit randomness."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Generator = torch.Generator | np.random.RandomState
+"""Where randomness comes from. Training uses torch generators on the images' device; the published
+tables are measured with numpy's legacy generator (``RandomState(0)`` before each image), so both are
+understood."""
+
+
+class Degraded(NamedTuple):
+    """A degraded batch.
+
+    Attributes:
+        image: y, (B, C, H / scale, W / scale), float32. In [0, 1] but for additive noise, which is not clipped.
+        params: f(T), (B, P), in the units the estimator learns (:attr:`Quantity.unit` / :attr:`Quantity.scale`).
+    """
+
+    image: Tensor
+    params: Tensor
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What f(T) is: the number(s) that the estimator reads off the latent.
+
+    Attributes:
+        name: what a person calls it, e.g. ``"noise level"``.
+        size: P, how many numbers.
+        scale: multiply an estimate by this to get ``unit``.
+        unit: e.g. ``"8-bit levels"``.
+    """
+
+    name: str
+    size: int
+    scale: float
+    unit: str
+
+
+class Degradation(ABC):
+    """T of eq. (1), a frozen dataclass. Ranges are inclusive ``(low, high)``; a fixed value is ``(v, v)``."""
+
+    quantity: ClassVar[Quantity]
+
+    @property
+    def scale(self) -> int:
+        """How many times smaller y is than x, along each side."""
+        return 1
+
+    @abstractmethod
+    def __call__(self, x: Tensor, generator: Generator) -> Degraded:
+        """Degrade clean images.
+
+        Args:
+            x: (B, C, H, W), float32 in [0, 1]; H and W are multiples of :attr:`scale`.
+            generator: advanced by the draw. A torch generator must live on x's device.
+        """
+
+
+def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator, like: Tensor) -> Tensor:
+    """Uniform draws in [low, high), on the device and with the dtype of ``like``."""
+    if isinstance(generator, torch.Generator):
+        u = torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
+    else:
+        u = torch.from_numpy(generator.random_sample(shape)).to(like)
+    return low + (high - low) * u
+
+
+def standard_normal(shape: tuple[int, int, int, int], generator: Generator, like: Tensor) -> Tensor:
+    """N(0, 1) draws of shape (B, C, H, W), on the device and with the dtype of ``like``.
+
+    From numpy they are drawn as (B, H, W, C), the order in which the published tables draw them.
+    """
+    if isinstance(generator, torch.Generator):
+        return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+    b, c, h, w = shape
+    n = torch.from_numpy(generator.standard_normal((b, h, w, c)))
+    return n.permute(0, 3, 1, 2).to(like)
