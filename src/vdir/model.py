@@ -1,0 +1,149 @@
+"""VDIR: the encoder infers the latent c ~ q(c|y), the restorer acts on it (paper Fig. 3).
+
+Decoder and estimator belong to the model as well: they shape c while training, and the estimator lets a user
+read off the damage afterwards. Only the encoder and the restorer are needed to restore.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from vdir.errors import VdirError
+from vdir.nets import LATENT_STRIDE, Decoder, Encoder, Estimator, FastRestorer, FFDNet, Posterior, Restorer
+
+
+class Kind(enum.StrEnum):
+    """Which restorer: the paper's, the ten times cheaper one, or FFDNet's chain (Table XI)."""
+
+    FULL = "full"
+    FAST = "fast"
+    FFDNET = "ffdnet"
+    FFDNET_ALONE = "ffdnet-alone"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Everything needed to build the networks; travels with the weights.
+
+    Attributes:
+        channels: 3 for RGB, 1 for luma.
+        params: how many numbers f(T) has, so how many the estimator predicts.
+        scale: output pixels per input pixel along each side: 1, 2 or 4.
+        kind: which restorer.
+    """
+
+    channels: int = 3
+    params: int = 1
+    scale: int = 1
+    kind: Kind = Kind.FULL
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3) or self.scale not in (1, 2, 4) or self.params < 1:
+            raise ValueError(f"channels must be 1 or 3, scale 1, 2 or 4, params positive: {self}")
+        if self.scale != 1 and self.kind != Kind.FULL:
+            raise ValueError(f"the {self.kind} restorer works at scale 1 only, got scale {self.scale}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able description, the inverse of :meth:`from_dict`."""
+        return {**asdict(self), "kind": str(self.kind)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
+        """Rebuild from :meth:`to_dict`; every field must be there, since defaults may change.
+
+        Raises:
+            VdirError: fields are missing, unknown or impossible.
+        """
+        if set(values) != {f.name for f in fields(cls)}:
+            raise VdirError(f"this version of vdir does not know the architecture {dict(values)}; update vdir.")
+        try:
+            return cls(**{**values, "kind": Kind(values["kind"])})
+        except ValueError as error:
+            raise VdirError(f"this version of vdir cannot build the architecture {dict(values)}: {error}.") from error
+
+
+def _build_restorer(a: Architecture) -> Restorer | FastRestorer | FFDNet:
+    match a.kind:
+        case Kind.FULL:
+            return Restorer(a.channels, a.scale)
+        case Kind.FAST:
+            return FastRestorer(a.channels)
+        case Kind.FFDNET:
+            return FFDNet(a.channels)
+        case Kind.FFDNET_ALONE:
+            return FFDNet(a.channels, latent=False)
+
+
+class VDIR(nn.Module):
+    """Encoder, restorer, decoder and estimator of one architecture, freshly initialised.
+
+    Images are float32, nominally in [0, 1], (B, C, H, W), any H and W from 1 up.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.encoder = Encoder(architecture.channels)
+        self.restorer = _build_restorer(architecture)
+        self.decoder = Decoder(architecture.channels)
+        self.estimator = Estimator(architecture.params)
+
+    @property
+    def reach(self) -> int:
+        """Input pixels of context that an output pixel can depend on, rounded up to a multiple of 4.
+
+        Tiles that start on multiples of 4 and carry this much halo restore exactly as the whole image does.
+        """
+        return -(-(self.encoder.reach + self.restorer.reach) // LATENT_STRIDE) * LATENT_STRIDE
+
+    def encode(self, y: Tensor) -> Posterior:
+        """q(c|y): (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4))."""
+        posterior: Posterior = self.encoder(y)
+        return posterior
+
+    def restore(self, y: Tensor, c: Tensor) -> Tensor:
+        """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale)."""
+        xhat: Tensor = self.restorer(y, c)
+        return xhat
+
+    def decode(self, c: Tensor, size: tuple[int, int]) -> Tensor:
+        """yhat of eq. (18): the latent -> (B, C, *size), with size (H, W) that of the y it came from."""
+        yhat: Tensor = self.decoder(c)
+        return yhat[..., : size[0], : size[1]]
+
+    def estimate(self, c: Tensor) -> Tensor:
+        """EST(c) of eq. (18): the latent -> (B, P, ceil(H / 4), ceil(W / 4))."""
+        params: Tensor = self.estimator(c)
+        return params
+
+    def forward(
+        self,
+        y: Tensor,
+        latent: Literal["mean", "sample"] | Tensor = "mean",
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Restore y.
+
+        Args:
+            y: (B, C, H, W).
+            latent: the posterior's mean, one seeded sample of it, or a latent of the caller's,
+                (B, 4, ceil(H / 4), ceil(W / 4)).
+            generator: for ``"sample"``, required, on y's device.
+
+        Returns:
+            xhat, (B, C, H scale, W scale), not clipped.
+        """
+        if isinstance(latent, Tensor):
+            return self.restore(y, latent)
+        posterior = self.encode(y)
+        if latent == "mean":
+            return self.restore(y, posterior.mean)
+        if generator is None:
+            raise ValueError('latent="sample" needs a generator: sampling is always seeded')
+        return self.restore(y, posterior.sample(generator))
