@@ -1,0 +1,118 @@
+"""JPEG: y = decode(encode(x, QF)), f(T) = QF / 100 (paper section VII).
+
+The codec is libjpeg through Pillow. QF scales the example tables of ITU-T T.81, annex K, as the Independent JPEG
+Group does: each entry t becomes clip(floor((t S + 50) / 100), 1, 255) with S = floor(5000 / QF) below QF 50 and
+S = 200 - 2 QF from there on. MATLAB's imwrite writes the same tables.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vdir.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
+
+Subsampling = Literal["4:2:0", "4:4:4"]
+
+# T.81 tables K.1 (luminance) and K.2 (chrominance), rows of increasing vertical frequency.
+_LUMINANCE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+_CHROMINANCE = np.full((8, 8), 99)
+_CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+
+def quantisation_tables(quality: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Luminance and chrominance steps of a quality factor (1 to 100): two (8, 8), row = vertical frequency."""
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    luminance, chrominance = ((t * percent + 50) // 100 for t in (_LUMINANCE, _CHROMINANCE))
+    return luminance.clip(1, 255), chrominance.clip(1, 255)
+
+
+def encode(image: NDArray[np.uint8], quality: int, subsampling: Subsampling = "4:2:0") -> bytes:
+    """A JPEG file of a (H, W) grey or (H, W, 3) RGB image. ``subsampling`` matters to colour only."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    extra = {"subsampling": subsampling} if image.ndim == 3 else {}
+    Image.fromarray(image).save(file, "JPEG", quality=quality, **extra)
+    return file.getvalue()
+
+
+def decode(file: bytes) -> NDArray[np.uint8]:
+    """The pixels of a JPEG file: (H, W) grey or (H, W, 3) RGB."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(file)) as image:
+        return np.array(image, dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Jpeg(Degradation):
+    """One quality factor per image, every value of the range equally likely.
+
+    Attributes:
+        quality: first and last quality factor, 1 to 100.
+        step: the quality factors are first, first + step, ..., last.
+        subsampling: of the chroma of RGB images; ``"4:2:0"`` is what Table VII measures.
+
+    Raises:
+        ValueError: on construction, for a range or step that makes no sense; on a call, for images that
+            have neither one channel (a grey JPEG) nor three.
+    """
+
+    quality: tuple[int, int]
+    step: int = 1
+    subsampling: Subsampling = "4:2:0"
+
+    quantity: ClassVar[Quantity] = Quantity("quality factor", size=1, scale=100.0, unit="QF")
+
+    def __post_init__(self) -> None:
+        low, high = self.quality
+        if not 1 <= low <= high <= 100:
+            raise ValueError(f"quality must satisfy 1 <= low <= high <= 100, got {self.quality}")
+        if self.step < 1 or (high - low) % self.step:
+            raise ValueError(f"step must divide {high} - {low}, got {self.step}")
+        if self.subsampling not in ("4:2:0", "4:4:4"):
+            raise ValueError(f"subsampling must be 4:2:0 or 4:4:4, got {self.subsampling}")
+
+    def __call__(self, x: Tensor, generator: Generator) -> Degraded:
+        b, c, _, _ = x.shape
+        if c not in (1, 3):
+            raise ValueError(f"JPEG takes 1 or 3 channels, got {c}")
+        low, high = self.quality
+        choices = (high - low) // self.step + 1
+        # The clamp is for u so near 1 that choices * u rounds up to choices.
+        index = uniform((b,), 0.0, choices, generator, x).floor().clamp(max=choices - 1)
+        quality = [low + self.step * int(i) for i in index.tolist()]
+
+        levels = x.detach().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        pictures = [np.ascontiguousarray(p if c == 3 else p[..., 0]) for p in levels]
+        if b == 1:
+            coded = [self._code(pictures[0], quality[0])]
+        else:  # libjpeg runs outside Python's lock
+            with ThreadPoolExecutor(min(b, os.cpu_count() or 1)) as pool:
+                coded = list(pool.map(self._code, pictures, quality))
+        y = torch.from_numpy(np.stack(coded)).view(b, *levels.shape[1:]).to(x.device)
+        params = torch.tensor(quality, device=x.device, dtype=x.dtype).view(b, 1) / self.quantity.scale
+        return Degraded(y.permute(0, 3, 1, 2).contiguous().to(x.dtype).div(255), params)
+
+    def _code(self, image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+        return decode(encode(image, quality, self.subsampling))

@@ -1,0 +1,160 @@
+"""How restored images are compared with clean ones.
+
+    PSNR = 10 log10(peak^2 / MSE)
+    SSIM = mean over windows of (2 m_x m_y + C1)(2 s_xy + C2) / ((m_x^2 + m_y^2 + C1)(s_x^2 + s_y^2 + C2)),
+
+m, s^2 and s_xy being weighted means, (population) variances and the covariance in a window, C1 = (0.01 peak)^2 and
+C2 = (0.03 peak)^2 (Wang et al., 2004). Only windows that lie wholly inside the image count. Everything is
+computed in float64 on images of 8-bit levels, (H, W) or (H, W, 3): peak = 255.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Float = NDArray[np.float64]
+Metric = Literal["psnr", "ssim"]
+
+PEAK = 255.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """The weights under which SSIM takes its local statistics; the same along rows and columns.
+
+    Attributes:
+        size: side, pixels.
+        sigma: standard deviation of Gaussian weights, pixels; None for equal weights.
+    """
+
+    size: int
+    sigma: float | None = None
+
+    def means(self, plane: Float) -> Float:
+        """Weighted means of all windows inside (H, W): (H - size + 1, W - size + 1)."""
+        return self._down(self._down(plane).T).T
+
+    def _down(self, plane: Float) -> Float:
+        rows = len(plane) - self.size + 1
+        if self.sigma is None:  # differences of running sums: exact for whole numbers
+            sums = plane.cumsum(axis=0)
+            out = sums[self.size - 1 :].copy()
+            out[1:] -= sums[: rows - 1]
+            return out / self.size
+        offset = np.arange(self.size) - (self.size - 1) / 2
+        weights = np.exp(-0.5 * (offset / self.sigma) ** 2)
+        weights /= weights.sum()
+        out = plane[:rows] * weights[0]
+        for i in range(1, self.size):
+            out += plane[i : i + rows] * weights[i]
+        return out
+
+
+GAUSSIAN_11 = Window(11, sigma=1.5)
+"""Wang's window: what denoising and super-resolution report."""
+
+UNIFORM_8 = Window(8)
+"""What the JPEG literature reports (Table VI)."""
+
+
+def psnr(x: Array, xhat: Array) -> float:
+    """Peak signal-to-noise ratio in dB: one MSE over all pixels and channels; infinite for equal images.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    _same_shape(x, xhat)
+    error = np.mean((x.astype(np.float64) - xhat) ** 2)
+    return float(10 * np.log10(PEAK**2 / error)) if error > 0 else float("inf")
+
+
+def ssim(x: Array, xhat: Array, window: Window = GAUSSIAN_11) -> float:
+    """Structural similarity, at most 1; for colour the mean over the channels.
+
+    Raises:
+        ValueError: the shapes differ, or the image is smaller than the window.
+    """
+    _same_shape(x, xhat)
+    if min(x.shape[:2]) < window.size:
+        raise ValueError(
+            f"an image of {x.shape[0]}x{x.shape[1]} is smaller than the SSIM window ({window.size})"
+        )
+    if x.ndim == 3:
+        return float(np.mean([_ssim_plane(x[..., c], xhat[..., c], window) for c in range(x.shape[2])]))
+    return _ssim_plane(x, xhat, window)
+
+
+def _ssim_plane(x: Array, xhat: Array, window: Window) -> float:
+    a, b = x.astype(np.float64), xhat.astype(np.float64)
+    c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+    m_a, m_b = window.means(a), window.means(b)
+    m_aa, m_bb, m_ab = m_a * m_a, m_b * m_b, m_a * m_b
+    variances = window.means(a * a + b * b) - m_aa - m_bb
+    covariance = window.means(a * b) - m_ab
+    value = (2 * m_ab + c1) * (2 * covariance + c2) / ((m_aa + m_bb + c1) * (variances + c2))
+    return float(value.mean())
+
+
+def _same_shape(x: Array, xhat: Array) -> None:
+    if x.shape != xhat.shape:
+        raise ValueError(f"cannot compare images of {x.shape} and {xhat.shape}")
+
+
+def luma(rgb: Array) -> Float:
+    """MATLAB's Y of 8-bit levels: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, (H, W, 3) -> (H, W) in [16, 235].
+
+    Grey images have no colour to convert and are returned as they are, in [0, 255].
+    """
+    if rgb.ndim == 2:
+        return rgb.astype(np.float64)
+    return 16 + rgb.astype(np.float64) @ (np.array([65.481, 128.553, 24.966]) / 255)
+
+
+def luma_8bit(rgb: Array) -> NDArray[np.uint8]:
+    """:func:`luma` rounded to whole levels: the image that the Y models of Table VI work on."""
+    return luma(rgb).round().astype(np.uint8)
+
+
+def to_8bit(image: Array) -> NDArray[np.uint8]:
+    """Clip an image of [0, 1] and round it to 8 bits."""
+    return (np.clip(image, 0, 1) * PEAK).round().astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is compared, and where.
+
+    Attributes:
+        colour: ``"rgb"``: all channels; ``"y"``: colour is restored, the luma of both is compared;
+            ``"grey"``: the 8-bit luma is the image: it is degraded, restored and compared.
+        border: pixels left out along each side.
+        metrics: what to measure.
+        window: of SSIM.
+    """
+
+    colour: Literal["rgb", "y", "grey"] = "rgb"
+    border: int = 0
+    metrics: tuple[Metric, ...] = ("psnr",)
+    window: Window = GAUSSIAN_11
+
+    def clean(self, image: NDArray[np.uint8], scale: int = 1) -> NDArray[np.uint8]:
+        """The ground truth: grey where the protocol is, cropped from the top left to multiples of ``scale``."""
+        h, w = (n - n % scale for n in image.shape[:2])
+        image = image[:h, :w]
+        return luma_8bit(image) if self.colour == "grey" and image.ndim == 3 else image
+
+    def measure(self, x: NDArray[np.uint8], xhat: NDArray[np.uint8]) -> dict[Metric, float]:
+        """Compare a restored 8-bit image with its ground truth."""
+        _same_shape(x, xhat)
+        a, b = (self._compared(image) for image in (x, xhat))
+        return {m: psnr(a, b) if m == "psnr" else ssim(a, b, self.window) for m in self.metrics}
+
+    def _compared(self, image: NDArray[np.uint8]) -> Array:
+        h, w = image.shape[:2]
+        image = image[self.border : h - self.border, self.border : w - self.border]
+        return luma(image) if self.colour == "y" else image
