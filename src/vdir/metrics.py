@@ -3,8 +3,8 @@
     PSNR = 10 log10(peak^2 / MSE)
     SSIM = mean over windows of (2 m_x m_y + C1)(2 s_xy + C2) / ((m_x^2 + m_y^2 + C1)(s_x^2 + s_y^2 + C2)),
 
-m, s^2 and s_xy being weighted means, (population) variances and the covariance in a window, C1 = (0.01 peak)^2 and
-C2 = (0.03 peak)^2 (Wang et al., 2004). Only windows that lie wholly inside the image count. Everything is
+m, s^2 and s_xy being weighted means, (population) variances and the covariance in a window, C1 = (0.01 peak)^2
+and C2 = (0.03 peak)^2 (Wang et al., 2004). Only windows that lie wholly inside the image count. Everything is
 computed in float64 on images of 8-bit levels, (H, W) or (H, W, 3): peak = 255.
 """
 
@@ -81,9 +81,7 @@ def ssim(x: Array, xhat: Array, window: Window = GAUSSIAN_11) -> float:
     """
     _same_shape(x, xhat)
     if min(x.shape[:2]) < window.size:
-        raise ValueError(
-            f"an image of {x.shape[0]}x{x.shape[1]} is smaller than the SSIM window ({window.size})"
-        )
+        raise ValueError(f"{x.shape[0]}x{x.shape[1]} is smaller than the SSIM window ({window.size})")
     if x.ndim == 3:
         return float(np.mean([_ssim_plane(x[..., c], xhat[..., c], window) for c in range(x.shape[2])]))
     return _ssim_plane(x, xhat, window)
@@ -106,9 +104,9 @@ def _same_shape(x: Array, xhat: Array) -> None:
 
 
 def luma(rgb: Array) -> Float:
-    """MATLAB's Y of 8-bit levels: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, (H, W, 3) -> (H, W) in [16, 235].
+    """MATLAB's Y of 8-bit levels: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, in [16, 235].
 
-    Grey images have no colour to convert and are returned as they are, in [0, 255].
+    (H, W, 3) -> (H, W). Grey images have no colour to convert and are returned as they are, in [0, 255].
     """
     if rgb.ndim == 2:
         return rgb.astype(np.float64)
@@ -143,7 +141,7 @@ class Protocol:
     window: Window = GAUSSIAN_11
 
     def clean(self, image: NDArray[np.uint8], scale: int = 1) -> NDArray[np.uint8]:
-        """The ground truth: grey where the protocol is, cropped from the top left to multiples of ``scale``."""
+        """The ground truth: grey if the protocol is, cropped from the top left to multiples of ``scale``."""
         h, w = (n - n % scale for n in image.shape[:2])
         image = image[:h, :w]
         return luma_8bit(image) if self.colour == "grey" and image.ndim == 3 else image

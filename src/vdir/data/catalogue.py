@@ -1,7 +1,7 @@
 """The benchmark datasets, as values. The package ships none of them: the user points at a folder of images.
 
-The folder holds one sub-folder per dataset, named by :attr:`Dataset.folder`, either directly or inside ``test/``.
-Any lossless copy will do; the names of the files matter only for their order.
+The folder holds one sub-folder per dataset, named by :attr:`Dataset.folder`, either directly or inside
+``test/``. Any lossless copy will do; the names of the files matter only for their order.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ def pairs(dataset: Dataset, data_dir: Path) -> list[tuple[Path, Path]]:
         p.stem.removesuffix(f"_{dataset.degraded}") for p in noisy
     ]:
         raise VdirError(
-            f"the images in {clean[0].parent} and {noisy[0].parent} are no pairs; both need one file per scene, "
-            f"named NAME_{dataset.clean} and NAME_{dataset.degraded}."
+            f"the images in {clean[0].parent} and {noisy[0].parent} are no pairs; both need one file per "
+            f"scene, named NAME_{dataset.clean} and NAME_{dataset.degraded}."
         )
     return list(zip(clean, noisy, strict=True))
 

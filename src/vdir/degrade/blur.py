@@ -7,8 +7,8 @@ k is an anisotropic Gaussian on a 15x15 grid,
 
 with d = (column, row) offsets from the centre in pixels. The paper's "widths" are the eigenvalues l1, l2 of
 the covariance, in pixels^2: variances, not standard deviations. ``*`` is correlation with a mirrored border
-(c b a | a b c: the edge pixel is repeated). Pixels 0, s, 2s, ... are kept ("direct" decimation), so the small image's grid
-lies (s - 1) / 2 pixels of x up and left of where an ordinary resizer would put it.
+(c b a | a b c: the edge pixel is repeated). Pixels 0, s, 2s, ... are kept ("direct" decimation), so the
+small image's grid lies (s - 1) / 2 pixels of x up and left of where an ordinary resizer would put it.
 """
 
 from __future__ import annotations
