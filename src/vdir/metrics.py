@@ -3,7 +3,7 @@
     PSNR = 10 log10(peak^2 / MSE)
     SSIM = mean over windows of (2 m_x m_y + C1)(2 s_xy + C2) / ((m_x^2 + m_y^2 + C1)(s_x^2 + s_y^2 + C2)),
 
-m, s^2 and s_xy being weighted means, (population) variances and the covariance in a window, C1 = (0.01 peak)^2
+m, s^2 and s_xy being weighted means, population variances and the covariance in a window, C1 = (0.01 peak)^2
 and C2 = (0.03 peak)^2 (Wang et al., 2004). Only windows that lie wholly inside the image count. Everything is
 computed in float64 on images of 8-bit levels, (H, W) or (H, W, 3): peak = 255.
 """
