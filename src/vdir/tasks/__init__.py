@@ -1,0 +1,17 @@
+"""The tasks, one value each. Command line, tables, weights and tests iterate over :data:`TASKS`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from vdir.tasks.base import Task
+from vdir.tasks.gaussian import GAUSSIAN
+from vdir.tasks.jpeg import JPEG, JPEG_Y
+from vdir.tasks.real import REAL
+from vdir.tasks.superres import SR_X2, SR_X4
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {task.name: task for task in (GAUSSIAN, REAL, JPEG, JPEG_Y, SR_X2, SR_X4)}
+)
+"""Every task by its name."""
+
+__all__ = ["TASKS", "Task"]

@@ -1,0 +1,142 @@
+"""``vdir train``: train one variant of one task, or go on with a run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vdir.errors import VdirError
+
+HELP = "train a model; the same command continues a run that was stopped or killed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", help="which task, e.g. gaussian")
+    parser.add_argument("--variant", default="full", help="full or fast (default: full)")
+    parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="clean training images, searched below")
+    parser.add_argument("--val", type=Path, metavar="DIR", help="held-out clean images to watch the run on")
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
+    parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (a new run only)")
+    parser.add_argument("--steps", type=int, help="length of the recipe, over which the rate decays")
+    parser.add_argument("--batch", type=int, help="images per step, over all processes")
+    parser.add_argument("--patch", type=int, help="side of the crops")
+    parser.add_argument("--lr", type=float, help="learning rate")
+    parser.add_argument("--lambda-adv", type=float, help="weight of the adversarial term; 0: no discriminator")
+    parser.add_argument("--seed", type=int, help="of everything random")
+    parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop cleanly at this step, to continue later")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop cleanly after this long")
+    parser.add_argument("--validate-every", type=int, default=1000, metavar="STEPS", help="default: 1000")
+    parser.add_argument("--log-every", type=int, default=100, metavar="STEPS", help="default: 100")
+    parser.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="between states (default: 5)")
+    parser.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
+    parser.add_argument(
+        "--compile",
+        choices=("auto", "off", "default", "reduce-overhead", "max-autotune"),
+        default="auto",
+        help="torch.compile mode; auto compiles on a GPU (default: auto)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import torch
+
+    from vdir.data.pixels import TrainingImages, read_folder
+    from vdir.tasks import TASKS
+    from vdir.train.loop import Limits, run, summary
+    from vdir.train.trainer import Trainer
+    from vdir.train.validate import Validation, centre_crops
+
+    if args.task not in TASKS:
+        raise VdirError(f"there is no task {args.task!r}; choose one of {', '.join(TASKS)}.")
+    task = TASKS[args.task]
+    if task.degradation is None:
+        raise VdirError(f"the task {task.name} cannot be trained yet: its degradation is not built.")
+    if args.variant not in task.variants:
+        raise VdirError(f"{task.name} has no variant {args.variant!r}; choose one of {', '.join(task.variants)}.")
+    recipes = task.recipes[args.variant]
+    name = args.recipe or next(iter(recipes))
+    if name not in recipes:
+        raise VdirError(f"{task.name} {args.variant} has no recipe {name!r}; choose one of {', '.join(recipes)}.")
+    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "seed")
+    recipe = replace(recipes[name], **{k: getattr(args, k) for k in changes if getattr(args, k) is not None})
+    architecture = task.variants[args.variant]
+
+    device = _start_processes(args.device)
+    images = TrainingImages(read_folder(args.data, architecture.channels), device)
+    mode = {"auto": "default" if device.type == "cuda" else None, "off": None}.get(args.compile, args.compile)
+    trainer = Trainer(architecture, task.degradation, recipe, images, compile_mode=mode)
+    validation = None
+    if args.val is not None:
+        side = 256 - 256 % max(d.scale for d in task.validation.values())
+        validation = Validation(centre_crops(args.val, architecture.channels, side, device), task.validation)
+    about = {
+        "task": task.name,
+        "variant": args.variant,
+        "recipe_name": name,
+        "data": {"images": len(images), "megapixels": round(len(images.pixels) / 1e6, 1)},
+        "hardware": hardware(device),
+        "torch": str(torch.__version__),
+        "commit": commit(),
+    }
+    if args.init is not None and not any(args.run.glob("state-*")):
+        from vdir.hub import load
+
+        weights, _ = load(args.init)
+        print(f"{trainer.start_from(weights)} tensors taken from {args.init}", file=sys.stderr)
+    limits = Limits(args.minutes, args.stop_at, args.log_every, args.validate_every, args.save_minutes)
+    finished = run(trainer, args.run, limits, validation, about)
+    if trainer.rank == 0:
+        print(summary(args.run, recipe), file=sys.stderr)
+        where = f"finished after {trainer.done} steps" if finished else f"stopped at step {trainer.done}"
+        print(f"{where}; the state is in {args.run}", file=sys.stderr)
+        if finished:
+            _export(trainer, args.run, about)
+    return 0
+
+
+def _export(trainer: Any, folder: Path, about: dict[str, Any]) -> None:
+    from vdir.train.export import export
+
+    print(f"weights written to {export(trainer, folder, about)}", file=sys.stderr)
+
+
+def _start_processes(device: str | None) -> Any:
+    """The device to train on; under torchrun also joins the processes."""
+    import torch
+    import torch.distributed as dist
+
+    cuda = torch.cuda.is_available()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if cuda and device != "cpu" else "gloo")
+        if cuda and device is None:
+            device = f"cuda:{int(os.environ['LOCAL_RANK'])}"
+            torch.cuda.set_device(device)
+    return torch.device(device or ("cuda" if cuda else "cpu"))
+
+
+def hardware(device: Any) -> str:
+    """What the run trains on, in words."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def commit() -> str:
+    """The commit of the code that trains, or "unknown" outside a checkout."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()

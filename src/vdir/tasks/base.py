@@ -1,0 +1,38 @@
+"""A task is one value: what damages the images, which networks repair it, how they are trained and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vdir.data.benchmark import Benchmark
+from vdir.degrade import Degradation
+from vdir.metrics import Protocol
+from vdir.model import Architecture
+from vdir.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Task:
+    """One restoration task. Adding one means adding one file to this package and its name to ``TASKS``.
+
+    Attributes:
+        name: as on the command line.
+        summary: one sentence for people.
+        degradation: what training draws from; its ``quantity`` says what the estimator reads off. None where it is
+            not built yet: such a task has a name and benchmarks but cannot be trained.
+        variants: restorer by name, best first.
+        recipes: training recipe by variant, then by name; the first of each is the default.
+        validation: fixed degradations on which a run is watched, by label.
+        protocol: how the published tables are measured.
+        benchmarks: their cells.
+    """
+
+    name: str
+    summary: str
+    degradation: Degradation | None
+    variants: Mapping[str, Architecture]
+    recipes: Mapping[str, Mapping[str, Recipe]]
+    validation: Mapping[str, Degradation]
+    protocol: Protocol
+    benchmarks: tuple[Benchmark, ...]

@@ -1,0 +1,21 @@
+"""Blind denoising of white Gaussian noise (paper section V-A; Tables I, IX, XI)."""
+
+from vdir.data.benchmark import gaussian
+from vdir.data.catalogue import CBSD68, KODAK24, URBAN100
+from vdir.degrade import GaussianNoise
+from vdir.metrics import Protocol
+from vdir.model import Architecture, Kind
+from vdir.recipe import PAPER, SHORT, SHORT_CPU
+from vdir.tasks.base import Task
+
+GAUSSIAN = Task(
+    name="gaussian",
+    summary="Remove white Gaussian noise of unknown strength.",
+    # The paper trains on 5-70; from 0 to 75, clean and very noisy images are safe as well.
+    degradation=GaussianNoise(sigma=(0, 75)),
+    variants={"full": Architecture(), "fast": Architecture(kind=Kind.FAST)},
+    recipes={"full": {"short": SHORT, "paper": PAPER}, "fast": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER}},
+    validation={str(s): GaussianNoise((s, s)) for s in (10, 30, 50, 70)},
+    protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
+    benchmarks=gaussian("I", (CBSD68, KODAK24, URBAN100), (10, 30, 50, 70)),
+)

@@ -1,0 +1,38 @@
+"""Blind removal of JPEG artifacts (paper section VII; Tables VI, VII, Fig. 4): one colour and one luma model."""
+
+from dataclasses import replace
+
+from vdir.data.benchmark import jpeg
+from vdir.data.catalogue import CLASSIC5, LIVE1, URBAN100
+from vdir.degrade import Jpeg
+from vdir.metrics import UNIFORM_8, Protocol
+from vdir.model import Architecture, Kind
+from vdir.recipe import PAPER, SHORT, SHORT_CPU
+from vdir.tasks.base import Task
+
+_VALIDATION = {str(q): Jpeg((q, q)) for q in (10, 40, 80)}
+
+JPEG = Task(
+    name="jpeg",
+    summary="Remove JPEG artifacts of unknown quality from colour images.",
+    degradation=Jpeg(quality=(5, 95)),
+    variants={"full": Architecture(), "fast": Architecture(kind=Kind.FAST)},
+    recipes={
+        "full": {"short": replace(SHORT, grey=0.0), "paper": PAPER},
+        "fast": {"short": replace(SHORT, grey=0.0), "cpu": replace(SHORT_CPU, grey=0.0), "paper": PAPER},
+    },
+    validation=_VALIDATION,
+    protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
+    benchmarks=jpeg("VII", (LIVE1, URBAN100), (10, 20, 30, 40, 50, 60, 70, 80)),
+)
+
+JPEG_Y = Task(
+    name="jpeg-y",
+    summary="Remove JPEG artifacts of unknown quality from grey images, or from the luma of colour ones.",
+    degradation=Jpeg(quality=(5, 95)),
+    variants={"full": Architecture(channels=1)},
+    recipes={"full": {"short": SHORT, "paper": PAPER}},
+    validation=_VALIDATION,
+    protocol=Protocol(colour="grey", border=0, metrics=("psnr", "ssim"), window=UNIFORM_8),
+    benchmarks=jpeg("VI", (CLASSIC5, LIVE1, URBAN100), (10, 20, 30, 40, 70, 80)),
+)

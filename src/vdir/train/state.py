@@ -1,0 +1,105 @@
+"""The state of a training run on disk: complete or absent, never half.
+
+A state is a folder ``state-<step>`` of safetensors parts of at most :data:`PART_BYTES` each and a ``manifest.json``.
+It is written under another name, synced, and renamed in one go; only then is the one before removed. Whenever a run
+is killed, the newest ``state-*`` folder is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vdir.errors import VdirError
+
+PART_BYTES = 15_000_000
+"""Largest part, so that every file of a state stays under 16 MB and travels anywhere."""
+
+
+def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str, Any]) -> Path:
+    """Write a state and remove the older ones.
+
+    Args:
+        run: the run's folder.
+        step: iterations done.
+        tensors: name -> tensor, on any device.
+        meta: anything JSON can hold.
+    """
+    parts: list[dict[str, Tensor]] = [{}]
+    room = PART_BYTES
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        if parts[-1] and size > room:
+            parts.append({})
+            room = PART_BYTES
+        parts[-1][name] = tensor.detach().cpu().contiguous()
+        room -= size
+    final, draft = run / f"state-{step:08d}", run / "state.tmp"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    names = [f"part-{n:02d}.safetensors" for n in range(len(parts))]
+    for name, part in zip(names, parts, strict=True):
+        save_file(part, draft / name)
+        _sync(draft / name)
+    (draft / "manifest.json").write_text(json.dumps({"step": step, "parts": names, "meta": meta}, indent=1))
+    _sync(draft / "manifest.json")
+    shutil.rmtree(final, ignore_errors=True)  # of the same step: saved before, and superseded
+    draft.rename(final)
+    _sync(run)
+    for old in run.glob("state-*"):
+        if old != final:
+            shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def load_state(run: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
+    """The newest state of a run as (step, tensors, meta), or None when there is none yet.
+
+    Raises:
+        VdirError: the newest state cannot be read.
+    """
+    states = sorted(run.glob("state-*"))
+    if not states:
+        return None
+    try:
+        manifest = json.loads((states[-1] / "manifest.json").read_text())
+        tensors: dict[str, Tensor] = {}
+        for name in manifest["parts"]:
+            tensors |= load_file(states[-1] / name)
+        return manifest["step"], tensors, manifest["meta"]
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise VdirError(
+            f"the training state {states[-1]} cannot be read ({error}); copy it again, or delete it to start over."
+        ) from error
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimizer's per-parameter state as flat names, e.g. ``adam.12.exp_avg``."""
+    state = optimizer.state_dict()["state"]
+    return {f"{prefix}.{i}.{key}": value for i, entry in state.items() for key, value in entry.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
+    """The inverse of :func:`optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(f"{prefix}."):
+            index, key = name.removeprefix(f"{prefix}.").split(".")
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
