@@ -43,9 +43,10 @@ class Window:
         rows = len(plane) - self.size + 1
         if self.sigma is None:  # differences of running sums: exact for whole numbers
             sums = plane.cumsum(axis=0)
-            out = sums[self.size - 1 :].copy()
+            out: Float = sums[self.size - 1 :].copy()
             out[1:] -= sums[: rows - 1]
-            return out / self.size
+            out /= self.size
+            return out
         offset = np.arange(self.size) - (self.size - 1) / 2
         weights = np.exp(-0.5 * (offset / self.sigma) ** 2)
         weights /= weights.sum()

@@ -49,7 +49,7 @@ class Benchmark:
             x: (H, W) or (H, W, 3), 8-bit; sides multiples of :attr:`scale`.
 
         Returns:
-            y with the axes of x, in [0, 1] (but noise is not clipped); and f(T), (P,), in the quantity's unit.
+            y with the axes of x, in [0, 1] (but noise is not clipped); f(T), (P,), in its quantity's unit.
 
         Raises:
             ValueError: the dataset brings its own noisy photographs.

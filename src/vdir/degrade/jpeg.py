@@ -40,7 +40,7 @@ _CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [4
 
 
 def quantisation_tables(quality: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Luminance and chrominance steps of a quality factor, 1 to 100: two (8, 8), rows by vertical frequency."""
+    """Steps of luminance and chrominance at a quality of 1 to 100: two (8, 8), rows by vertical frequency."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     luminance, chrominance = ((t * percent + 50) // 100 for t in (_LUMINANCE, _CHROMINANCE))
     return luminance.clip(1, 255), chrominance.clip(1, 255)
