@@ -1,0 +1,48 @@
+"""Blind image restoration that says what it found.
+
+    import vdir
+    clean = vdir.restore(noisy)                     # numpy array in, the same kind of array out
+    pipeline = vdir.load("gaussian", "fast")        # or keep a model at hand
+    image, estimate = pipeline(noisy)
+
+Everything loads at first use: ``import vdir`` alone costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vdir.errors import VdirError
+
+if TYPE_CHECKING:
+    from vdir.pipeline import load_pipeline as load
+    from vdir.pipeline import restore
+    from vdir.tasks import TASKS
+
+    __version__: str
+
+__all__ = ["TASKS", "VdirError", "__version__", "load", "restore"]
+
+
+def __getattr__(name: str) -> Any:
+    # The value is then stored as an ordinary attribute, so this runs once per name.
+    if name in ("restore", "load"):
+        from vdir import pipeline
+
+        value = pipeline.restore if name == "restore" else pipeline.load_pipeline
+    elif name == "TASKS":
+        from vdir import tasks
+
+        value = tasks.TASKS
+    elif name == "__version__":
+        from importlib import metadata
+
+        value = metadata.version("vdir")
+    else:
+        raise AttributeError(f"module 'vdir' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
