@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 
 from vdir.data.benchmark import Benchmark
 from vdir.evaluate import Cell, Restore, evaluate
-from vdir.markdown import number, table
-from vdir.metrics import Metric, Protocol, to_8bit
+from vdir.markdown import beside, table
+from vdir.metrics import DIGITS, Metric, Protocol, to_8bit
 from vdir.paper import Discrepancy, Paper
 
 TOLERANCE: Mapping[Metric, float] = {"psnr": 0.02, "ssim": 0.002}
 """How far a mean may be from the printed one: libraries that decode or enlarge differ in single levels."""
-
-DIGITS: Mapping[Metric, int] = {"psnr": 2, "ssim": 4}
 
 
 class Measurable(Interface):
@@ -145,14 +143,7 @@ def report(found: Sequence[Comparison]) -> str:
     for c in found:
         row = [c.cell.table, c.method, c.cell.dataset, c.cell.case]
         for m in DIGITS:
-            ours = c.cell.mean(m) if m in c.paper else None
-            theirs = c.paper.get(m)
-            difference = ours - theirs if ours is not None and theirs is not None else None
-            row += [
-                number(ours, DIGITS[m]),
-                number(theirs, DIGITS[m]),
-                number(difference, DIGITS[m], signed=True),
-            ]
+            row += beside(c.cell.mean(m) if m in c.paper else None, c.paper.get(m), DIGITS[m])
         rows.append([*row, "paper (*)" if c.discrepancy else "yes" if c.agrees else "NO"])
     header = [
         "table",

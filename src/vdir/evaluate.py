@@ -19,7 +19,9 @@ from tqdm import tqdm
 
 from vdir.data.benchmark import Benchmark
 from vdir.data.catalogue import Dataset, images, load, pairs
-from vdir.metrics import Metric, Protocol, to_8bit
+from vdir.markdown import beside, number, table
+from vdir.metrics import DIGITS, Metric, Protocol, to_8bit
+from vdir.paper import Paper
 
 Image = NDArray[np.float32]
 Restore = Callable[[Image], NDArray[Any]]
@@ -162,3 +164,18 @@ def _measure_image(
         if estimate is not None and truth is not None and benchmark.scale == 1:
             error = float(np.abs(estimate(y) - truth).mean())
         yield benchmark, Measured(clean.stem, protocol.measure(x, to_8bit(restore(y))), error)
+
+
+def report(cells: Sequence[Cell], protocol: Protocol, paper: Paper, method: str = "VDIR") -> str:
+    """The cells beside the paper's, as a Markdown table; with the estimate's error where it was measured."""
+    estimates = any(c.estimate_error is not None for c in cells)
+    rows = []
+    for c in cells:
+        row = [c.table or "-", c.dataset, c.case, str(len(c.images))]
+        for m in protocol.metrics:
+            row += beside(c.mean(m), paper.value(c.table, m, method, c.dataset, c.case), DIGITS[m])
+        rows.append(row + [number(c.estimate_error, 2)] * estimates)
+    header = ["table", "dataset", "case", "images"]
+    for m in protocol.metrics:
+        header += [m.upper(), "paper", "diff."]
+    return table(header + ["estimate off by"] * estimates, rows, words=3)

@@ -32,3 +32,9 @@ def number(value: float | None, digits: int, signed: bool = False) -> str:
     if value is None:
         return "-"
     return f"{value:{'+' if signed else ''}z.{digits}f}"
+
+
+def beside(ours: float | None, theirs: float | None, digits: int) -> list[str]:
+    """Three cells: ours, theirs, and ours minus theirs."""
+    difference = None if ours is None or theirs is None else ours - theirs
+    return [number(ours, digits), number(theirs, digits), number(difference, digits, signed=True)]

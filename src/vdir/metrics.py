@@ -10,6 +10,7 @@ computed in float64 on images of 8-bit levels, (H, W) or (H, W, 3): peak = 255.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,9 @@ Float = NDArray[np.float64]
 Metric = Literal["psnr", "ssim"]
 
 PEAK = 255.0
+
+DIGITS: Mapping[Metric, int] = {"psnr": 2, "ssim": 4}
+"""Decimals that tables print."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,207 @@
+"""What ``vdir evaluate`` writes, and the page of results made from it.
+
+A result is a JSON file: one model (task, variant, weights) on one machine, with the value of every image. The
+page is a function of the files and of ``paper.toml`` alone, so the same files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vdir.errors import VdirError
+from vdir.evaluate import Cell, Measured
+from vdir.markdown import number, table
+from vdir.metrics import DIGITS, Metric
+from vdir.paper import Paper
+from vdir.tasks import Task
+
+NAMES: Mapping[Metric, str] = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One evaluation, or the parts of one.
+
+    Attributes:
+        task: its name.
+        variant: of the restorer.
+        self_ensemble: the mean over eight flips and rotations was measured.
+        weights_sha256: of the weights file, in hex.
+        machine: what it ran on, in words, by kind (``"cpu"``, ``"gpu"``, ``"torch"``).
+        seconds: wall time of the whole evaluation.
+        cells: the measurements.
+    """
+
+    task: str
+    variant: str
+    self_ensemble: bool
+    weights_sha256: str
+    machine: Mapping[str, str]
+    seconds: float
+    cells: tuple[Cell, ...]
+
+    @property
+    def label(self) -> str:
+        """The variant, with the paper's ``+`` for the self-ensemble."""
+        return self.variant + "+" * self.self_ensemble
+
+    def cell(self, table: str, dataset: str, case: str) -> Cell | None:
+        """The measurement of one cell, if it was made."""
+        return next((c for c in self.cells if (c.table, c.dataset, c.case) == (table, dataset, case)), None)
+
+    def write(self, path: Path) -> None:
+        """Write a JSON file: the fields above, and in each cell also the means and the number of images."""
+        values = asdict(self)
+        for cell, written in zip(self.cells, values["cells"], strict=True):
+            written["count"] = len(cell.images)
+            written["mean"] = {m: cell.mean(m) for m in cell.images[0].values} if cell.images else {}
+            written["mean_estimate_error"] = cell.estimate_error
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Result:
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            VdirError: it is something else.
+        """
+        try:
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values["cells"] = tuple(_cell(c) for c in values["cells"])
+            return cls(**values)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise VdirError(
+                f"{path} is no result of vdir evaluate ({error}): write it again, or move it away."
+            ) from error
+
+
+def _cell(values: Mapping[str, Any]) -> Cell:
+    measured = tuple(Measured(**i) for i in values["images"])
+    return Cell(values["table"], values["dataset"], values["case"], measured, values["complete"])
+
+
+def read_folder(folder: Path) -> list[Result]:
+    """All results of a folder, in the order of their file names.
+
+    Raises:
+        VdirError: there is no such folder, or a file in it is something else.
+    """
+    if not folder.is_dir():
+        raise VdirError(
+            f"there is no folder {folder}: write results there with vdir evaluate --json {folder}/NAME.json."
+        )
+    return [Result.read(path) for path in sorted(folder.glob("*.json"))]
+
+
+def merged(results: Sequence[Result], variants: Sequence[str]) -> list[Result]:
+    """One result per label, in the order of the variants: a long evaluation may be made in parts.
+
+    Raises:
+        VdirError: the parts are of different weights, or two of them hold the same cell.
+    """
+    whole: dict[tuple[int, str], Result] = {}
+    for r in results:
+        key = (variants.index(r.variant) if r.variant in variants else len(variants), r.label)
+        if key not in whole:
+            whole[key] = r
+            continue
+        known = whole[key]
+        if known.weights_sha256 != r.weights_sha256:
+            raise VdirError(f"the results of {r.task} {r.label} are of different weights: measure them anew.")
+        twice = {(c.table, c.dataset, c.case) for c in known.cells} & {
+            (c.table, c.dataset, c.case) for c in r.cells
+        }
+        if twice:
+            raise VdirError(f"two results of {r.task} {r.label} hold {min(twice)}: move one of them away.")
+        whole[key] = replace(known, cells=known.cells + r.cells, seconds=known.seconds + r.seconds)
+    return [whole[key] for key in sorted(whole)]
+
+
+def page(results: Sequence[Result], tasks: Mapping[str, Task], paper: Paper) -> str:
+    """The page, as Markdown."""
+    parts = [
+        "# Results\n",
+        "Generated by `vdir results` from the files in `results/`; do not edit. Columns named *ours* were\n"
+        "measured with this package by `vdir evaluate`; `vdir calibrate` shows that it measures as the paper\n"
+        "does. The other columns of these tables are printed in the paper, whose own model is VDIR.\n",
+    ]
+    for task in tasks.values():
+        mine = [r for r in results if r.task == task.name]
+        parts.append(f"## {task.name}\n\n{task.summary}\n")
+        parts += [_machines(mine)] if mine else ["Not measured yet.\n"]
+        mine = merged(mine, list(task.variants))
+        for name in dict.fromkeys(b.table for b in task.benchmarks):
+            parts += [_cells(name, metric, task, mine, paper) for metric in task.protocol.metrics]
+            parts += _estimates(name, task, mine) + _peers(name, task, paper)
+    return "\n".join(parts)
+
+
+def _machines(results: Sequence[Result]) -> str:
+    lines = []
+    for r in results:
+        machine = ", ".join(r.machine[kind] for kind in sorted(r.machine))
+        lines.append(f"- {r.label}: weights `{r.weights_sha256[:12]}`, {r.seconds:.0f} s on {machine}")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], paper: Paper) -> str:
+    """One table of the paper with our columns beside it."""
+    published = paper.tables.get(name)
+    methods = list(published.values.get(metric, {})) if published else []
+    rows = []
+    for b in (b for b in task.benchmarks if b.table == name):
+        theirs = {m: paper.value(name, metric, m, b.dataset.name, b.case) for m in methods}
+        row = [b.dataset.name, b.case, *(number(v, DIGITS[metric]) for v in theirs.values())]
+        for r in results:
+            cell = r.cell(name, b.dataset.name, b.case)
+            ours = cell.mean(metric) if cell and cell.images else None
+            row.append(
+                number(ours, DIGITS[metric])
+                + ("" if cell is None or cell.complete else f" ({len(cell.images)})")
+            )
+            target = theirs.get("VDIR")
+            if target is not None:
+                row.append(number(ours - target if ours is not None else None, DIGITS[metric], signed=True))
+        rows.append(row)
+    header = ["dataset", "case", *methods]
+    for r in results:
+        header += [f"ours: {r.label}"] + ([f"{r.label} − VDIR"] if "VDIR" in methods else [])
+    title = f"Table {name}: {published.title}" if published else "Not in the paper"
+    note = (
+        "\n(n): only the first n images.\n" if any(not c.complete for r in results for c in r.cells) else ""
+    )
+    return f"### {title}, {NAMES[metric]}\n\n{table(header, rows, words=2)}{note}"
+
+
+def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
+    """How far the estimator is off, for the results that measured it."""
+    mine = [r for r in results if any(c.table == name and c.estimate_error is not None for c in r.cells)]
+    if not mine or task.degradation is None:
+        return []
+    rows = []
+    for b in (b for b in task.benchmarks if b.table == name):
+        cells = [r.cell(name, b.dataset.name, b.case) for r in mine]
+        rows.append([b.dataset.name, b.case, *(number(c.estimate_error if c else None, 2) for c in cells)])
+    quantity = task.degradation.quantity
+    title = f"### Mean error of the estimated {quantity.name}, {quantity.unit}\n"
+    return [f"{title}\n{table(['dataset', 'case', *(r.label for r in mine)], rows, words=2)}"]
+
+
+def _peers(name: str, task: Task, paper: Paper) -> list[str]:
+    """Other methods in the same cells."""
+    published = paper.tables.get(name)
+    cases = published.cases if published else tuple(dict.fromkeys(b.case for b in task.benchmarks))
+    rows = []
+    for peer in (p for p in paper.peers if p.table == name):
+        for dataset, values in peer.psnr.items():
+            shown = (number(v, 2) + " (est.)" * (peer.estimated and v is not None) for v in values)
+            rows.append([peer.name, peer.about, peer.source, dataset, *shown])
+    if not rows:
+        return []
+    header = ["method", "about", "source", "dataset", *cases]
+    return [f"### Other methods, {NAMES['psnr']}\n\n{table(header, rows, words=4)}"]
