@@ -7,6 +7,10 @@ import platform
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
 
@@ -29,12 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print ours beside the paper's; always 0 if everything could be measured."""
-    import torch
-
-    import vdir
     from vdir.errors import VdirError
     from vdir.evaluate import evaluate, report
     from vdir.paper import paper
+    from vdir.pipeline import load_pipeline
     from vdir.results import Result
     from vdir.tasks import TASKS
 
@@ -50,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     if args.limit is not None and args.limit < 1:
         raise VdirError("--limit must be at least 1.")
     benchmarks = [b for b in task.benchmarks if b.dataset.name in (args.datasets or names)]
-    variant = args.variant or next(iter(task.variants))
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    pipeline = vdir.load(task.name, variant, weights=args.weights, device=device)
+    pipeline = load_pipeline(task.name, args.variant, weights=args.weights, device=args.device)
+    card = pipeline.card
+    assert card is not None  # a loaded pipeline has one
 
     start = time.monotonic()
     cells = evaluate(
@@ -62,27 +64,32 @@ def run(args: argparse.Namespace) -> int:
         args.data,
         estimate=pipeline.estimate if task.degradation is not None else None,
         limit=args.limit,
-        progress=f"{task.name} {variant}",
+        progress=card.name,
     )
     seconds = time.monotonic() - start
     print(report(cells, task.protocol, paper()))
     for dataset in dict.fromkeys(c.dataset for c in cells if not c.complete):
         print(f"{dataset}: not all of its images were measured.", file=sys.stderr)
     if args.json:
-        machine = describe_machine(device)
-        sha256 = pipeline.weights_sha256
-        Result(task.name, variant, args.self_ensemble, sha256, machine, seconds, tuple(cells)).write(
-            args.json
+        result = Result(
+            task=task.name,
+            variant=card.variant,
+            self_ensemble=args.self_ensemble,
+            weights_sha256=card.sha256,
+            machine=describe_machine(pipeline.device),
+            seconds=seconds,
+            cells=tuple(cells),
         )
+        result.write(args.json)
     return 0
 
 
-def describe_machine(device: str) -> dict[str, str]:
+def describe_machine(device: torch.device) -> dict[str, str]:
     """What a measurement ran on: names of the CPU, of the GPU if it was used, and PyTorch's version."""
     import torch
 
     machine = {"cpu": _cpu_name(), "torch": f"PyTorch {torch.__version__}"}
-    if device.startswith("cuda"):
+    if device.type == "cuda":
         machine["gpu"] = torch.cuda.get_device_name(device)
     return machine
 
