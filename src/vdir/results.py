@@ -54,14 +54,21 @@ class Result:
         return next((c for c in self.cells if (c.table, c.dataset, c.case) == (table, dataset, case)), None)
 
     def write(self, path: Path) -> None:
-        """Write a JSON file: the fields above, and in each cell also the means and the number of images."""
+        """Write a JSON file: the fields above, and in each cell also the means and the number of images.
+
+        Raises:
+            VdirError: the file cannot be written.
+        """
         values = asdict(self)
         for cell, written in zip(self.cells, values["cells"], strict=True):
             written["count"] = len(cell.images)
             written["mean"] = {m: cell.mean(m) for m in cell.images[0].values} if cell.images else {}
             written["mean_estimate_error"] = cell.estimate_error
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise VdirError(f"cannot write {path} ({error.strerror}): choose another place.") from error
 
     @classmethod
     def read(cls, path: Path) -> Result:
@@ -172,10 +179,15 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
     for r in results:
         header += [f"ours: {r.label}"] + ([f"{r.label} − VDIR"] if "VDIR" in methods else [])
     title = f"Table {name}: {published.title}" if published else "Not in the paper"
-    note = (
-        "\n(n): only the first n images.\n" if any(not c.complete for r in results for c in r.cells) else ""
-    )
-    return f"### {title}, {NAMES[metric]}\n\n{table(header, rows, words=2)}{note}"
+    notes = [
+        f"{d.method}, {d.case}, {' and '.join(d.datasets)}: {d.note}"
+        for d in paper.discrepancies
+        if d.table == name
+    ]
+    if any(not c.complete for r in results for c in r.cells if c.table == name):
+        notes.append("(n): only the first n images.")
+    below = "".join(f"\n{note}\n" for note in notes)
+    return f"### {title}, {NAMES[metric]}\n\n{table(header, rows, words=2)}{below}"
 
 
 def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:

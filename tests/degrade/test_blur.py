@@ -1,0 +1,116 @@
+"""Kernels have the moments they claim; blurring and decimation are what scipy computes."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from vdir.degrade.blur import G_2_0, G_ANI, KERNEL_SIZE, Blur, Shape, gaussian_kernel
+
+
+def moments(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of a kernel, as (column, row), in pixels."""
+    offset = np.arange(len(k)) - (len(k) - 1) / 2
+    row, column = np.meshgrid(offset, offset, indexing="ij")
+    d = np.stack([column.ravel(), row.ravel()])
+    mean = d @ k.ravel()
+    return mean, (d * k.ravel()) @ d.T - np.outer(mean, mean)
+
+
+def kernel(shape: Shape, size: int = KERNEL_SIZE) -> np.ndarray:
+    return gaussian_kernel(*(torch.tensor([v], dtype=torch.float64) for v in shape), size=size)[0].numpy()
+
+
+@pytest.mark.parametrize("shape", [G_2_0, G_ANI, Shape(5.0, 1.0, 0.3), Shape(3.0, 2.0, math.pi / 2)])
+def test_widths_are_variances_along_a_rotated_axis(shape: Shape) -> None:
+    k = kernel(shape, size=45)  # wide enough that nothing is cut off
+    t = shape.angle
+    v = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+    mean, covariance = moments(k)
+    assert k.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(mean, 0, atol=1e-12)
+    np.testing.assert_allclose(covariance, v @ np.diag([shape.first, shape.second]) @ v.T, atol=1e-6)
+
+
+def test_the_test_kernels() -> None:
+    _, isotropic = moments(kernel(G_2_0))
+    np.testing.assert_allclose(isotropic, np.diag([2.0, 2.0]), atol=1e-3)  # 15 pixels hold 5 deviations
+    _, slanted = moments(kernel(G_ANI))
+    # -0.5 rad: the long axis rises to the right in an image whose rows count downwards.
+    assert slanted[0, 0] > slanted[1, 1]
+    assert slanted[0, 1] == pytest.approx(3 * math.cos(0.5) * -math.sin(0.5), abs=0.02)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_blur_and_decimation_are_scipys(photo: np.ndarray, factor: int) -> None:
+    x = photo[: 96 - 96 % factor, : 120 - 120 % factor]
+    tensor = torch.from_numpy(x.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    y, params = Blur.fixed(factor, G_ANI)(tensor, np.random.RandomState(0))
+    k = kernel(G_ANI)
+    np.testing.assert_allclose(params[0].view(15, 15).numpy(), k, atol=1e-7)
+    for c in range(3):
+        blurred = ndimage.correlate(x[..., c].astype(np.float64), k, mode="reflect")[::factor, ::factor]
+        levels = y[0, c].numpy() * 255
+        assert np.abs(levels - blurred).max() < 0.5 + 1e-3  # nothing but rounding lies between them
+        assert np.abs(levels - levels.round()).max() < 1e-4
+
+
+def test_a_point_becomes_the_kernel_where_the_point_was() -> None:
+    x = torch.zeros(1, 1, 32, 32)
+    x[0, 0, 16, 18] = 1
+    y, k = Blur.fixed(2, G_ANI)(x, np.random.RandomState(0))
+    # Pixel (8, 9) of y sits on pixel (16, 18) of x: direct decimation has no half-pixel shift.
+    expected = k.view(15, 15)[1::2, 1::2]  # offsets -6, -4, ..., 6; k is symmetric about its centre
+    torch.testing.assert_close(y[0, 0, 5:12, 6:13], expected.mul(255).round() / 255)
+
+
+def test_every_image_of_a_batch_gets_its_own_kernel(photo: np.ndarray) -> None:
+    x = torch.from_numpy(photo.astype(np.float32) / 255).permute(2, 0, 1).expand(4, 3, 96, 128)
+    y, k = Blur.training(2)(x, torch.Generator().manual_seed(3))
+    assert len({tuple(row.tolist()) for row in k}) == 4
+    for i in range(4):
+        plane = ndimage.correlate(photo[..., 1] / 255, k[i].view(15, 15).double().numpy(), mode="reflect")
+        assert np.abs(y[i, 1].numpy() - plane[::2, ::2]).max() * 255 < 0.51
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_training_kernels_fill_the_papers_range(factor: int) -> None:
+    like = torch.zeros(1)
+    k = Blur.training(factor).kernels(2000, torch.Generator().manual_seed(0), like).numpy()
+    # The tails beyond 15 pixels are missing, so the widest kernels measure narrower than they were drawn.
+    widths = np.array([np.linalg.eigvalsh(moments(one)[1]) for one in k])
+    assert widths.min() > 0.99
+    assert widths.max() < 2.5 * factor + 1e-6
+    # first is U[1, 2.5 s]: this share of the draws lies below 2.
+    assert np.mean(widths[:, 1] < 2) == pytest.approx(1 / (2.5 * factor - 1), abs=0.03)
+    diagonal = np.mean([moments(one)[1][0, 1] for one in k])
+    assert diagonal == pytest.approx(0, abs=0.1)  # no slant is preferred
+
+
+def test_constant_images_stay_constant_to_the_border() -> None:
+    x = torch.full((2, 3, 8, 12), 100 / 255)
+    y, _ = Blur.training(4)(x, torch.Generator().manual_seed(0))
+    assert y.shape == (2, 3, 2, 3)
+    torch.testing.assert_close(y, torch.full_like(y, 100 / 255))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Blur(5, (1, 2), (1, 2)),
+        lambda: Blur(2, (0, 2), (1, 2)),
+        lambda: Blur(2, (2, 1), (1, 1)),
+        lambda: Blur(2, (1, 2), (1.5, 2)),  # first may be drawn below what second allows
+        lambda: Blur(2, (1, 2), (1, 2), angle=(1, 0)),
+    ],
+)
+def test_ranges_that_make_no_sense_are_refused(make) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="must"):
+        make()
+
+
+def test_sizes_that_are_no_multiple_are_refused() -> None:
+    with pytest.raises(ValueError, match="multiple of 4"):
+        Blur.training(4)(torch.zeros(1, 3, 32, 30), torch.Generator())

@@ -1,0 +1,117 @@
+"""What holds for every degradation, whatever it does."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from vdir.degrade import Blur, Degradation, GaussianNoise, Jpeg
+from vdir.degrade.blur import G_ANI
+
+RANDOM: tuple[Degradation, ...] = (
+    GaussianNoise((5, 70)),
+    Jpeg((5, 95)),
+    Jpeg((10, 80), step=10, subsampling="4:4:4"),
+    Blur.training(1),
+    Blur.training(2),
+    Blur.training(4),
+)
+FIXED: tuple[Degradation, ...] = (GaussianNoise((25, 25)), Jpeg((40, 40)), Blur.fixed(2, G_ANI))
+everything = pytest.mark.parametrize("degradation", RANDOM + FIXED, ids=str)
+
+
+def batch(photo: np.ndarray, count: int = 3, channels: int = 3) -> torch.Tensor:
+    """Different clean images: one picture, shifted."""
+    planes = [np.roll(photo, 5 * i, axis=1)[..., :channels] for i in range(count)]
+    return torch.from_numpy(np.stack(planes).astype(np.float32) / 255).permute(0, 3, 1, 2)
+
+
+@everything
+@pytest.mark.parametrize("make", [lambda s: torch.Generator().manual_seed(s), np.random.RandomState])
+def test_the_same_state_gives_the_same_pixels(degradation: Degradation, make, photo: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    x = batch(photo)
+    first, second = degradation(x, make(7)), degradation(x, make(7))
+    assert torch.equal(first.image, second.image)
+    assert torch.equal(first.params, second.params)
+
+
+@pytest.mark.parametrize("degradation", RANDOM, ids=str)
+def test_different_states_give_different_damage(degradation: Degradation, photo: np.ndarray) -> None:
+    x = batch(photo)
+    generator = torch.Generator().manual_seed(0)
+    first, second = degradation(x, generator), degradation(x, generator)  # the generator went on
+    assert not torch.equal(first.image, second.image)
+    assert not torch.equal(first.params, second.params)
+
+
+@everything
+def test_global_random_state_is_neither_read_nor_touched(degradation: Degradation, photo: np.ndarray) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
+    degradation(batch(photo), torch.Generator().manual_seed(0))
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
+
+
+@everything
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes_types_and_truth(degradation: Degradation, channels: int, photo: np.ndarray) -> None:
+    x = batch(photo, channels=channels)
+    kept = x.clone()
+    y, params = degradation(x, torch.Generator().manual_seed(0))
+    s = degradation.scale
+    assert y.shape == (3, channels, 96 // s, 128 // s)
+    assert params.shape == (3, degradation.quantity.size)
+    assert y.dtype == params.dtype == torch.float32
+    assert y.isfinite().all()
+    assert params.isfinite().all()
+    assert torch.equal(x, kept)  # the clean images are left alone
+
+
+@everything
+def test_degradations_are_values(degradation: Degradation) -> None:
+    same = dataclasses.replace(degradation)  # type: ignore[type-var]
+    assert same == degradation
+    assert hash(same) == hash(degradation)
+    field = dataclasses.fields(degradation)[0].name  # type: ignore[arg-type]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(degradation, field, None)
+
+
+@pytest.mark.parametrize(
+    "degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise)], ids=str
+)
+def test_what_a_file_could_hold_stays_in_8_bits(degradation: Degradation, photo: np.ndarray) -> None:
+    levels = degradation(batch(photo), torch.Generator().manual_seed(0)).image * 255
+    assert levels.min() >= 0
+    assert levels.max() <= 255
+    assert (levels - levels.round()).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("sigma", [5, 25, 70])
+def test_measured_noise_is_as_strong_as_it_says(sigma: int) -> None:
+    x = torch.full((2, 3, 256, 256), 0.5)
+    x[:, 0] += 1e-3  # not grey
+    y, params = GaussianNoise((sigma, sigma))(x, torch.Generator().manual_seed(0))
+    noise = (y - x) * 255
+    assert noise.std().item() == pytest.approx(sigma, rel=0.01)
+    assert noise.mean().item() == pytest.approx(0, abs=sigma / 100)
+    torch.testing.assert_close(params * 255, torch.full((2, 1), float(sigma)))
+
+
+def test_drawn_noise_levels_are_uniform_and_reported() -> None:
+    x = torch.rand(400, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    y, params = GaussianNoise((5, 70))(x, torch.Generator().manual_seed(0))
+    sigma = params.flatten() * 255
+    measured = ((y - x) * 255).flatten(1).std(1)
+    assert (measured / sigma - 1).abs().max() < 0.12  # 1,024 samples know their deviation to about 2 %
+    assert sigma.min() >= 5
+    assert sigma.max() <= 70
+    assert sigma.mean().item() == pytest.approx(37.5, abs=3)
+
+
+@pytest.mark.parametrize("sigma", [(-1, 5), (10, 5)])
+def test_noise_levels_that_make_no_sense_are_refused(sigma: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="sigma must"):
+        GaussianNoise(sigma)
