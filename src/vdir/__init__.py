@@ -26,6 +26,7 @@ __all__ = ["TASKS", "VdirError", "__version__", "load", "restore"]
 
 def __getattr__(name: str) -> Any:
     # The value is then stored as an ordinary attribute, so this runs once per name.
+    value: Any
     if name in ("restore", "load"):
         from vdir import pipeline
 

@@ -179,7 +179,8 @@ def _decode(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
         # Sequential: decoded once from top to bottom into our array, with no copy in memory or on disk.
         image = getattr(vips.Image, f"{format}load_source")(source, access="sequential", fail_on="error")
         _check_header(path, image, max_pixels)
-        stored = np.frombuffer(image.write_to_memory(), np.uint8 if image.format == "uchar" else np.uint16)
+        dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
+        stored: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), dtype)
         stored = stored.reshape(image.height, image.width, image.bands)
         metadata: dict[str, bytes | str] = {
             name: image.get(name)

@@ -1,0 +1,68 @@
+"""Cutting an image into tiles so that what each tile yields equals what the whole image would.
+
+A network of finite reach needs a halo of that many pixels around a tile, and then no blending. Two further
+conditions hold here: everything starts on multiples of four, the stride of the latent; and no window is so
+small that its convolutions run by another algorithm, which would change the last bit (see :data:`AREA`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+GRID = 4
+"""Tiles and windows start on multiples of this: the latent's stride."""
+
+AREA = 288 * 288
+"""Fewest pixels in a window, unless the whole image has fewer.
+
+On the CPU, PyTorch convolves inputs of up to 20,480 elements by another algorithm, which rounds differently.
+The smallest input in the model is the latent as the estimator sees it, a quarter of an element per pixel.
+"""
+
+
+class Span(NamedTuple):
+    """Along one axis: the tile [start, stop) within the window [low, high) that is computed for it."""
+
+    low: int
+    start: int
+    stop: int
+    high: int
+
+
+class Tile(NamedTuple):
+    """One tile and its window, as spans of rows and of columns."""
+
+    rows: Span
+    columns: Span
+
+
+def tiles(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
+    """Cover an image with tiles of about equal size, in reading order.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        side: no tile is longer than this, a multiple of 4, along either axis.
+        halo: pixels of context around each tile, a multiple of 4.
+    """
+    # A long thin image gets windows that are longer along its long axis.
+    tall = min(height, max(int(AREA**0.5), -(-AREA // width)))
+    wide = min(width, max(int(AREA**0.5), -(-AREA // height)))
+    for rows in _spans(height, side, halo, tall):
+        for columns in _spans(width, side, halo, wide):
+            yield Tile(rows, columns)
+
+
+def _spans(length: int, side: int, halo: int, least: int) -> list[Span]:
+    """Split ``length`` evenly; windows are at least ``least`` long, which is at most ``length``."""
+    count = -(-length // side)
+    step = -(-length // (count * GRID)) * GRID
+    spans = []
+    for start in range(0, length, step):
+        stop = min(start + step, length)
+        low, high = max(start - halo, 0), min(stop + halo, length)
+        high = min(max(high, low + least), length)
+        low = max(min(low, (high - least) // GRID * GRID), 0)
+        spans.append(Span(low, start, stop, high))
+    return spans
