@@ -22,7 +22,7 @@ FILTERS = 64
 class Encoder(nn.Module):
     """y -> q(c|y). (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4)); 154,120 parameters at C = 3."""
 
-    reach = 21
+    reach = 22
     """An image pixel's latent, resized back to the image, depends on y no further than this many pixels away."""
 
     def __init__(self, channels: int) -> None:

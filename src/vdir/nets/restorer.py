@@ -42,8 +42,9 @@ class Restorer(nn.Module):
     @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
-        convolutions = 1 + GROUPS * (2 * BLOCKS + 1) + 1 + 1
-        return convolutions + {1: 0, 2: 1, 4: 2}[self.scale]
+        body = 1 + GROUPS * (2 * BLOCKS + 1) + 1
+        # The tail's convolutions at scale 1, 2 and 4 reach 1, 1/2 and 1/4 input pixels.
+        return body + {1: 1, 2: 2, 4: 2}[self.scale]
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
         """y: (B, C, H, W); c: (B, 4, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""

@@ -1,0 +1,35 @@
+"""Shared fixtures: seeded noise, and small natural-looking images made from scratch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.pictures import make_photo
+
+# The tests' tensors are tiny: a second thread costs more than it brings, the more so on a busy machine.
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(1234)
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """The benchmark images, for tests marked ``data``."""
+    folder = os.environ.get("VDIR_DATA")
+    if not folder:
+        pytest.fail("set VDIR_DATA to the folder with the benchmark images")
+    return Path(folder)
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """A (96, 128, 3) uint8 picture with edges, a gradient and texture."""
+    return make_photo(96, 128, seed=0)

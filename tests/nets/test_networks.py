@@ -1,0 +1,110 @@
+"""What the networks promise: sizes, reach, start, sampling."""
+
+import pytest
+import torch
+
+from vdir.errors import VdirError
+from vdir.model import VDIR, Architecture, Kind
+from vdir.nets import Discriminator, Posterior
+from vdir.nets.blocks import RIRBlock
+
+
+def make(**fields) -> VDIR:
+    torch.manual_seed(0)
+    return VDIR(Architecture(**fields)).eval()
+
+
+KINDS = [Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (7, 4), (16, 13)])
+def test_any_size_and_both_channel_counts(kind, channels, size):
+    model = make(kind=kind, channels=channels)
+    y = torch.rand(2, channels, *size)
+    posterior = model.encode(y)
+    latent = (2, 4, -(-size[0] // 4), -(-size[1] // 4))
+    assert posterior.mean.shape == posterior.logvar.shape == latent
+    assert model(y).shape == y.shape
+    assert model.decode(posterior.mean, size).shape == y.shape
+    assert model.estimate(posterior.mean).shape == (2, 1, *latent[2:])
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_super_resolution_multiplies_the_size(scale):
+    assert make(scale=scale)(torch.rand(1, 3, 9, 6)).shape == (1, 3, 9 * scale, 6 * scale)
+
+
+@pytest.mark.parametrize("fields", [{"kind": k} for k in KINDS[:3]] + [{"scale": 2}, {"scale": 4}])
+def test_reach_holds_and_is_not_wasteful(fields):
+    """Gradients of an output pixel vanish beyond the stated reach, and do not all vanish a little inside it."""
+    model = make(channels=1, **fields)
+    for p in model.parameters():  # positive weights: no path is cut by a ReLU or by cancellation
+        p.data = p.data.abs() + 1e-3
+    scale, centre = model.architecture.scale, model.reach + 12
+    y = torch.rand(1, 1, 4, 2 * centre, requires_grad=True)
+    restored = model(y)[0, 0]
+    farthest = 0
+    for offset in range(4):  # every phase of the latent's grid
+        (gradient,) = torch.autograd.grad(restored[0, (centre + offset) * scale], y, retain_graph=True)
+        columns = gradient[0, 0].abs().sum(0).nonzero().flatten()
+        farthest = max(farthest, centre + offset - int(columns.min()), int(columns.max()) - centre - offset)
+    assert model.reach - 4 < farthest <= model.reach
+
+
+def test_a_fresh_residual_branch_is_nearly_the_identity():
+    torch.manual_seed(0)
+    h = torch.randn(1, 64, 24, 24)
+    block = RIRBlock(64, 5)
+    change = (block(h) - h).std() / h.std()
+    assert 0.01 < change < 0.3
+
+
+def test_a_fresh_model_keeps_the_signal_through_its_depth():
+    y = torch.rand(1, 3, 32, 32)
+    for kind in (Kind.FULL, Kind.FAST):
+        assert 0.0 < (make(kind=kind)(y) - y).std() < 0.5
+
+
+def test_latent_is_the_mean_a_seeded_sample_or_the_callers(generator):
+    model = make(kind=Kind.FAST)
+    y = torch.rand(1, 3, 16, 16)
+    mean = model.encode(y).mean
+    assert torch.equal(model(y), model(y, latent=mean))
+    one = model(y, "sample", torch.Generator().manual_seed(5))
+    assert torch.equal(one, model(y, "sample", torch.Generator().manual_seed(5)))
+    assert not torch.equal(one, model(y, "sample", torch.Generator().manual_seed(6)))
+    assert not torch.equal(one, model(y))
+    with pytest.raises(ValueError, match="generator"):
+        model(y, "sample")
+
+
+def test_the_restorer_listens_to_the_latent():
+    model = make()
+    y = torch.rand(1, 3, 16, 16)
+    c = model.encode(y).mean
+    assert (model(y, latent=c) - model(y, latent=c + 1)).abs().max() > 1e-4
+
+
+def test_posterior_samples_have_its_mean_and_variance(generator):
+    mean, logvar = torch.tensor([0.3, -2.0]), torch.tensor([-1.0, 0.5])
+    posterior = Posterior(mean.view(1, 2, 1, 1).expand(1, 2, 200, 200), logvar.view(1, 2, 1, 1).expand(1, 2, 200, 200))
+    c = posterior.sample(generator)
+    assert torch.allclose(c.mean((0, 2, 3)), mean, atol=0.02)
+    assert torch.allclose(c.var((0, 2, 3)), logvar.exp(), rtol=0.03)
+
+
+def test_discriminator_maps_to_logits_at_a_32nd_of_the_size():
+    assert Discriminator(3)(torch.rand(2, 3, 96, 65)).shape == (2, 1, 3, 3)
+
+
+def test_architecture_round_trip_and_refusals():
+    a = Architecture(channels=1, params=225, kind=Kind.FAST)
+    assert Architecture.from_dict(a.to_dict()) == a
+    with pytest.raises(VdirError, match="update vdir"):
+        Architecture.from_dict({**a.to_dict(), "depth": 3})
+    with pytest.raises(VdirError, match="cannot build"):
+        Architecture.from_dict({**a.to_dict(), "kind": "transformer"})
+    with pytest.raises(ValueError, match="scale 1 only"):
+        Architecture(scale=2, kind=Kind.FAST)

@@ -1,0 +1,53 @@
+"""Sizes that the paper and the issue of record state."""
+
+import pytest
+import torch
+
+from vdir.model import VDIR, Architecture, Kind
+from vdir.nets import Decoder, Discriminator, Encoder, Estimator, Restorer
+from vdir.train.throughput import flops_per_step, multiply_adds_per_pixel
+from vdir.recipe import PAPER
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_encoder_and_restorer_have_the_papers_2_2_million_parameters():
+    assert count(Encoder(3)) == 154_120
+    assert count(Restorer(3)) == 2_073_795
+    assert count(Encoder(3)) + count(Restorer(3)) == 2_227_915
+
+
+def test_fast_variant_is_a_million_parameters_and_ten_times_cheaper():
+    fast, full = Architecture(kind=Kind.FAST), Architecture()
+    model = VDIR(fast)
+    assert count(model.encoder) + count(model.restorer) == 1_008_820
+    assert multiply_adds_per_pixel(fast) <= 250_000
+    assert 2.05e6 < multiply_adds_per_pixel(full) < 2.15e6
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_super_resolvers_stay_within_the_papers_size(scale):
+    model = VDIR(Architecture(scale=scale))
+    assert 2.2e6 < count(model.encoder) + count(model.restorer) < 2.6e6
+
+
+def test_decoder_mirrors_the_encoder_and_the_estimator_is_two_convolutions():
+    convs = [m for m in Decoder(3).modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [c.out_channels for c in convs] == [64] * 5 + [3]
+    assert len([m for m in Estimator(1).modules() if isinstance(m, torch.nn.Conv2d)]) == 2
+
+
+def test_discriminator_is_ten_convolutions_and_one_for_the_logits():
+    convs = [m for m in Discriminator(3).modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [c.out_channels for c in convs] == [64, 64, 128, 128, 256, 256, 512, 512, 512, 512, 1]
+    assert [c.stride[0] for c in convs] == [1, 2] * 5 + [1]
+
+
+def test_a_papers_iteration_costs_what_its_layers_add_up_to():
+    # 16 patches of 96x96; restorer, encoder, decoder and estimator at 2 FLOP per multiply-add, three passes each.
+    pixels = 16 * 96 * 96
+    generator = multiply_adds_per_pixel(Architecture()) + (2304 + 2 * 36864) / 16 + 2 * 36864 / 4 + 1728 + 2880 / 16
+    full = flops_per_step(Architecture(), PAPER)
+    assert 3 * 2 * generator * pixels < full < 3 * 2 * generator * pixels * 1.6

@@ -1,0 +1,40 @@
+"""A training set of three small pictures and a recipe of seconds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.pictures import make_photo
+from PIL import Image
+
+from vdir.data.pixels import TrainingImages
+from vdir.degrade import GaussianNoise
+from vdir.model import Architecture, Kind
+from vdir.recipe import SHORT
+from vdir.train.trainer import Trainer
+
+TINY = replace(SHORT, steps=4, batch=4, patch=16, warmup=2, grey=0.5)
+
+
+@pytest.fixture(scope="session")
+def images() -> TrainingImages:
+    return TrainingImages([make_photo(40, 56, s) for s in range(3)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The same kind of pictures as files."""
+    (tmp_path / "images" / "deeper").mkdir(parents=True)
+    for seed in range(3):
+        Image.fromarray(make_photo(40, 56, seed)).save(tmp_path / "images" / "deeper" / f"{seed}.png")
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def make_trainer(images):
+    def make(recipe=TINY, architecture=Architecture(kind=Kind.FAST), degradation=GaussianNoise((0, 75))) -> Trainer:  # noqa: B008
+        return Trainer(architecture, degradation, recipe, images)
+
+    return make

@@ -1,0 +1,87 @@
+"""``vdir train`` as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vdir.cli import main
+from vdir.hub import load
+
+FAST = ["gaussian", "--variant", "fast", "--batch", "4", "--patch", "16", "--log-every", "1"]
+
+
+def metrics(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_stops_goes_on_and_ends_in_weights_with_a_card(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = ["train", *FAST, "--data", str(folder), "--run", str(run), "--steps", "3"]
+    assert main([*command, "--stop-at", "2"]) == 0
+    assert not list(run.glob("*.safetensors"))
+    assert main(command) == 0
+    model, card = load(run / "gaussian-fast.safetensors")
+    assert (card.task, card.variant, card.steps) == ("gaussian", "fast", 3)
+    assert card.recipe["batch"] == 4
+    assert card.data["images"] == 3
+    assert model.architecture.kind == "fast"
+    assert [r["step"] for r in metrics(run)] == [1, 2, 3]
+    assert "images/s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "no task 'nonsense'"),
+        (["gaussian", "--variant", "huge"], "no variant 'huge'"),
+        (["gaussian", "--recipe", "soup"], "no recipe 'soup'"),
+        (["real"], "cannot be trained yet"),
+        (["gaussian", "--patch", "500"], "no training image is 500 pixels"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_exit_code_2(folder, tmp_path, capsys, arguments, message):
+    assert main(["train", *arguments, "--data", str(folder), "--run", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_missing_and_broken_training_images_are_named(folder, tmp_path, capsys):
+    assert main(["train", *FAST, "--data", str(tmp_path / "nowhere"), "--run", str(tmp_path / "run")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    (folder / "broken.png").write_bytes(b"not a picture")
+    assert main(["train", *FAST, "--data", str(folder), "--run", str(tmp_path / "run")]) == 2
+    assert "broken.png" in capsys.readouterr().err
+
+
+def test_two_processes_give_the_losses_of_one_with_the_same_batch(folder, tmp_path):
+    command = ["train", *FAST, "--data", str(folder), "--steps", "3", "--device", "cpu", "--run"]
+    assert main([*command, str(tmp_path / "one")]) == 0
+    subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29517", "-m", "vdir",
+         *command, str(tmp_path / "two")],
+        check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
+    )  # fmt: skip
+    one, two = metrics(tmp_path / "one"), metrics(tmp_path / "two")
+    assert [r["step"] for r in one] == [r["step"] for r in two] == [1, 2, 3]
+    for a, b in zip(one, two, strict=True):
+        for term in ("restoration", "kl", "reconstruction", "adversarial", "estimation", "discriminator", "grad_norm"):
+            assert b[term] == pytest.approx(a[term], rel=2e-4), (a["step"], term)
+
+
+def test_the_training_path_needs_no_optional_library(folder, tmp_path):
+    """Only torch, numpy, Pillow, safetensors and tqdm: what any GPU machine has."""
+    script = (
+        "import sys\n"
+        "for name in ('pyvips', 'skimage', 'scipy', 'matplotlib', 'tyro', 'rich', 'pooch'):\n"
+        "    sys.modules[name] = None\n"
+        "from vdir.cli import main\n"
+        "raise SystemExit(main(sys.argv[1:]))\n"
+    )
+    command = ["train", *FAST, "--data", str(folder), "--steps", "1", "--run", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

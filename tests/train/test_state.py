@@ -1,0 +1,124 @@
+"""States: exact resumption, whole or absent, small parts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from vdir.errors import VdirError
+from vdir.model import Architecture
+from vdir.train.loop import Limits, run
+from vdir.train.state import PART_BYTES, load_state, save_state
+
+from .conftest import TINY
+
+ALWAYS = Limits(log_every=1, save_minutes=0.0)
+
+
+def rows(folder: Path) -> list[dict]:
+    timing = {"images_per_s", "tflop_per_s", "data_share", "seconds"}
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
+
+
+def test_four_steps_equal_two_a_stop_and_two_bit_for_bit(make_trainer, tmp_path):
+    whole, halves = make_trainer(), make_trainer()
+    assert run(whole, tmp_path / "a", ALWAYS, None, {})
+    assert not run(halves, tmp_path / "b", replace(ALWAYS, stop_at=2), None, {})
+    resumed = make_trainer()
+    assert run(resumed, tmp_path / "b", ALWAYS, None, {})
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+    first, second = whole.tensors(), resumed.tensors()
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert any(k.startswith("discriminator.") for k in first)
+
+
+def test_the_log_beyond_the_state_is_dropped_on_resume(make_trainer, tmp_path):
+    run(make_trainer(), tmp_path, replace(ALWAYS, stop_at=2), None, {})
+    with (tmp_path / "metrics.jsonl").open("a") as log:
+        log.write(json.dumps({"step": 3, "from": "a step that no state holds"}) + '\n{"step": 4, "cut')
+    run(make_trainer(), tmp_path, replace(ALWAYS, stop_at=3), None, {})
+    assert [r["step"] for r in rows(tmp_path)] == [1, 2, 3]
+    assert "from" not in rows(tmp_path)[-1]
+
+
+def test_a_wall_clock_budget_stops_cleanly(make_trainer, tmp_path):
+    recipe = replace(TINY, steps=10_000)
+    assert not run(make_trainer(recipe), tmp_path, Limits(minutes=0.0), None, {})
+    step, _, meta = load_state(tmp_path)
+    assert step == 10
+    assert meta["seconds"] > 0
+
+
+def test_parts_stay_small_and_hold_the_full_model_with_its_discriminator(make_trainer, tmp_path):
+    trainer = make_trainer(replace(TINY, batch=1), architecture=Architecture())
+    trainer.step()
+    folder = save_state(tmp_path, 1, trainer.tensors(), {})
+    assert all(p.stat().st_size < 16_000_000 for p in folder.iterdir())
+    total = sum(p.stat().st_size for p in folder.iterdir())
+    assert total > 8 * PART_BYTES
+    _, tensors, _ = load_state(tmp_path)
+    assert all(torch.equal(tensors[k], v) for k, v in trainer.tensors().items())
+
+
+def test_a_foreign_or_broken_state_gets_one_sentence(make_trainer, tmp_path):
+    run(make_trainer(), tmp_path, replace(ALWAYS, stop_at=1), None, {})
+    with pytest.raises(VdirError, match="does not fit the full architecture"):
+        run(make_trainer(architecture=Architecture()), tmp_path, ALWAYS, None, {})
+    part = next(tmp_path.glob("state-*/part-00.safetensors"))
+    part.write_bytes(part.read_bytes()[:1000])
+    with pytest.raises(VdirError, match="cannot be read"):
+        run(make_trainer(), tmp_path, ALWAYS, None, {})
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from dataclasses import replace
+from tests.pictures import make_photo
+from tests.train.conftest import TINY
+from vdir.data.pixels import TrainingImages
+from vdir.degrade import GaussianNoise
+from vdir.model import Architecture, Kind
+from vdir.train.loop import Limits, run
+from vdir.train.trainer import Trainer
+trainer = Trainer(Architecture(kind=Kind.FAST), GaussianNoise((0, 75)), replace(TINY, steps=10**6, lambda_adv=0.0),
+                  TrainingImages([make_photo(40, 56, 0)]))
+run(trainer, Path(sys.argv[1]), Limits(log_every=1, save_minutes=0.0), None, {})
+"""
+
+
+def test_kill_9_at_any_moment_leaves_a_loadable_state(make_trainer, tmp_path):
+    root = str(Path(__file__).parents[2])
+    reached = 0
+    for delay in (0.05, 0.13, 0.2):  # after the first new state; states are written after every step
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path), root],
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.time() + 120
+        while load_or_none(tmp_path) <= reached and time.time() < deadline:
+            time.sleep(0.02)
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        step, tensors, _ = load_state(tmp_path)
+        assert step > reached
+        reached = step
+        trainer = make_trainer(replace(TINY, lambda_adv=0.0))
+        trainer.load(step, tensors)
+        assert all(torch.isfinite(v).all() for v in trainer.model.state_dict().values())
+
+
+def load_or_none(folder: Path) -> int:
+    """The newest state's step by name, without reading it (it may be replaced meanwhile)."""
+    return max((int(p.name.split("-")[1]) for p in folder.glob("state-*")), default=0)

@@ -1,0 +1,100 @@
+"""The training step: it learns, it is reproducible, it survives bad gradients."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.pictures import make_photo
+
+from vdir.data.pixels import TrainingImages
+from vdir.degrade import Blur, GaussianNoise, Jpeg
+from vdir.errors import VdirError
+from vdir.model import Architecture, Kind
+from vdir.train import trainer as module
+from vdir.train.trainer import TERMS, Trainer
+
+from .conftest import TINY
+
+
+def values(trainer, steps):
+    return torch.stack([trainer.step() for _ in range(steps)])
+
+
+def test_losses_are_finite_and_total_is_their_weighted_sum(make_trainer):
+    row = dict(zip(TERMS, values(make_trainer(), 1)[0].tolist(), strict=True))
+    assert all(v == v and v >= 0 for v in row.values())
+    r = TINY
+    total = row["restoration"] + r.beta * row["kl"] + row["reconstruction"]
+    total += r.lambda_adv * row["adversarial"] + r.lambda_est * row["estimation"]
+    assert row["total"] == pytest.approx(total, rel=1e-5)
+    assert row["discriminator"] > 0
+
+
+def test_same_seed_same_run_other_seed_other_run(make_trainer):
+    one, same = values(make_trainer(), 2), values(make_trainer(), 2)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, values(make_trainer(replace(TINY, seed=1)), 2))
+
+
+def test_a_short_run_learns_to_restore(make_trainer):
+    recipe = replace(TINY, steps=150, warmup=10, lr=1e-3, lambda_adv=0.0, batch=8)
+    trainer = make_trainer(recipe, degradation=GaussianNoise((50, 50)))
+    rows = values(trainer, 150)[:, TERMS.index("restoration")]
+    assert rows[-20:].mean() < 0.6 * rows[:5].mean()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "degradation"),
+    [
+        (Architecture(), GaussianNoise((0, 75))),
+        (Architecture(kind=Kind.FAST), Jpeg((5, 95))),
+        (Architecture(channels=1, kind=Kind.FAST), Jpeg((5, 95))),
+        (Architecture(scale=2, params=225), Blur.training(2)),
+        (Architecture(kind=Kind.FFDNET_ALONE), GaussianNoise((0, 75))),
+    ],
+)
+def test_every_kind_of_model_and_damage_trains(architecture, degradation):
+    pictures = [make_photo(40, 56, s)[..., : architecture.channels] for s in range(2)]
+    trainer = Trainer(architecture, degradation, replace(TINY, batch=2), TrainingImages(pictures))
+    before = {k: v.clone() for k, v in trainer.model.named_parameters()}
+    assert torch.isfinite(values(trainer, 2)).all()
+    after = dict(trainer.model.named_parameters())
+    assert all(not torch.equal(before[k], after[k]) for k in before if k.endswith("weight"))
+
+
+def test_a_step_with_bad_gradients_changes_nothing_and_many_stop_the_run(make_trainer, monkeypatch):
+    trainer = make_trainer(replace(TINY, lambda_adv=0.0))
+    trainer.step()
+    before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    monkeypatch.setattr(Trainer, "_forward", None)
+    good = trainer.forward
+    trainer.forward = lambda y, noise: tuple(t * float("nan") for t in good(y, noise))
+    trainer.step()
+    assert all(torch.equal(before[k], v) for k, v in trainer.model.state_dict().items())
+    monkeypatch.setattr(module, "MAX_SKIPPED", 3)
+    with pytest.raises(VdirError, match="diverged"):
+        values(trainer, 5)
+    assert all(torch.isfinite(v).all() for v in trainer.ema.state_dict().values())
+
+
+def test_averaged_weights_follow_the_weights(make_trainer):
+    trainer = make_trainer(replace(TINY, ema=0.0))
+    values(trainer, 2)
+    for averaged, weight in zip(trainer.ema.parameters(), trainer.model.parameters(), strict=True):
+        torch.testing.assert_close(averaged, weight)
+
+
+def test_starting_from_other_weights_takes_what_fits(make_trainer):
+    source, other = make_trainer(replace(TINY, seed=7)), make_trainer(architecture=Architecture())
+    assert other.start_from(source.model) == len(source.model.encoder.state_dict()) + len(
+        source.model.decoder.state_dict()
+    ) + len(source.model.estimator.state_dict())
+    assert torch.equal(other.model.encoder.conv1.weight, source.model.encoder.conv1.weight)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(make_trainer, monkeypatch):
+    monkeypatch.setattr(module.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(module.dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(module.dist, "get_world_size", lambda: 3)
+    with pytest.raises(VdirError, match="multiple"):
+        make_trainer()
