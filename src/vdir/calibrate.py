@@ -98,6 +98,9 @@ def calibrate(
         jobs: images worked on at once.
         progress: show bars on standard error.
 
+    Returns:
+        The cells, by table.
+
     Raises:
         VdirError: a dataset is missing.
     """
@@ -123,7 +126,7 @@ def calibrate(
                         progress=title if progress else None,
                     )
                     found += [_compare(method, cell, task.protocol, paper) for cell in measured]
-    return found
+    return sorted(found, key=lambda c: list(paper.tables).index(c.cell.table))
 
 
 def _compare(method: str, cell: Cell, protocol: Protocol, paper: Paper) -> Comparison:
