@@ -77,10 +77,6 @@ def test_labels_are_those_of_the_paper() -> None:
         assert paper().value(b.table, "psnr", "VDIR", b.dataset.name, b.case) is not None
 
 
-PENDING = "the noise generator draws sigma first, and gives grey RGB images one plane of noise"
-
-
-@pytest.mark.xfail(strict=True, reason=PENDING)
 @pytest.mark.parametrize("grey", [False, True])
 def test_noise_is_the_published_one(photo: np.ndarray, grey: bool) -> None:
     """Table I: seed 0 before each image, then standard_normal((H, W, 3)), for images without colour too."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vdir.degrade import Blur, Degradation, GaussianNoise, Jpeg
+from vdir.degrade.base import uniform
 from vdir.degrade.blur import G_ANI
 
 RANDOM: tuple[Degradation, ...] = (
@@ -92,7 +93,6 @@ def test_what_a_file_could_hold_stays_in_8_bits(degradation: Degradation, photo:
 @pytest.mark.parametrize("sigma", [5, 25, 70])
 def test_measured_noise_is_as_strong_as_it_says(sigma: int) -> None:
     x = torch.full((2, 3, 256, 256), 0.5)
-    x[:, 0] += 1e-3  # not grey
     y, params = GaussianNoise((sigma, sigma))(x, torch.Generator().manual_seed(0))
     noise = (y - x) * 255
     assert noise.std().item() == pytest.approx(sigma, rel=0.01)
@@ -115,3 +115,20 @@ def test_drawn_noise_levels_are_uniform_and_reported() -> None:
 def test_noise_levels_that_make_no_sense_are_refused(sigma: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="sigma must"):
         GaussianNoise(sigma)
+
+
+def test_a_grey_image_is_degraded_as_grey_only_when_asked(generator: torch.Generator) -> None:
+    x = torch.rand(2, 1, 8, 8).expand(2, 3, 8, 8).clone()
+    x[1, 0] += 0.01  # the second image has colour
+    y = GaussianNoise((20, 20), grey_as_grey=True)(x, generator).image
+    noise = y - x
+    torch.testing.assert_close(noise[0, 0], noise[0, 1])
+    assert not torch.allclose(noise[1, 0], noise[1, 1])
+    independent = GaussianNoise((20, 20))(x, generator).image - x
+    assert not torch.allclose(independent[0, 0], independent[0, 1])
+
+
+def test_fixed_values_do_not_advance_the_generator(generator: torch.Generator) -> None:
+    before = generator.get_state()
+    assert torch.equal(uniform((3,), 0.5, 0.5, generator, torch.zeros(1)), torch.full((3,), 0.5))
+    assert torch.equal(generator.get_state(), before)

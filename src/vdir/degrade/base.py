@@ -66,7 +66,12 @@ class Degradation(ABC):
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator, like: Tensor) -> Tensor:
-    """Uniform draws in [low, high), on the device and with the dtype of ``like``."""
+    """Uniform draws in [low, high), on the device and with the dtype of ``like``.
+
+    A fixed value is not drawn: the generator stays where it is, as the published tables need it.
+    """
+    if low == high:
+        return torch.full(shape, low, device=like.device, dtype=like.dtype)
     if isinstance(generator, torch.Generator):
         u = torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
     else:
