@@ -143,7 +143,7 @@ def write(path: Path, picture: Picture, format: Format | None = None) -> None:
     """
     vips = _vips()
     format = format or picture.format
-    _check_fits(path, picture, format)
+    check_fits(path, picture, format)
     try:
         with replacing(path) as file:
             image, keep = _to_vips(vips, picture, format)
@@ -283,7 +283,12 @@ def _rational(text: str) -> float:
     return int(numerator) / int(denominator)
 
 
-def _check_fits(path: Path, picture: Picture, format: Format) -> None:
+def check_fits(path: Path, picture: Picture, format: Format) -> None:
+    """Ask before the work whether a format can hold a picture.
+
+    Raises:
+        VdirError: it would lose bits or transparency, or is too large.
+    """
     if picture.bits == 16 and not format.holds_16_bit:
         raise _refusal(path, f"would lose 8 of its 16 bits as {format}", "write PNG or TIFF")
     if picture.alpha is not None and not format.holds_alpha:
