@@ -20,7 +20,7 @@ def metrics(run: Path) -> list[dict]:
 
 def test_a_run_stops_goes_on_and_ends_in_weights_with_a_card(folder, tmp_path, capsys):
     run = tmp_path / "run"
-    command = ["train", *FAST, "--data", str(folder), "--run", str(run), "--steps", "3"]
+    command = ["train", *FAST, "--data", str(folder), "--out", str(run), "--steps", "3"]
     assert main([*command, "--stop-at", "2"]) == 0
     assert not list(run.glob("*.safetensors"))
     assert main(command) == 0
@@ -44,22 +44,22 @@ def test_a_run_stops_goes_on_and_ends_in_weights_with_a_card(folder, tmp_path, c
     ],
 )
 def test_mistakes_get_one_sentence_and_exit_code_2(folder, tmp_path, capsys, arguments, message):
-    assert main(["train", *arguments, "--data", str(folder), "--run", str(tmp_path / "run")]) == 2
+    assert main(["train", *arguments, "--data", str(folder), "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
 
 
 def test_missing_and_broken_training_images_are_named(folder, tmp_path, capsys):
-    assert main(["train", *FAST, "--data", str(tmp_path / "nowhere"), "--run", str(tmp_path / "run")]) == 2
+    assert main(["train", *FAST, "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")]) == 2
     assert "nowhere" in capsys.readouterr().err
     (folder / "broken.png").write_bytes(b"not a picture")
-    assert main(["train", *FAST, "--data", str(folder), "--run", str(tmp_path / "run")]) == 2
+    assert main(["train", *FAST, "--data", str(folder), "--out", str(tmp_path / "run")]) == 2
     assert "broken.png" in capsys.readouterr().err
 
 
 def test_two_processes_give_the_losses_of_one_with_the_same_batch(folder, tmp_path):
-    command = ["train", *FAST, "--data", str(folder), "--steps", "3", "--device", "cpu", "--run"]
+    command = ["train", *FAST, "--data", str(folder), "--steps", "3", "--device", "cpu", "--out"]
     assert main([*command, str(tmp_path / "one")]) == 0
     subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29517", "-m", "vdir",
@@ -82,6 +82,6 @@ def test_the_training_path_needs_no_optional_library(folder, tmp_path):
         "from vdir.cli import main\n"
         "raise SystemExit(main(sys.argv[1:]))\n"
     )
-    command = ["train", *FAST, "--data", str(folder), "--steps", "1", "--run", str(tmp_path / "run")]
+    command = ["train", *FAST, "--data", str(folder), "--steps", "1", "--out", str(tmp_path / "run")]
     done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -21,8 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", default="full", help="full or fast (default: full)")
     parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="clean training images, searched below")
+    parser.add_argument(
+        "--licence", default="not stated", metavar="TEXT", help="of the training images, for the weights' card"
+    )
     parser.add_argument("--val", type=Path, metavar="DIR", help="held-out clean images to watch the run on")
-    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
     parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (a new run only)")
     parser.add_argument("--steps", type=int, help="length of the recipe, over which the rate decays")
     parser.add_argument("--batch", type=int, help="images per step, over all processes")
@@ -80,24 +83,25 @@ def run(args: argparse.Namespace) -> int:
         "task": task.name,
         "variant": args.variant,
         "recipe_name": name,
+        "licence": args.licence,
         "data": {"images": len(images), "megapixels": round(len(images.pixels) / 1e6, 1)},
-        "hardware": hardware(device),
+        "hardware": hardware(device, trainer.world),
         "torch": str(torch.__version__),
         "commit": commit(),
     }
-    if args.init is not None and not any(args.run.glob("state-*")):
+    if args.init is not None and not any(args.out.glob("state-*")):
         from vdir.hub import load
 
         weights, _ = load(args.init)
         print(f"{trainer.start_from(weights)} tensors taken from {args.init}", file=sys.stderr)
     limits = Limits(args.minutes, args.stop_at, args.log_every, args.validate_every, args.save_minutes)
-    finished = run(trainer, args.run, limits, validation, about)
+    finished = run(trainer, args.out, limits, validation, about)
     if trainer.rank == 0:
-        print(summary(args.run, recipe), file=sys.stderr)
+        print(summary(args.out, recipe), file=sys.stderr)
         where = f"finished after {trainer.done} steps" if finished else f"stopped at step {trainer.done}"
-        print(f"{where}; the state is in {args.run}", file=sys.stderr)
+        print(f"{where}; the state is in {args.out}", file=sys.stderr)
         if finished:
-            _export(trainer, args.run, about)
+            _export(trainer, args.out, about)
     return 0
 
 
@@ -121,13 +125,13 @@ def _start_processes(device: str | None) -> Any:
     return torch.device(device or ("cuda" if cuda else "cpu"))
 
 
-def hardware(device: Any) -> str:
+def hardware(device: Any, processes: int) -> str:
     """What the run trains on, in words."""
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+        return f"{processes} x {torch.cuda.get_device_name(device)}"
+    return f"{platform.machine()} CPU, {processes * torch.get_num_threads()} threads"
 
 
 def commit() -> str:
