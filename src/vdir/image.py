@@ -333,7 +333,12 @@ def _save_options(picture: Picture, format: Format) -> dict[str, Any]:
         case Format.JPEG:
             return {"Q": JPEG_QUALITY, "subsample_mode": "off", "optimize_coding": True}
         case Format.WEBP:
-            return {"lossless": True} if picture.lossless else {"Q": JPEG_QUALITY, "smart_subsample": True}
+            # exact: the colours under full transparency stay too
+            return (
+                {"lossless": True, "exact": True}
+                if picture.lossless
+                else {"Q": JPEG_QUALITY, "smart_subsample": True}
+            )
         case Format.TIFF:
             # A classic TIFF ends at 4 GB.
             big = picture.pixels.nbytes > 3 * 2**30
