@@ -43,9 +43,7 @@ def data(tmp_path: Path, photo: np.ndarray) -> Path:
         (tmp_path / folder).mkdir()
         for i in range(2):
             pixels = np.roll(photo, 17 * i, axis=1)[: 81 + i, :101]
-            Image.fromarray(pixels[..., 0] if folder == "Classic5" else pixels).save(
-                tmp_path / folder / f"{i}.png"
-            )
+            Image.fromarray(pixels[..., 0] if folder == "Classic5" else pixels).save(tmp_path / folder / f"{i}.png")
     return tmp_path
 
 

@@ -32,9 +32,7 @@ def data(tmp_path: Path, photo: np.ndarray) -> Path:
         (tmp_path / folder).mkdir()
         for i in range(3):
             pixels = np.roll(photo, 17 * i, axis=1)[: 61 + i, :81]
-            Image.fromarray(pixels[..., 0] if folder == "Classic5" else pixels).save(
-                tmp_path / folder / f"{i}.png"
-            )
+            Image.fromarray(pixels[..., 0] if folder == "Classic5" else pixels).save(tmp_path / folder / f"{i}.png")
     for part, pixels in (("mean", photo), ("real", photo // 2)):
         (tmp_path / "CC15" / part).mkdir(parents=True)
         for i in range(2):
@@ -146,9 +144,7 @@ def test_super_resolution_gets_small_images_and_returns_large_ones(data: Path, f
         return y.repeat(factor, 0).repeat(factor, 1)
 
     cells = blur("V", (SET5,), factor, {"g_2.0": G_2_0})
-    (cell,) = evaluate(
-        cells, Protocol("y", factor, ("psnr", "ssim")), enlarge, data, limit=1, estimate=unchanged
-    )
+    (cell,) = evaluate(cells, Protocol("y", factor, ("psnr", "ssim")), enlarge, data, limit=1, estimate=unchanged)
     assert 10 < cell.mean("psnr") < 40
     assert cell.estimate_error is None  # a kernel has no single error to print
 

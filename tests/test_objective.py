@@ -16,11 +16,10 @@ def terms(generator):
         return torch.randn(*shape, generator=generator)
 
     x, xhat, y, yhat = rand(2, 3, 8, 8), rand(2, 3, 8, 8), rand(2, 3, 8, 8), rand(2, 3, 8, 8)
-    values = dict(
-        x=x, xhat=xhat, y=y, yhat=yhat, posterior=Posterior(rand(2, 4, 2, 2), rand(2, 4, 2, 2)),
-        params=rand(2, 5), estimate=rand(2, 5, 2, 2), fake_logits=rand(2, 1, 3, 3),
-    )  # fmt: skip
-    return values
+    return {
+        "x": x, "xhat": xhat, "y": y, "yhat": yhat, "posterior": Posterior(rand(2, 4, 2, 2), rand(2, 4, 2, 2)),
+        "params": rand(2, 5), "estimate": rand(2, 5, 2, 2), "fake_logits": rand(2, 1, 3, 3),
+    }  # fmt: skip
 
 
 def test_kl_equals_torch_distributions(terms):
@@ -37,9 +36,7 @@ def test_l1_terms_equal_numpy(terms):
     assert float(found.restoration) == pytest.approx(np.abs(x - xhat).mean(), rel=1e-6)
     assert float(found.reconstruction) == pytest.approx(np.abs(y - yhat).mean(), rel=1e-6)
     params, estimate = terms["params"].numpy(), terms["estimate"].numpy()
-    per_place = [
-        np.abs(params[b] - estimate[b, :, i, j]).mean() for b in range(2) for i in range(2) for j in range(2)
-    ]
+    per_place = [np.abs(params[b] - estimate[b, :, i, j]).mean() for b in range(2) for i in range(2) for j in range(2)]
     assert float(found.estimation) == pytest.approx(np.mean(per_place), rel=1e-5)
 
 

@@ -67,9 +67,7 @@ def test_numbers_that_several_tables_print_agree() -> None:
     assert paper().value("IX", "psnr", all_terms, "CBSD68", "sigma 30") == paper().value(
         "I", "psnr", "VDIR", "CBSD68", "sigma 30"
     )
-    assert paper().value("X", "psnr", "all", "DND", "real") == paper().value(
-        "III", "psnr", "VDIR", "DND", "real"
-    )
+    assert paper().value("X", "psnr", "all", "DND", "real") == paper().value("III", "psnr", "VDIR", "DND", "real")
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda t: t.name)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from tests.pictures import make_photo
 
+from tests.pictures import make_photo
 from vdir.data.pixels import TrainingImages, turn_grey
 from vdir.errors import VdirError
 
@@ -29,7 +29,7 @@ def test_every_crop_is_a_crop_of_one_image_in_one_of_eight_ways(generator):
         c = columns[0] if columns[0, 0] != columns[0, 1] else columns[:, 0]
         assert set((r[1:] - r[:-1]).tolist()) in ({1}, {-1})
         assert set((c[1:] - c[:-1]).tolist()) in ({1}, {-1})
-        assert 0 <= r.min() and r.max() < height and 0 <= c.min() and c.max() < width  # noqa: PT018
+        assert r.min() >= 0 and r.max() < height and c.min() >= 0 and c.max() < width  # noqa: PT018
         ways.add((bool(rows[0, 0] == rows[0, 1]), int(r[1] - r[0]), int(c[1] - c[0])))
         places.add((int(number[0, 0]), int(r.min()), int(c.min())))
     assert len(ways) == 8

@@ -17,10 +17,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) 
     widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(header))]
 
     def joined(cells: Sequence[str]) -> str:
-        placed = (
-            c.ljust(w) if i < words else c.rjust(w)
-            for i, (c, w) in enumerate(zip(cells, widths, strict=True))
-        )
+        placed = (c.ljust(w) if i < words else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
         return f"| {' | '.join(placed)} |"
 
     rule = [":" + "-" * (w - 1) if i < words else "-" * (w - 1) + ":" for i, w in enumerate(widths)]

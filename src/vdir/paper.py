@@ -96,9 +96,7 @@ def paper() -> Paper:
     return Paper(
         tables={name: _table(t) for name, t in data["tables"].items()},
         peers=tuple(Peer(**{**p, "psnr": _cells(p["psnr"])}) for p in data["peers"]),
-        discrepancies=tuple(
-            Discrepancy(**{**d, "datasets": tuple(d["datasets"])}) for d in data["discrepancies"]
-        ),
+        discrepancies=tuple(Discrepancy(**{**d, "datasets": tuple(d["datasets"])}) for d in data["discrepancies"]),
     )
 
 

@@ -120,9 +120,7 @@ def merged(results: Sequence[Result], variants: Sequence[str]) -> list[Result]:
         known = whole[key]
         if known.weights_sha256 != r.weights_sha256:
             raise VdirError(f"the results of {r.task} {r.label} are of different weights: measure them anew.")
-        twice = {(c.table, c.dataset, c.case) for c in known.cells} & {
-            (c.table, c.dataset, c.case) for c in r.cells
-        }
+        twice = {(c.table, c.dataset, c.case) for c in known.cells} & {(c.table, c.dataset, c.case) for c in r.cells}
         if twice:
             raise VdirError(f"two results of {r.task} {r.label} hold {min(twice)}: move one of them away.")
         whole[key] = replace(known, cells=known.cells + r.cells, seconds=known.seconds + r.seconds)
@@ -168,8 +166,7 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
             cell = r.cell(name, b.dataset.name, b.case)
             ours = cell.mean(metric) if cell and cell.images else None
             row.append(
-                number(ours, DIGITS[metric])
-                + ("" if cell is None or cell.complete else f" ({len(cell.images)})")
+                number(ours, DIGITS[metric]) + ("" if cell is None or cell.complete else f" ({len(cell.images)})")
             )
             target = theirs.get("VDIR")
             if target is not None:
@@ -180,9 +177,7 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
         header += [f"ours: {r.label}"] + ([f"{r.label} − VDIR"] if "VDIR" in methods else [])
     title = f"Table {name}: {published.title}" if published else "Not in the paper"
     notes = [
-        f"{d.method}, {d.case}, {' and '.join(d.datasets)}: {d.note}"
-        for d in paper.discrepancies
-        if d.table == name
+        f"{d.method}, {d.case}, {' and '.join(d.datasets)}: {d.note}" for d in paper.discrepancies if d.table == name
     ]
     if any(not c.complete for r in results for c in r.cells if c.table == name):
         notes.append("(n): only the first n images.")

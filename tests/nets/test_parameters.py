@@ -5,8 +5,8 @@ import torch
 
 from vdir.model import VDIR, Architecture, Kind
 from vdir.nets import Decoder, Discriminator, Encoder, Estimator, Restorer
-from vdir.train.throughput import flops_per_step, multiply_adds_per_pixel
 from vdir.recipe import PAPER
+from vdir.train.throughput import flops_per_step, multiply_adds_per_pixel
 
 
 def count(module: torch.nn.Module) -> int:

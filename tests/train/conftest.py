@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.pictures import make_photo
 from PIL import Image
 
+from tests.pictures import make_photo
 from vdir.data.pixels import TrainingImages
 from vdir.degrade import GaussianNoise
 from vdir.model import Architecture, Kind
@@ -34,7 +34,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_trainer(images):
-    def make(recipe=TINY, architecture=Architecture(kind=Kind.FAST), degradation=GaussianNoise((0, 75))) -> Trainer:  # noqa: B008
-        return Trainer(architecture, degradation, recipe, images)
+    def make(recipe=TINY, architecture=None, degradation=None) -> Trainer:
+        architecture = architecture or Architecture(kind=Kind.FAST)
+        return Trainer(architecture, degradation or GaussianNoise((0, 75)), recipe, images)
 
     return make

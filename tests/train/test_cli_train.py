@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,15 +62,26 @@ def test_missing_and_broken_training_images_are_named(folder, tmp_path, capsys):
 def test_two_processes_give_the_losses_of_one_with_the_same_batch(folder, tmp_path):
     command = ["train", *FAST, "--data", str(folder), "--steps", "3", "--device", "cpu", "--out"]
     assert main([*command, str(tmp_path / "one")]) == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29517", "-m", "vdir",
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}", "-m", "vdir",
          *command, str(tmp_path / "two")],
         check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
     )  # fmt: skip
     one, two = metrics(tmp_path / "one"), metrics(tmp_path / "two")
     assert [r["step"] for r in one] == [r["step"] for r in two] == [1, 2, 3]
     for a, b in zip(one, two, strict=True):
-        for term in ("restoration", "kl", "reconstruction", "adversarial", "estimation", "discriminator", "grad_norm"):
+        for term in (
+            "restoration",
+            "kl",
+            "reconstruction",
+            "adversarial",
+            "estimation",
+            "discriminator",
+            "grad_norm",
+        ):
             assert b[term] == pytest.approx(a[term], rel=2e-4), (a["step"], term)
 
 

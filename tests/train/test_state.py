@@ -15,7 +15,7 @@ import torch
 from vdir.errors import VdirError
 from vdir.model import Architecture
 from vdir.train.loop import Limits, run
-from vdir.train.state import PART_BYTES, load_state, save_state
+from vdir.train.state import PART_BYTES, compact, load_state, save_state
 
 from .conftest import TINY
 
@@ -67,6 +67,21 @@ def test_parts_stay_small_and_hold_the_full_model_with_its_discriminator(make_tr
     assert total > 8 * PART_BYTES
     _, tensors, _ = load_state(tmp_path)
     assert all(torch.equal(tensors[k], v) for k, v in trainer.tensors().items())
+
+
+def test_a_compact_state_is_a_third_the_size_and_goes_on_nearly_the_same(make_trainer, tmp_path):
+    recipe = replace(TINY, batch=2)
+    exact = make_trainer(recipe)
+    for _ in range(2):
+        exact.step()
+    full = save_state(tmp_path / "full", 2, exact.tensors(), {})
+    small = save_state(tmp_path / "small", 2, compact(exact.tensors()), {})
+    full_size, size = (sum(p.stat().st_size for p in folder.iterdir()) for folder in (full, small))
+    assert size < 0.36 * full_size
+    resumed = make_trainer(recipe)
+    resumed.load(2, load_state(tmp_path / "small")[1])
+    assert all(torch.equal(a, b) for a, b in zip(exact.ema.parameters(), resumed.ema.parameters(), strict=True))
+    torch.testing.assert_close(resumed.step(), exact.step(), rtol=0.02, atol=1e-3)
 
 
 def test_a_foreign_or_broken_state_gets_one_sentence(make_trainer, tmp_path):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.pictures import make_photo
 
+from tests.pictures import make_photo
 from vdir.data.pixels import TrainingImages
 from vdir.degrade import Blur, GaussianNoise, Jpeg
 from vdir.errors import VdirError

@@ -10,13 +10,9 @@ HELP = "check that degraded images score what the paper prints (needs the benchm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets"
-    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets")
     parser.add_argument("--tables", nargs="+", metavar="T", help="only these tables, e.g. --tables VI VII")
-    parser.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="images worked on at once (default 2)"
-    )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images worked on at once (default 2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
 
 

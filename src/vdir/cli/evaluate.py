@@ -17,18 +17,14 @@ HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="what the model repairs, e.g. gaussian")
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets"
-    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets")
     parser.add_argument("--variant", metavar="V", help="restorer of the task (default: the best)")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="default: the weights of the package")
     parser.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the numbers of every image to this file"
-    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,9 +42,7 @@ def run(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(b.dataset.name for b in task.benchmarks))
     unknown = sorted(set(args.datasets or names) - set(names))
     if unknown:
-        raise VdirError(
-            f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}."
-        )
+        raise VdirError(f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}.")
     if args.limit is not None and args.limit < 1:
         raise VdirError("--limit must be at least 1.")
     benchmarks = [b for b in task.benchmarks if b.dataset.name in (args.datasets or names)]

@@ -20,9 +20,7 @@ BIG = 4_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="PNG, JPEG, WebP or TIFF pictures"
-    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="PNG, JPEG, WebP or TIFF pictures")
     parser.add_argument(
         "-o",
         "--output",
@@ -33,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--task", metavar="T", help="gaussian (default), real, jpeg, jpeg-y, sr-x2 or sr-x4")
     parser.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
-    parser.add_argument(
-        "--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it"
-    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
     parser.add_argument(
         "--self-ensemble",
         action="store_true",
@@ -84,9 +80,7 @@ def plan(files: Sequence[Path], output: Path) -> list[Path]:
 
     if Format.of_name(output) is not None and not output.is_dir():
         if len(files) > 1:
-            raise VdirError(
-                f"{output} is one file, but there are {len(files)} inputs; name a folder with -o."
-            )
+            raise VdirError(f"{output} is one file, but there are {len(files)} inputs; name a folder with -o.")
         outputs = [output]
     else:
         outputs = [output / file.name for file in files]
@@ -97,9 +91,7 @@ def plan(files: Sequence[Path], output: Path) -> list[Path]:
         if place in inputs:
             raise VdirError(f"{result} is an input and would be overwritten; name another folder with -o.")
         if place in taken:
-            raise VdirError(
-                f"{taken[place]} and {file} would both be written to {result}; restore them apart."
-            )
+            raise VdirError(f"{taken[place]} and {file} would both be written to {result}; restore them apart.")
         taken[place] = file
     return outputs
 
@@ -122,9 +114,7 @@ def _restore(pipeline: Pipeline, source: Path, output: Path, self_ensemble: bool
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise VdirError(
-            f"{output.parent}: cannot be made a folder ({error.strerror}); use another -o."
-        ) from error
+        raise VdirError(f"{output.parent}: cannot be made a folder ({error.strerror}); use another -o.") from error
     image.write(output, picture.with_pixels(found.image), format)
     kind = f"{picture.bits}-bit {'grey' if picture.pixels.ndim == 2 else 'colour'} {picture.format.upper()}"
     seen = f"{w} x {h}, {kind}{_estimated(pipeline, found)}"
@@ -149,9 +139,7 @@ def _with_progress(
         return work(None)
     from tqdm import tqdm
 
-    with tqdm(
-        total=100, desc=name, unit="%", leave=False, bar_format="{l_bar}{bar}| {elapsed} < {remaining}"
-    ) as bar:
+    with tqdm(total=100, desc=name, unit="%", leave=False, bar_format="{l_bar}{bar}| {elapsed} < {remaining}") as bar:
 
         def report(fraction: float) -> None:
             bar.update(100 * fraction - bar.n)

@@ -10,15 +10,11 @@ HELP = "write docs/results.md from results/*.json, beside the paper's numbers"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--folder", type=Path, default=Path("results"), metavar="DIR", help="default: results"
-    )
+    parser.add_argument("--folder", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument(
         "--page", type=Path, default=Path("docs/results.md"), metavar="FILE", help="default: %(default)s"
     )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if the page is not up to date"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is not up to date")
 
 
 def run(args: argparse.Namespace) -> int:

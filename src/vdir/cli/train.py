@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="clean training images, searched below")
     parser.add_argument(
-        "--licence", default="not stated", metavar="TEXT", help="of the training images, for the weights' card"
+        "--licence",
+        default="not stated",
+        metavar="TEXT",
+        help="of the training images, for the weights' card",
     )
     parser.add_argument("--val", type=Path, metavar="DIR", help="held-out clean images to watch the run on")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
@@ -38,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validate-every", type=int, default=1000, metavar="STEPS", help="default: 1000")
     parser.add_argument("--log-every", type=int, default=100, metavar="STEPS", help="default: 100")
     parser.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="between states (default: 5)")
+    parser.add_argument(
+        "--compact",
+        action="store_true",
+        help="states a third the size, which continue well but not bit for bit",
+    )
     parser.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
     parser.add_argument(
         "--compile",
@@ -94,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
         weights, _ = load(args.init)
         print(f"{trainer.start_from(weights)} tensors taken from {args.init}", file=sys.stderr)
-    limits = Limits(args.minutes, args.stop_at, args.log_every, args.validate_every, args.save_minutes)
+    limits = Limits(args.minutes, args.stop_at, args.log_every, args.validate_every, args.save_minutes, args.compact)
     finished = run(trainer, args.out, limits, validation, about)
     if trainer.rank == 0:
         print(summary(args.out, recipe), file=sys.stderr)

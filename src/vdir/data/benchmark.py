@@ -74,9 +74,7 @@ def jpeg(table: str, datasets: Sequence[Dataset], qualities: Sequence[int]) -> t
     return tuple(Benchmark(table, d, f"QF {q}", Jpeg((q, q))) for q in qualities for d in datasets)
 
 
-def blur(
-    table: str, datasets: Sequence[Dataset], factor: int, shapes: Mapping[str, Shape]
-) -> tuple[Benchmark, ...]:
+def blur(table: str, datasets: Sequence[Dataset], factor: int, shapes: Mapping[str, Shape]) -> tuple[Benchmark, ...]:
     """Known kernels, by name, and decimation by ``factor``."""
     return tuple(
         Benchmark(table, d, f"x{factor} {name}", Blur.fixed(factor, shape))

@@ -43,7 +43,8 @@ class ResBlock(nn.Module):
         self.conv2 = conv3x3(filters, filters, scale=BRANCH_SCALE)
 
     def forward(self, h: Tensor) -> Tensor:
-        return h + self.conv2(F.relu(self.conv1(h)))
+        out: Tensor = h + self.conv2(F.relu(self.conv1(h)))
+        return out
 
 
 class RIRBlock(nn.Module):
@@ -55,4 +56,5 @@ class RIRBlock(nn.Module):
         self.conv = conv3x3(filters, filters, scale=BRANCH_SCALE)
 
     def forward(self, h: Tensor) -> Tensor:
-        return h + self.conv(self.blocks(h))
+        out: Tensor = h + self.conv(self.blocks(h))
+        return out

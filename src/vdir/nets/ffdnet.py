@@ -30,7 +30,10 @@ class FFDNet(nn.Module):
     def __init__(self, channels: int, latent: bool = True) -> None:
         super().__init__()
         self.latent = latent
-        layers: list[nn.Module] = [conv3x3(4 * channels + LATENT_CHANNELS * latent, FILTERS, relu=True), nn.ReLU()]
+        layers: list[nn.Module] = [
+            conv3x3(4 * channels + LATENT_CHANNELS * latent, FILTERS, relu=True),
+            nn.ReLU(),
+        ]
         for _ in range(LAYERS - 2):
             layers += [conv3x3(FILTERS, FILTERS, relu=True), nn.ReLU()]
         self.layers = nn.Sequential(*layers, conv3x3(FILTERS, 4 * channels))

@@ -1,9 +1,9 @@
 """The restorer p(x|y, c): D = 5 RIRBlocks of N = 5 ResBlocks, 64 filters (paper section IV-E, Fig. 3).
 
-    h  = conv(y ++ c)
-    h' = h + conv(RIRBlock^D(h))                          (the long skip)
-    xhat = y + conv(h')                                   (Fig. 3a: restoration at the same size)
-    xhat = conv(shuffle(conv(h')))                        (Fig. 3b: super-resolution, sub-pixel tail)
+h  = conv(y ++ c)
+h' = h + conv(RIRBlock^D(h))                          (the long skip)
+xhat = y + conv(h')                                   (Fig. 3a: restoration at the same size)
+xhat = conv(shuffle(conv(h')))                        (Fig. 3b: super-resolution, sub-pixel tail)
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ class Restorer(nn.Module):
         self.groups = nn.Sequential(*(RIRBlock(FILTERS, BLOCKS) for _ in range(GROUPS)))
         self.conv = conv3x3(FILTERS, FILTERS, scale=BRANCH_SCALE)
         steps = {1: 0, 2: 1, 4: 2}[scale]
-        self.up = nn.Sequential(
-            *(m for _ in range(steps) for m in (conv3x3(FILTERS, 4 * FILTERS), nn.PixelShuffle(2)))
-        )
+        self.up = nn.Sequential(*(m for _ in range(steps) for m in (conv3x3(FILTERS, 4 * FILTERS), nn.PixelShuffle(2))))
         self.tail = conv3x3(FILTERS, channels, scale=BRANCH_SCALE if scale == 1 else 1.0)
 
     @property

@@ -9,9 +9,7 @@ from vdir.tasks.jpeg import JPEG, JPEG_Y
 from vdir.tasks.real import REAL
 from vdir.tasks.superres import SR_X2, SR_X4
 
-TASKS: Mapping[str, Task] = MappingProxyType(
-    {task.name: task for task in (GAUSSIAN, REAL, JPEG, JPEG_Y, SR_X2, SR_X4)}
-)
+TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (GAUSSIAN, REAL, JPEG, JPEG_Y, SR_X2, SR_X4)})
 """Every task by its name."""
 
 __all__ = ["TASKS", "Task"]

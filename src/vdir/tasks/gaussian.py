@@ -14,7 +14,10 @@ GAUSSIAN = Task(
     # The paper trains on 5-70; from 0 to 75, clean and very noisy images are safe as well.
     degradation=GaussianNoise(sigma=(0, 75), grey_as_grey=True),
     variants={"full": Architecture(), "fast": Architecture(kind=Kind.FAST)},
-    recipes={"full": {"short": SHORT, "paper": PAPER}, "fast": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER}},
+    recipes={
+        "full": {"short": SHORT, "paper": PAPER},
+        "fast": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER},
+    },
     validation={str(s): GaussianNoise((s, s)) for s in (10, 30, 50, 70)},
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
     benchmarks=gaussian("I", (CBSD68, KODAK24, URBAN100), (10, 30, 50, 70)),

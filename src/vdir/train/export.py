@@ -23,7 +23,8 @@ def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
     """
     log = (folder / "metrics.jsonl").read_text().splitlines()
     seconds = json.loads(log[-1])["seconds"]
-    measured = next((row for row in map(json.loads, reversed(log)) if any(k.startswith("psnr/") for k in row)), {})
+    validated = (row for row in map(json.loads, reversed(log)) if any(k.startswith("psnr/") for k in row))
+    measured: dict[str, float] = next(validated, {})
     card = Card(
         task=about["task"],
         variant=about["variant"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import time
@@ -19,7 +18,7 @@ import torch.distributed as dist
 from tqdm import tqdm
 
 from vdir.recipe import Recipe
-from vdir.train.state import load_state, save_state
+from vdir.train.state import compact, load_state, save_state
 from vdir.train.throughput import flops_per_step
 from vdir.train.trainer import TERMS, Trainer
 from vdir.train.validate import Validation, labels
@@ -35,6 +34,7 @@ class Limits:
         log_every: steps between lines of ``metrics.jsonl``.
         validate_every: steps between validations.
         save_minutes: minutes between states.
+        compact: leave smaller states, from which a run goes on well but not bit for bit.
     """
 
     minutes: float = float("inf")
@@ -42,6 +42,7 @@ class Limits:
     log_every: int = 100
     validate_every: int = 1000
     save_minutes: float = 5.0
+    compact: bool = False
 
 
 @dataclass
@@ -99,7 +100,8 @@ def run(trainer: Trainer, folder: Path, limits: Limits, validation: Validation |
             "architecture": trainer.architecture.to_dict(),
             "seconds": seconds_before + time.perf_counter() - started,
         }
-        save_state(folder, trainer.done, trainer.tensors(), meta)
+        tensors = trainer.tensors()
+        save_state(folder, trainer.done, compact(tensors) if limits.compact else tensors, meta)
 
     bar = tqdm(
         total=recipe.steps, initial=trainer.done, unit="step", disable=not main, file=sys.stderr,
@@ -171,7 +173,7 @@ def _resume(trainer: Trainer, folder: Path, main: bool) -> float:
             kept = [line for line in log.read_text().splitlines() if _step_of(line) <= step]
             draft = log.with_suffix(".tmp")
             draft.write_text("".join(f"{line}\n" for line in kept))
-            os.replace(draft, log)
+            draft.replace(log)
     seconds: float = meta["seconds"]
     return seconds
 

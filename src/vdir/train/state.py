@@ -102,6 +102,21 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor],
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
+def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state a third the size, for carrying a run to another machine through a narrow door.
+
+    Weights and averaged weights stay exact. The generator's moments and the discriminator's weights are rounded to
+    bfloat16, the discriminator's moments are left out (with beta_1 = 0.5 they forget within a few steps anyway). A run
+    goes on from it well, but no longer bit for bit.
+    """
+    rounded = ("discriminator.", "adam.")
+    return {
+        name: t.bfloat16() if name.startswith(rounded) and t.numel() > 1 else t
+        for name, t in tensors.items()
+        if not name.startswith("adam_d.")
+    }
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -24,12 +24,13 @@ def flops_per_step(architecture: Architecture, recipe: Recipe) -> float:
             model.restore(y, c)
             model.decode(c, (recipe.patch, recipe.patch))
             model.estimate(c)
-        generator = counter.get_total_flops()
+        generator: int = counter.get_total_flops()
         if recipe.lambda_adv == 0:
             return 3.0 * generator
         with FlopCounterMode(display=False) as counter:
             Discriminator(architecture.channels)(y)
-    return 3.0 * generator + (3 * 2 + 2) * counter.get_total_flops()
+    judged: int = counter.get_total_flops()
+    return 3.0 * generator + (3 * 2 + 2) * judged
 
 
 def multiply_adds_per_pixel(architecture: Architecture, size: int = 256) -> float:
@@ -39,4 +40,5 @@ def multiply_adds_per_pixel(architecture: Architecture, size: int = 256) -> floa
         y = torch.empty(1, architecture.channels, size, size)
         with FlopCounterMode(display=False) as counter:
             model(y)
-    return counter.get_total_flops() / 2 / size**2
+    total: int = counter.get_total_flops()
+    return total / 2 / size**2

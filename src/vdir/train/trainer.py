@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ from vdir.train.state import load_optimizer, optimizer_tensors
 
 MAX_SKIPPED = 20
 """So many non-finite steps in a row mean that the run has diverged."""
+
+M = TypeVar("M", bound=nn.Module)
 
 TERMS = (*Losses._fields, "total", "discriminator", "grad_norm")
 
@@ -62,7 +64,12 @@ class Trainer:
         images: TrainingImages,
         compile_mode: str | None = None,
     ) -> None:
-        self.architecture, self.degradation, self.recipe, self.images = architecture, degradation, recipe, images
+        self.architecture, self.degradation, self.recipe, self.images = (
+            architecture,
+            degradation,
+            recipe,
+            images,
+        )
         self.device = images.pixels.device
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if recipe.batch % self.world:
@@ -71,12 +78,11 @@ class Trainer:
             torch.manual_seed(recipe.seed)
             model = VDIR(architecture)
             discriminator = Discriminator(architecture.channels) if recipe.lambda_adv > 0 else None
-        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.model = _placed(model, self.device)
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
         self.adam = _adam(self.model, beta1=0.9)
-        self.discriminator = discriminator
-        if discriminator is not None:
-            self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)
+        self.discriminator = _placed(discriminator, self.device) if discriminator is not None else None
+        if self.discriminator is not None:
             self.adam_d = _adam(self.discriminator, beta1=0.5)
         self.forward = torch.compile(self._forward, mode=compile_mode) if compile_mode else self._forward
         self.done = 0
@@ -95,7 +101,10 @@ class Trainer:
         share = slice(self.rank * b // self.world, (self.rank + 1) * b // self.world)
         last = torch.channels_last
         return Batch(
-            x[share].contiguous(memory_format=last), y[share].contiguous(memory_format=last), params[share], noise[share]
+            x[share].contiguous(memory_format=last),
+            y[share].contiguous(memory_format=last),
+            params[share],
+            noise[share],
         )
 
     def step(self) -> Tensor:
@@ -213,7 +222,7 @@ class Trainer:
     def load(self, step: int, tensors: dict[str, Tensor]) -> None:
         """Continue after ``step`` iterations from what :meth:`tensors` gave.
 
-        A state without a discriminator may go on with one, which then starts fresh.
+        A state without a discriminator, or without its moments, may go on with one; what is missing starts fresh.
 
         Raises:
             VdirError: the state belongs to another architecture.
@@ -224,7 +233,8 @@ class Trainer:
             load_optimizer(self.adam, tensors, "adam")
             if self.discriminator is not None and (weights := _under("discriminator.", tensors)):
                 self.discriminator.load_state_dict(weights)
-                load_optimizer(self.adam_d, tensors, "adam_d")
+                if any(name.startswith("adam_d.") for name in tensors):
+                    load_optimizer(self.adam_d, tensors, "adam_d")
         except (RuntimeError, ValueError) as error:
             raise VdirError(
                 f"the training state does not fit the {self.architecture.kind} architecture; use another run folder."
@@ -238,6 +248,12 @@ class Trainer:
         self.model.load_state_dict(taken, strict=False)
         self.ema.load_state_dict(taken, strict=False)
         return len(taken)
+
+
+def _placed(module: M, device: torch.device) -> M:
+    module.to(device)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
 
 
 def _adam(module: nn.Module, beta1: float) -> torch.optim.Adam:
