@@ -128,9 +128,7 @@ def test_other_tensors_with_the_right_hash(weights: Path) -> None:
     assert "tensors are not those" in message(weights)
 
 
-@pytest.mark.parametrize(
-    "architecture", [None, {}, {"channels": 3}, {**ARCHITECTURE.to_dict(), "kind": "huge"}]
-)
+@pytest.mark.parametrize("architecture", [None, {}, {"channels": 3}, {**ARCHITECTURE.to_dict(), "kind": "huge"}])
 def test_an_unknown_architecture(weights: Path, architecture: object) -> None:
     rehash(weights, architecture=architecture)
     assert "mine.safetensors" in message(weights)
@@ -165,7 +163,7 @@ def test_finding_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         hub.find("gaussian")
     hub.save(model(), tmp_path, "gaussian-fast", card())
     assert hub.find("gaussian").name == "gaussian-fast.safetensors"
-    with pytest.raises(VdirError, match="gaussian-full.*use one of: gaussian-fast"):
+    with pytest.raises(VdirError, match=r"gaussian-full.*use one of: gaussian-fast"):
         hub.find("gaussian", "full")
     hub.save(model(1), tmp_path, "gaussian-full", card(variant="full"))
     assert hub.find("gaussian").name == "gaussian-full.safetensors"

@@ -1,4 +1,4 @@
-"""Arrays: tiles equal the whole image bit for bit, every type comes back as it went in, errors are sentences."""
+"""Arrays: tiles equal the whole image bit for bit, every type comes back as it went in."""
 
 from collections.abc import Iterator
 
@@ -44,9 +44,7 @@ def image(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random(shape, np.float32)
 
 
-@pytest.mark.parametrize(
-    ("h", "w", "side"), [(293, 301, 230), (301, 292, 153), (40, 2203, 1111), (2300, 37, 1200)]
-)
+@pytest.mark.parametrize(("h", "w", "side"), [(293, 301, 230), (301, 292, 153), (40, 2203, 1111), (2300, 37, 1200)])
 def test_tiles_equal_the_whole_image_bit_for_bit(fast: Pipeline, h: int, w: int, side: int) -> None:
     y = image(h, w, 3)
     whole, tiled = fast(y, tile=WHOLE), fast(y, tile=side)
@@ -56,9 +54,9 @@ def test_tiles_equal_the_whole_image_bit_for_bit(fast: Pipeline, h: int, w: int,
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize("side", [64, 131, 260, 512])
+@pytest.mark.parametrize("side", [204, 512])
 def test_tiles_of_a_larger_image_with_one_and_two_threads(fast: Pipeline, side: int) -> None:
-    y = image(601, 717, 3)
+    y = image(401, 517, 3)
     np.testing.assert_array_equal(fast(y, tile=side).image, fast(y, tile=WHOLE).image)
 
 
@@ -97,11 +95,11 @@ def test_tiles_with_self_ensemble(fast: Pipeline) -> None:
 def test_the_whole_image_is_what_the_model_says(fast: Pipeline) -> None:
     y = image(37, 50, 3)
     tensor = torch.from_numpy(y).permute(2, 0, 1)[None]
-    expected = fast.model(tensor)[0].permute(1, 2, 0)
+    expected = fast.model(tensor)[0].permute(1, 2, 0).detach()
     np.testing.assert_allclose(fast.restore(y), expected.numpy(), rtol=0, atol=1e-5)
     scale = TASKS["gaussian"].degradation.quantity.scale  # type: ignore[union-attr]
     estimated = fast.model.estimate(fast.model.encode(tensor).mean).mean(dim=(0, 2, 3)) * scale
-    np.testing.assert_allclose(fast.estimate(y), estimated.numpy(), rtol=1e-4)
+    np.testing.assert_allclose(fast.estimate(y), estimated.detach().numpy(), rtol=1e-4)
 
 
 def test_self_ensemble_is_the_mean_over_eight_transforms(fast: Pipeline) -> None:

@@ -100,9 +100,7 @@ class Picture:
         alpha = self.alpha
         if alpha is not None and alpha.shape != pixels.shape[:2]:
             # Repeating keeps a constant or a hard-edged alpha exactly what it was.
-            alpha = alpha.repeat(pixels.shape[0] // alpha.shape[0], 0).repeat(
-                pixels.shape[1] // alpha.shape[1], 1
-            )
+            alpha = alpha.repeat(pixels.shape[0] // alpha.shape[0], 0).repeat(pixels.shape[1] // alpha.shape[1], 1)
         return dataclasses.replace(self, pixels=pixels, alpha=alpha)
 
 
@@ -183,9 +181,7 @@ def _decode(path: Path, file: BinaryIO, max_pixels: int) -> Picture:
         stored: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), dtype)
         stored = stored.reshape(image.height, image.width, image.bands)
         metadata: dict[str, bytes | str] = {
-            name: image.get(name)
-            for name in image.get_fields()
-            if name in _BLOBS or name.startswith("png-comment-")
+            name: image.get(name) for name in image.get_fields() if name in _BLOBS or name.startswith("png-comment-")
         }
         orientation = image.get("orientation") if image.get_typeof("orientation") else 1
         resolution = _resolution(image)
@@ -236,9 +232,7 @@ def _check_header(path: Path, image: Any, max_pixels: int) -> None:
     w, h = image.width, image.height
     if w * h > max_pixels:
         size = f"{w} x {h} = {w * h / 1e6:.0f} million"
-        raise _refusal(
-            path, f"has {size} pixels, over the limit of {max_pixels / 1e6:.0f} million", "cut it up"
-        )
+        raise _refusal(path, f"has {size} pixels, over the limit of {max_pixels / 1e6:.0f} million", "cut it up")
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     if pages > 1:
         raise _refusal(
@@ -252,9 +246,7 @@ def _check_header(path: Path, image: Any, max_pixels: int) -> None:
         raise _refusal(path, f"holds {image.format} numbers", "convert it to 8 or 16 bits per channel")
     bands = {"b-w": (1, 2), "grey16": (1, 2), "srgb": (3, 4), "rgb16": (3, 4)}.get(image.interpretation, ())
     if image.bands not in bands:
-        raise _refusal(
-            path, f"has {image.bands} channels of kind {image.interpretation}", "convert it to grey or RGB"
-        )
+        raise _refusal(path, f"has {image.bands} channels of kind {image.interpretation}", "convert it to grey or RGB")
 
 
 def _upright(stored: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
@@ -335,9 +327,7 @@ def _save_options(picture: Picture, format: Format) -> dict[str, Any]:
         case Format.WEBP:
             # exact: the colours under full transparency stay too
             return (
-                {"lossless": True, "exact": True}
-                if picture.lossless
-                else {"Q": JPEG_QUALITY, "smart_subsample": True}
+                {"lossless": True, "exact": True} if picture.lossless else {"Q": JPEG_QUALITY, "smart_subsample": True}
             )
         case Format.TIFF:
             # A classic TIFF ends at 4 GB.
@@ -347,9 +337,7 @@ def _save_options(picture: Picture, format: Format) -> dict[str, Any]:
 
 def _reason(error: BaseException) -> str:
     """What a decoder or the system said, on one line."""
-    detail = (
-        getattr(error, "detail", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
-    )
+    detail = getattr(error, "detail", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
     lines = [line.strip() for line in str(detail).splitlines() if line.strip()]
     return lines[0] if lines else "no reason given"
 

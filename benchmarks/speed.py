@@ -1,0 +1,45 @@
+"""Speed of the restorers on a 768x512 image, side by side: python benchmarks/speed.py [repeats] [threads]
+
+All are measured in turns within one run, so that a busy machine slows them alike; the ratios to the full
+model are what to compare. Weights do not matter for speed, so they are random.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import torch
+
+from vdir.model import VDIR, Architecture, Kind
+from vdir.pipeline import Pipeline
+from vdir.tasks import TASKS
+
+KINDS = (Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE)
+HEIGHT, WIDTH = 512, 768
+
+
+def main(repeats: int = 5, threads: int | None = None) -> None:
+    """Print MPix/s (median, lowest to highest) and the ratio to the full model of the same turn."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    pipelines = {kind: Pipeline(VDIR(Architecture(kind=kind)), TASKS["gaussian"]) for kind in KINDS}
+    speeds: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    for turn in range(repeats + 1):
+        for kind, pipeline in pipelines.items():
+            started = time.perf_counter()
+            pipeline(image)
+            if turn > 0:  # the first turn warms up
+                speeds[kind].append(HEIGHT * WIDTH / 1e6 / (time.perf_counter() - started))
+    print(f"{WIDTH}x{HEIGHT}, {torch.get_num_threads()} threads, {repeats} repeats; encoder and estimator included")
+    print(f"{'restorer':<14} {'MPix/s':>8} {'lowest':>8} {'highest':>8} {'x full':>8} {'lowest':>8} {'highest':>8}")
+    for kind, measured in speeds.items():
+        ratios = np.array(measured) / np.array(speeds[Kind.FULL])
+        numbers = [np.median(measured), min(measured), max(measured), np.median(ratios), ratios.min(), ratios.max()]
+        print(f"{kind:<14} " + " ".join(f"{n:8.3f}" for n in numbers))
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))
