@@ -35,6 +35,7 @@ class TrainingImages:
         sizes = torch.tensor([i.shape[0] * i.shape[1] for i in images])
         self.offset = (sizes.cumsum(0) - sizes).to(device)
         self.pixels = torch.cat([torch.from_numpy(i).flatten(0, 1) for i in images]).to(device)
+        self._known: dict[int, tuple[int, Tensor, Tensor]] = {}
 
     def __len__(self) -> int:
         return len(self.height)
@@ -56,13 +57,10 @@ class TrainingImages:
             VdirError: no image is large enough.
         """
         device = self.pixels.device
-        rows, columns = (self.height - patch + 1).clamp(min=0), (self.width - patch + 1).clamp(min=0)
-        ends = (rows * columns).cumsum(0)
-        if int(ends[-1]) == 0:
-            raise VdirError(f"no training image is {patch} pixels high and wide; use larger images or a smaller patch.")
-        place = torch.randint(int(ends[-1]), (batch,), generator=generator, device=device)
-        image = torch.searchsorted(ends, place, right=True)
-        place = place - (ends - rows * columns)[image]
+        count, starts, columns = self._places(patch)
+        place = torch.randint(count, (batch,), generator=generator, device=device)
+        image = torch.searchsorted(starts, place, right=True) - 1
+        place = place - starts[image]
         row, column = place // columns[image], place % columns[image]
 
         flips = torch.randint(2, (3, batch, 1, 1), generator=generator, device=device, dtype=torch.bool)
@@ -74,6 +72,22 @@ class TrainingImages:
         width = self.width[image].view(-1, 1, 1)
         index = self.offset[image].view(-1, 1, 1) + (row.view(-1, 1, 1) + i) * width + column.view(-1, 1, 1) + j
         return self.pixels[index].permute(0, 3, 1, 2).float() / 255
+
+    def _places(self, patch: int) -> tuple[int, Tensor, Tensor]:
+        """How many places a patch has, the first place of each image, and its number of columns of places.
+
+        Kept for the next call: reading the count would make the host wait for the GPU at every step.
+        """
+        if patch not in self._known:
+            rows, columns = (self.height - patch + 1).clamp(min=0), (self.width - patch + 1).clamp(min=0)
+            ends = (rows * columns).cumsum(0)
+            count = int(ends[-1])
+            if count == 0:
+                raise VdirError(
+                    f"no training image is {patch} pixels high and wide; use larger images or a smaller patch."
+                )
+            self._known[patch] = count, ends - rows * columns, columns
+        return self._known[patch]
 
 
 def read_folder(folder: Path, channels: int) -> list[np.ndarray]:

@@ -60,7 +60,10 @@ class Meter:
         self.steps += 1
 
     def row(self) -> dict[str, float]:
-        """Means of the terms, images per second, and what bounds them."""
+        """Means of the terms, images per second, and what bounds them.
+
+        On a GPU ``data_share`` is the host's time for crops and degradation: launches, and JPEG's codec.
+        """
         assert self.sums is not None
         means = (self.sums / self.steps).tolist()  # waits for the device
         seconds = time.perf_counter() - self.started

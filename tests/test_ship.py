@@ -1,0 +1,42 @@
+"""Weights are shipped only with results of their own, and only when they are better."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from vdir.errors import VdirError
+from vdir.evaluate import Cell, Measured
+from vdir.results import Result
+
+SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[1] / "training" / "ship.py")
+ship = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(ship)
+
+
+def result(psnr: float, sha256: str = "ab", complete: bool = True, self_ensemble: bool = False) -> Result:
+    images = (Measured("1.png", {"psnr": psnr - 1}, 2.0), Measured("2.png", {"psnr": psnr + 1}, 3.0))
+    cell = Cell("I", "Kodak24", "sigma 50", images, complete)
+    return Result("gaussian", "fast", self_ensemble, sha256, {"cpu": "any"}, 1.0, (cell,))
+
+
+def test_the_card_gets_means_by_name():
+    numbers = ship.measured([result(28.0), result(28.2, self_ensemble=True)], "ab")
+    assert numbers == {
+        "Kodak24 sigma 50 psnr": 28.0,
+        "Kodak24 sigma 50 estimate error": 2.5,
+        "Kodak24 sigma 50 psnr+": 28.2,
+    }
+
+
+def test_results_of_other_weights_or_of_a_few_images_are_refused():
+    with pytest.raises(VdirError, match="other weights"):
+        ship.measured([result(28.0, sha256="cd")], "ab")
+    with pytest.raises(VdirError, match="not measured on all images"):
+        ship.measured([result(28.0, complete=False)], "ab")
+
+
+def test_gain_is_the_mean_difference_over_common_cells():
+    assert ship.gain({"A psnr": 30.0, "B psnr": 28.0, "A estimate error": 9.0}, {"A psnr": 29.5, "C psnr": 1.0}) == 0.5
+    with pytest.raises(VdirError, match="no cell in common"):
+        ship.gain({"A psnr": 30.0}, {"B psnr": 30.0})

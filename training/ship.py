@@ -1,0 +1,71 @@
+"""Put trained weights into the package, with what was measured on their card.
+
+    python training/ship.py runs/gaussian-fast/gaussian-fast.safetensors results/gaussian-fast-*.json
+
+The results must be of these very weights (their sha256 is compared). Where the package already ships weights for the task
+and variant, the new ones must measure better on average over the cells that both cards hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shutil
+from pathlib import Path
+
+from vdir.errors import VdirError
+from vdir.hub import Card
+from vdir.results import Result
+
+SHIPPED = Path(__file__).parents[1] / "src" / "vdir" / "weights"
+
+
+def measured(results: list[Result], sha256: str) -> dict[str, float]:
+    """Mean values by name, e.g. ``"Kodak24 sigma 50 psnr"``, of the results that were made with these weights."""
+    numbers: dict[str, float] = {}
+    for result in results:
+        if result.weights_sha256 != sha256:
+            raise VdirError("a result was measured with other weights; run vdir evaluate --weights on these.")
+        for cell in result.cells:
+            if not cell.complete:
+                raise VdirError(f"{cell.dataset} {cell.case} was not measured on all images; evaluate without --limit.")
+            suffix = "+" * result.self_ensemble
+            for metric in cell.images[0].values:
+                numbers[f"{cell.dataset} {cell.case} {metric}{suffix}"] = round(cell.mean(metric), 4)
+            if cell.estimate_error is not None and not result.self_ensemble:
+                numbers[f"{cell.dataset} {cell.case} estimate error"] = round(cell.estimate_error, 3)
+    return numbers
+
+
+def gain(new: dict[str, float], old: dict[str, float]) -> float:
+    """Mean PSNR difference over the cells that both have, in dB."""
+    common = [k for k in new if k.endswith("psnr") and k in old]
+    if not common:
+        raise VdirError("the shipped card has no cell in common with these results; measure the same benchmarks.")
+    return sum(new[k] - old[k] for k in common) / len(common)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path, help="a safetensors file with its card beside it")
+    parser.add_argument("results", type=Path, nargs="+", help="what vdir evaluate --json wrote for it")
+    parser.add_argument("--notes", default="", help="anything a person should know, for the card")
+    args = parser.parse_args()
+    card = Card.from_json(args.weights.with_suffix(".json").read_text(encoding="utf-8"))
+    numbers = measured([Result.read(path) for path in args.results], card.sha256)
+    target = SHIPPED / f"{card.name}.json"
+    if target.exists():
+        better = gain(numbers, dict(Card.from_json(target.read_text(encoding="utf-8")).measured))
+        print(f"{better:+.3f} dB on average against the shipped weights")
+        if better <= 0:
+            print("not shipped: the shipped weights measure at least as well")
+            return 1
+    card = dataclasses.replace(card, measured={**card.measured, **numbers}, notes=args.notes)
+    shutil.copyfile(args.weights, target.with_suffix(".safetensors"))
+    target.write_text(card.to_json(), encoding="utf-8")
+    print(f"shipped {target.with_suffix('.safetensors')}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
