@@ -55,9 +55,7 @@ def test_several_files_into_the_default_folder(weights: str, capsys: pytest.Capt
     np.testing.assert_array_equal(read(Path("restored/a.png")).pixels, expected)
 
 
-def test_a_bad_file_gets_a_sentence_and_the_others_go_on(
-    weights: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_file_gets_a_sentence_and_the_others_go_on(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
     picture("good.png")
     Path("bad.png").write_bytes(b"nothing of the kind")
     assert main(["restore", "bad.png", "missing.png", "good.png", "-o", "out", "--weights", weights]) == 1

@@ -103,20 +103,14 @@ def save(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     Raises:
         VdirError: a weight does not fit half precision, or the file would exceed :data:`MAX_BYTES`.
     """
-    tensors = {
-        name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()
-    }
+    tensors = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise VdirError(
-                f"the weights {name} are not finite in half precision; train again from an earlier state."
-            )
+            raise VdirError(f"the weights {name} are not finite in half precision; train again from an earlier state.")
     content = safetensors.torch.save(tensors)
     if len(content) > MAX_BYTES:
         size = f"{len(content) / 1e6:.1f} MB"
-        raise VdirError(
-            f"the weights take {size}, more than {MAX_BYTES / 1e6:.0f} MB; use a smaller architecture."
-        )
+        raise VdirError(f"the weights take {size}, more than {MAX_BYTES / 1e6:.0f} MB; use a smaller architecture.")
     card = dataclasses.replace(
         card,
         architecture=model.architecture.to_dict(),
@@ -132,9 +126,7 @@ def save(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
         with replacing(path.with_suffix(".json")) as file:
             file.write(card.to_json().encode())
     except OSError as error:
-        raise VdirError(
-            f"{path}: cannot be written ({error.strerror}); check folder and free space."
-        ) from error
+        raise VdirError(f"{path}: cannot be written ({error.strerror}); check folder and free space.") from error
     return path
 
 
@@ -156,14 +148,10 @@ def load(weights: Path | Traversable) -> tuple[VDIR, Card]:
     try:
         content = weights.read_bytes()
     except OSError as error:
-        raise VdirError(
-            f"{weights}: cannot be read ({error.strerror}); check the file and its rights."
-        ) from error
+        raise VdirError(f"{weights}: cannot be read ({error.strerror}); check the file and its rights.") from error
     # The bytes that were hashed are the bytes that are parsed.
     if hashlib.sha256(content).hexdigest() != card.sha256:
-        raise VdirError(
-            f"{weights}: not the file its card describes (sha256 differs); copy or download both again."
-        )
+        raise VdirError(f"{weights}: not the file its card describes (sha256 differs); copy or download both again.")
     try:
         tensors = safetensors.torch.load(content)
     except (SafetensorError, ValueError, KeyError) as error:
@@ -175,9 +163,7 @@ def load(weights: Path | Traversable) -> tuple[VDIR, Card]:
     model = VDIR(architecture)
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
-        raise VdirError(
-            f"{weights}: the tensors are not those of {card.name} in this version of vdir; update vdir."
-        )
+        raise VdirError(f"{weights}: the tensors are not those of {card.name} in this version of vdir; update vdir.")
     model.load_state_dict({name: t.float() for name, t in tensors.items()})
     return model.eval().requires_grad_(False), card
 
@@ -229,10 +215,6 @@ def _read_card(weights: Path | Traversable) -> Card:
     except FileNotFoundError as error:
         raise VdirError(f"{weights}: its card {path.name} is missing; put the two side by side.") from error
     except OSError as error:
-        raise VdirError(
-            f"{path}: cannot be read ({error.strerror}); check the file and its rights."
-        ) from error
+        raise VdirError(f"{path}: cannot be read ({error.strerror}); check the file and its rights.") from error
     except ValueError as error:
-        raise VdirError(
-            f"{path}: not a card of vdir weights ({error}); copy or download it again."
-        ) from error
+        raise VdirError(f"{path}: not a card of vdir weights ({error}); copy or download it again.") from error

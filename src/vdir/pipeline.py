@@ -129,9 +129,7 @@ class Pipeline:
             raise VdirError(f"the task {self.task.name} has no estimate to give; use another task.")
         return estimate
 
-    def _encode(
-        self, x: Image, cut: Tile, seen: Image | None
-    ) -> tuple[npt.NDArray[np.float32], Tensor, Tensor]:
+    def _encode(self, x: Image, cut: Tile, seen: Image | None) -> tuple[npt.NDArray[np.float32], Tensor, Tensor]:
         """One window of x as floats, as y and as its latent c; its estimates are noted in ``seen``."""
         rows, columns = cut
         window = to_float(x[rows.low : rows.high, columns.low : columns.high])
@@ -162,9 +160,7 @@ class Pipeline:
         # (h, w, C) in memory is channels_last already.
         return torch.from_numpy(np.ascontiguousarray(window)).to(self.device).permute(2, 0, 1)[None]
 
-    def _from_model(
-        self, restored: npt.NDArray[np.float32], given: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float32]:
+    def _from_model(self, restored: npt.NDArray[np.float32], given: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The model's answer in the channels that were given."""
         if restored.shape[2] == given.shape[2]:
             return restored
@@ -231,9 +227,7 @@ def load_pipeline(
         raise VdirError(f"{weights}: made for the task {card.task!r}, unknown to this version; update vdir.")
     if task not in (None, card.task) or variant not in (None, card.variant):
         asked = f"{task or card.task}-{variant or card.variant}"
-        raise VdirError(
-            f"{weights}: these weights are for {card.name}, not {asked}; ask for that or leave it out."
-        )
+        raise VdirError(f"{weights}: these weights are for {card.name}, not {asked}; ask for that or leave it out.")
     return Pipeline(model, TASKS[card.task], device, card)
 
 
