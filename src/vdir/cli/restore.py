@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="folder for the results, or for one FILE a picture's name (default: the folder restored)",
     )
-    parser.add_argument("--task", metavar="T", help="gaussian (default), real, jpeg, jpeg-y, sr-x2 or sr-x4")
+    parser.add_argument(
+        "--task", metavar="T", help="what to repair, by name (default: what --weights are for, else gaussian)"
+    )
     parser.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
     parser.add_argument(
