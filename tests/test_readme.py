@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vdir import hub
-from vdir.cli import COMMANDS
+from vdir.cli import COMMANDS, main
 from vdir.paper import paper
 
 ROOT = Path(__file__).parents[1]
@@ -50,3 +50,8 @@ def test_the_test_command_is_what_ci_runs():
     script = (ROOT / ".ci" / "run").read_text().splitlines()
     commands = [line for line in script if line and not line.startswith(("#", "set", "cd"))]
     assert commands == ["make test"]
+
+
+def test_the_page_of_results_is_up_to_date(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(["results", "--check"]) == 0
