@@ -69,6 +69,21 @@ def test_parts_stay_small_and_hold_the_full_model_with_its_discriminator(make_tr
     assert all(torch.equal(tensors[k], v) for k, v in trainer.tensors().items())
 
 
+def test_saving_a_step_again_never_leaves_a_moment_without_a_state(make_trainer, tmp_path, monkeypatch):
+    trainer = make_trainer(replace(TINY, lambda_adv=0.0))
+    trainer.step()
+    save_state(tmp_path, 1, trainer.tensors(), {})
+
+    def killed(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", killed)
+    save_state(tmp_path, 1, trainer.tensors(), {})
+    with pytest.raises(KeyboardInterrupt):
+        save_state(tmp_path, 2, trainer.tensors(), {})
+    assert load_state(tmp_path)[0] == 1
+
+
 def test_a_compact_state_is_a_third_the_size_and_goes_on_nearly_the_same(make_trainer, tmp_path):
     recipe = replace(TINY, batch=2)
     exact = make_trainer(recipe)

@@ -33,6 +33,9 @@ def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str,
         tensors: name -> tensor, on any device.
         meta: anything JSON can hold.
     """
+    final, draft = run / f"state-{step:08d}", run / "state.tmp"
+    if final.exists():  # whole, and of this very step: replacing it would leave a moment without any state
+        return final
     parts: list[dict[str, Tensor]] = [{}]
     room = PART_BYTES
     for name, tensor in tensors.items():
@@ -42,7 +45,6 @@ def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str,
             room = PART_BYTES
         parts[-1][name] = tensor.detach().cpu().contiguous()
         room -= size
-    final, draft = run / f"state-{step:08d}", run / "state.tmp"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     names = [f"part-{n:02d}.safetensors" for n in range(len(parts))]
@@ -51,7 +53,6 @@ def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str,
         _sync(draft / name)
     (draft / "manifest.json").write_text(json.dumps({"step": step, "parts": names, "meta": meta}, indent=1))
     _sync(draft / "manifest.json")
-    shutil.rmtree(final, ignore_errors=True)  # of the same step: saved before, and superseded
     draft.rename(final)
     _sync(run)
     for old in run.glob("state-*"):
