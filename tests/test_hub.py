@@ -33,7 +33,7 @@ def card(**changes: object) -> hub.Card:
         "recipe": {"lr": 1e-3},
         "measured": {"psnr": 30.0},
     }
-    return hub.Card(**{**values, **changes})  # type: ignore[arg-type]
+    return hub.Card(**{**values, **changes})
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_numbers_that_several_tables_print_agree() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda t: t.name)
-def test_every_benchmark_of_a_task_has_the_papers_number(task) -> None:  # type: ignore[no-untyped-def]
+def test_every_benchmark_of_a_task_has_the_papers_number(task) -> None:
     for b in task.benchmarks:
         if b.table:
             for metric in task.protocol.metrics:

@@ -132,5 +132,5 @@ SHORT_CPU = Recipe(
     ema=0.999,
     grey=0.1,
 )
-"""For the fast variants on a CPU: small crops and no adversarial term, whose discriminator would cost four times the
-restorer."""
+"""For the fast variants on a CPU: small crops and no adversarial term, whose discriminator would double the arithmetic
+of a step (:func:`vdir.train.throughput.flops_per_step`)."""

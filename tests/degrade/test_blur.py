@@ -106,7 +106,7 @@ def test_constant_images_stay_constant_to_the_border() -> None:
         lambda: Blur(2, (1, 2), (1, 2), angle=(1, 0)),
     ],
 )
-def test_ranges_that_make_no_sense_are_refused(make) -> None:  # type: ignore[no-untyped-def]
+def test_ranges_that_make_no_sense_are_refused(make) -> None:
     with pytest.raises(ValueError, match="must"):
         make()
 

@@ -110,10 +110,10 @@ def test_all_qualities_of_the_range_are_drawn_and_no_others(step: int, count: in
         lambda: Jpeg((50, 101)),
         lambda: Jpeg((10, 80), step=0),
         lambda: Jpeg((10, 85), step=10),
-        lambda: Jpeg((10, 80), subsampling="4:2:2"),  # type: ignore[arg-type]
+        lambda: Jpeg((10, 80), subsampling="4:2:2"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make) -> None:  # type: ignore[no-untyped-def]
+def test_settings_that_make_no_sense_are_refused(make) -> None:
     with pytest.raises(ValueError, match="must"):
         make()
 

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     from vdir.data.pixels import TrainingImages, read_folder
     from vdir.tasks import TASKS
+    from vdir.train.export import export
     from vdir.train.loop import Limits, run, summary
     from vdir.train.trainer import Trainer
     from vdir.train.validate import Validation, centre_crops
@@ -109,14 +110,8 @@ def run(args: argparse.Namespace) -> int:
         where = f"finished after {trainer.done} steps" if finished else f"stopped at step {trainer.done}"
         print(f"{where}; the state is in {args.out}", file=sys.stderr)
         if finished:
-            _export(trainer, args.out, about)
+            print(f"weights written to {export(trainer, args.out, about)}", file=sys.stderr)
     return 0
-
-
-def _export(trainer: Any, folder: Path, about: dict[str, Any]) -> None:
-    from vdir.train.export import export
-
-    print(f"weights written to {export(trainer, folder, about)}", file=sys.stderr)
 
 
 def _start_processes(device: str | None) -> Any:

@@ -15,10 +15,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vdir.data.catalogue import SUFFIXES
 from vdir.errors import VdirError
 from vdir.metrics import luma_8bit
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 class TrainingImages:
