@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patch", type=int, help="side of the crops")
     parser.add_argument("--lr", type=float, help="learning rate")
     parser.add_argument("--lambda-adv", type=float, help="weight of the adversarial term; 0: no discriminator")
+    parser.add_argument("--rest-from", type=int, metavar="STEP", help="from here on the restorer alone learns")
     parser.add_argument("--seed", type=int, help="of everything random")
     parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop cleanly at this step, to continue later")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop cleanly after this long")
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     name = args.recipe or next(iter(recipes))
     if name not in recipes:
         raise VdirError(f"{task.name} {args.variant} has no recipe {name!r}; choose one of {', '.join(recipes)}.")
-    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "seed")
+    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "rest_from", "seed")
     recipe = replace(recipes[name], **{k: getattr(args, k) for k in changes if getattr(args, k) is not None})
     architecture = task.variants[args.variant]
 

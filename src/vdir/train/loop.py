@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import time
@@ -67,7 +68,8 @@ class Meter:
         assert self.sums is not None
         means = (self.sums / self.steps).tolist()  # waits for the device
         seconds = time.perf_counter() - self.started
-        row = dict(zip(TERMS, means, strict=True)) | {
+        # A term that no step of this stretch worked out is not a number, which JSON does not know.
+        row = {term: mean for term, mean in zip(TERMS, means, strict=True) if math.isfinite(mean)} | {
             "images_per_s": self.steps * self.trainer.recipe.batch / seconds,
             "tflop_per_s": self.steps * self.flops / seconds / 1e12,
             "data_share": self.trainer.data_seconds / seconds,

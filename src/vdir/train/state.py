@@ -110,7 +110,7 @@ def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     bfloat16, the discriminator's moments are left out (with beta_1 = 0.5 they forget within a few steps anyway). A run
     goes on from it well, but no longer bit for bit.
     """
-    rounded = ("discriminator.", "adam.")
+    rounded = ("discriminator.", "adam.", "muon.")
     return {
         name: t.bfloat16() if name.startswith(rounded) and t.numel() > 1 else t
         for name, t in tensors.items()

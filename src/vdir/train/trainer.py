@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, TypeVar
 
@@ -26,6 +27,7 @@ from vdir.model import VDIR, Architecture
 from vdir.nets import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
 from vdir.objective import Losses, discriminator_loss, losses
 from vdir.recipe import Recipe
+from vdir.train.muon import Muon
 from vdir.train.state import load_optimizer, optimizer_tensors
 
 MAX_SKIPPED = 20
@@ -80,11 +82,14 @@ class Trainer:
             discriminator = Discriminator(architecture.channels) if recipe.lambda_adv > 0 else None
         self.model = _placed(model, self.device)
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
-        self.adam = _adam(self.model, beta1=0.9)
+        self.optimizers = _optimizers(self.model, recipe)
         self.discriminator = _placed(discriminator, self.device) if discriminator is not None else None
         if self.discriminator is not None:
-            self.adam_d = _adam(self.discriminator, beta1=0.5)
-        self.forward = torch.compile(self._forward, mode=compile_mode) if compile_mode else self._forward
+            self.optimizers_d = {"adam_d": _adam(self.discriminator.parameters(), beta1=0.5)}
+        self.forward, self.forward_restorer = self._forward, self._forward_restorer
+        if compile_mode:
+            self.forward = torch.compile(self._forward, mode=compile_mode)
+            self.forward_restorer = torch.compile(self._forward_restorer, mode=compile_mode)
         self.done = 0
         self.skipped = 0
         self.data_seconds = 0.0
@@ -110,10 +115,20 @@ class Trainer:
     def step(self) -> Tensor:
         """One iteration. Returns the values of :data:`TERMS` on the device, averaged over processes."""
         lr = self.recipe.learning_rate(self.done)
+        resting = self.recipe.rest_from is not None and self.done >= self.recipe.rest_from
+        if resting and self.done == self.recipe.rest_from:
+            self._settle()
         started = time.perf_counter()
         batch = self.batch(self.done)
         self.data_seconds += time.perf_counter() - started
 
+        values, norm = self._restorer_step(batch, lr) if resting else self._joint_step(batch, lr)
+        self._average_weights()
+        self.done += 1
+        return self._across_processes(torch.stack([*values, norm]).detach())
+
+    def _joint_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """Everything learns. Returns the values of :data:`TERMS` but the last, and the norm of the gradient."""
         with self._precision():
             mean, logvar, xhat, yhat, estimate = self.forward(batch.y, batch.noise)
         yhat = yhat.float()
@@ -130,19 +145,36 @@ class Trainer:
         )
         r = self.recipe
         total = terms.total(beta=r.beta, lambda_adv=r.lambda_adv, lambda_est=r.lambda_est)
-        self.adam.zero_grad(set_to_none=True)
-        total.backward()
-        norm = self._apply(self.adam, lr, clip=r.clip)
-        self._average_weights()
-        self.done += 1
-        values = torch.stack([*terms, total, loss_d, norm]).detach()
-        return self._across_processes(values)
+        return [*terms, total, loss_d], self._descend(total, self.optimizers, lr, clip=r.clip)
+
+    def _restorer_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """The restorer alone learns: |x - xhat| on latents of the resting encoder, two thirds of a joint step's cost.
+
+        The terms that nothing learns from are not worked out, and are reported as not a number.
+        """
+        with self._precision():
+            xhat = self.forward_restorer(batch.y, batch.noise)
+        restoration = (batch.x - xhat.float()).abs().mean()
+        norm = self._descend(restoration, self.optimizers, lr, clip=self.recipe.clip)
+        unknown = restoration.new_full((), float("nan"))
+        return [restoration if term in ("restoration", "total") else unknown for term in TERMS[:-1]], norm
+
+    def _settle(self) -> None:
+        """Give the parts that will rest their averaged weights, which are those that will be kept."""
+        for part, averaged in ((self.model.encoder, self.ema.encoder), (self.model.decoder, self.ema.decoder),
+                               (self.model.estimator, self.ema.estimator)):  # fmt: skip
+            part.load_state_dict(averaged.state_dict())
 
     def _forward(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         posterior = self.model.encode(y)
         c = posterior.at(noise)
         size = (y.shape[-2], y.shape[-1])
         return (*posterior, self.model.restore(y, c), self.model.decode(c, size), self.model.estimate(c))
+
+    def _forward_restorer(self, y: Tensor, noise: Tensor) -> Tensor:
+        with torch.no_grad():
+            c = self.model.encode(y).at(noise)
+        return self.model.restore(y, c)
 
     def _discriminator_step(self, y: Tensor, yhat: Tensor, lr: float) -> Tensor:
         if self.discriminator is None:
@@ -152,9 +184,7 @@ class Trainer:
             logits = self.discriminator(torch.cat((y, yhat)))
         real, fake = logits.float().chunk(2)
         loss = discriminator_loss(real, fake)
-        self.adam_d.zero_grad(set_to_none=True)
-        loss.backward()
-        self._apply(self.adam_d, lr, clip=float("inf"))
+        self._descend(loss, self.optimizers_d, lr, clip=float("inf"))
         return loss
 
     def _judge(self, yhat: Tensor) -> Tensor | None:
@@ -165,16 +195,21 @@ class Trainer:
             logits: Tensor = self.discriminator(yhat)
         return logits.float()
 
-    def _apply(self, adam: torch.optim.Adam, lr: float, clip: float) -> Tensor:
-        """Average the gradients over processes, clip, and step, unless a gradient is not finite."""
-        parameters = [p for group in adam.param_groups for p in group["params"] if p.grad is not None]
+    def _descend(self, loss: Tensor, optimizers: Mapping[str, torch.optim.Optimizer], lr: float, clip: float) -> Tensor:
+        """Back-propagate, average over processes, clip, and step, unless a gradient is not finite."""
+        groups = [group for optimizer in optimizers.values() for group in optimizer.param_groups]
+        for optimizer in optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        parameters = [p for group in groups for p in group["params"] if p.grad is not None]
         self._average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, clip)
         if bool(torch.isfinite(norm)):
             self.skipped = 0
-            for group in adam.param_groups:
+            for group in groups:
                 group["lr"] = lr
-            adam.step()
+            for optimizer in optimizers.values():
+                optimizer.step()
             return norm
         self.skipped += 1
         if self.skipped > MAX_SKIPPED:
@@ -213,10 +248,12 @@ class Trainer:
         """Everything the next step depends on, but for the images and the recipe."""
         state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         state |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
-        state |= optimizer_tensors(self.adam, "adam")
+        optimizers = self.optimizers
         if self.discriminator is not None:
             state |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
-            state |= optimizer_tensors(self.adam_d, "adam_d")
+            optimizers = optimizers | self.optimizers_d
+        for name, optimizer in optimizers.items():
+            state |= optimizer_tensors(optimizer, name)
         return state
 
     def load(self, step: int, tensors: dict[str, Tensor]) -> None:
@@ -230,11 +267,12 @@ class Trainer:
         try:
             self.model.load_state_dict(_under("model.", tensors))
             self.ema.load_state_dict(_under("ema.", tensors))
-            load_optimizer(self.adam, tensors, "adam")
+            for name, optimizer in self.optimizers.items():
+                load_optimizer(optimizer, tensors, name)
             if self.discriminator is not None and (weights := _under("discriminator.", tensors)):
                 self.discriminator.load_state_dict(weights)
                 if any(name.startswith("adam_d.") for name in tensors):
-                    load_optimizer(self.adam_d, tensors, "adam_d")
+                    load_optimizer(self.optimizers_d["adam_d"], tensors, "adam_d")
         except (RuntimeError, ValueError) as error:
             raise VdirError(
                 f"the training state does not fit the {self.architecture.kind} architecture; use another run folder."
@@ -256,8 +294,20 @@ def _placed(module: M, device: torch.device) -> M:
     return module
 
 
-def _adam(module: nn.Module, beta1: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), lr=0.0, betas=(beta1, 0.999), fused=True)
+def _adam(parameters: Iterable[nn.Parameter], beta1: float) -> torch.optim.Adam:
+    return torch.optim.Adam(parameters, lr=0.0, betas=(beta1, 0.999), fused=True)
+
+
+def _optimizers(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+    """Adam for all, or Muon for the restorer's convolutions from a width to the same width and Adam for the rest."""
+    if not recipe.muon:
+        return {"adam": _adam(model.parameters(), beta1=0.9)}
+    square = [p for p in model.restorer.parameters() if p.ndim == 4 and p.shape[0] == p.shape[1]]
+    turned = {id(p) for p in square}
+    return {
+        "adam": _adam([p for p in model.parameters() if id(p) not in turned], beta1=0.9),
+        "muon": Muon(square, lr=0.0),
+    }
 
 
 def _seed(seed: int, step: int) -> int:
