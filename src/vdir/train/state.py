@@ -89,13 +89,19 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
-    """The inverse of :func:`optimizer_tensors`."""
+    """The inverse of :func:`optimizer_tensors`.
+
+    Raises:
+        ValueError: the tensors are another optimizer's, or of other weights.
+    """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith(f"{prefix}."):
             index, key = name.removeprefix(f"{prefix}.").split(".")
-            parameter = parameters[int(index)]
+            parameter = parameters[int(index)] if int(index) < len(parameters) else None
+            if parameter is None or tensor.shape not in ((), parameter.shape):
+                raise ValueError(f"{name} has no weight to belong to")
             if tensor.shape == parameter.shape:
                 # Fused Adam walks moments and parameter in memory order, so their layouts (channels_last) must agree.
                 tensor = torch.empty_like(parameter, requires_grad=False).copy_(tensor)

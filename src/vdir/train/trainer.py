@@ -275,7 +275,8 @@ class Trainer:
                     load_optimizer(self.optimizers_d["adam_d"], tensors, "adam_d")
         except (RuntimeError, ValueError) as error:
             raise VdirError(
-                f"the training state does not fit the {self.architecture.kind} architecture; use another run folder."
+                f"the training state does not fit the {self.architecture.kind} architecture and its "
+                "optimizer; use another run folder."
             ) from error
         self.done = step
 
