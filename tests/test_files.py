@@ -1,0 +1,130 @@
+"""One file in, one file out, and an answer whatever happens."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from vdir import VdirError
+from vdir.batch import Job
+from vdir.files import Estimate, Options, Outcome, Status, restore_file
+from vdir.image import read
+from vdir.pipeline import Restoration
+from vdir.tasks import TASKS
+
+CARD = SimpleNamespace(variant="fast", sha256="ab12")
+
+
+class Inverting:
+    """A pipeline that can be told from no pipeline, or that raises what it is given."""
+
+    task, card = TASKS["gaussian"], CARD
+
+    def __init__(self, raises: BaseException | None = None) -> None:
+        self.raises = raises
+        self.asked: dict[str, Any] = {}
+
+    def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+        self.asked = asked
+        if self.raises is not None:
+            raise self.raises
+        return Restoration(~pixels, np.array([12.5]))
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    Pillow.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3)).save(tmp_path / "a.png")
+    return Job(tmp_path / "a.png", tmp_path / "deep" / "er" / "a.png")
+
+
+def test_a_file_is_restored(job: Job) -> None:
+    pipeline, fractions = Inverting(), []
+    seen = []
+    options = Options(self_ensemble=True, tile=64)
+    outcome = restore_file(job, options, lambda picture: seen.append(picture) or pipeline, fractions.append)
+    assert outcome.seconds > 0
+    outcome.seconds = 0
+    assert outcome == Outcome(
+        job.source,
+        job.output,
+        Status.RESTORED,
+        width=5,
+        height=4,
+        channels=3,
+        bits=8,
+        format="png",
+        task="gaussian",
+        variant="fast",
+        weights_sha256="ab12",
+        estimate=Estimate("noise level", "8-bit levels", (12.5,)),
+    )
+    np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
+    np.testing.assert_array_equal(seen[0].pixels, read(job.source).pixels)
+    assert pipeline.asked == {"self_ensemble": True, "tile": 64, "progress": fractions.append}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (VdirError("this cannot be; do that."), "this cannot be; do that."),
+        (MemoryError(), "not enough memory; use a smaller --tile."),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "not enough memory; use a smaller --tile."),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            "not enough memory; use a smaller --tile.",
+        ),
+        (
+            OSError(5, "Input/output error"),
+            "the system refuses (Input/output error); check the file, the folder and their rights.",
+        ),
+        (ValueError("odd\nand more"), "unexpected ValueError: odd; please report it."),
+        (RecursionError(), "unexpected RecursionError; please report it."),
+        (RuntimeError("shapes differ"), "unexpected RuntimeError: shapes differ; please report it."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_file_provokes_becomes_a_sentence(job: Job, error: Exception, reason: str) -> None:
+    outcome = restore_file(job, Options(), lambda _: Inverting(error))
+    assert (outcome.status, outcome.reason) == (Status.FAILED, reason)
+    assert (outcome.width, outcome.task, outcome.estimate) == (5, "gaussian", None)
+    assert not job.output.parent.exists()
+
+
+def test_out_of_memory_is_what_torch_really_raises(job: Job) -> None:
+    outcome = restore_file(job, Options(), lambda _: torch.empty(1 << 60))
+    assert outcome.reason == "not enough memory; use a smaller --tile."
+
+
+def test_an_interrupt_is_not_the_files_fault(job: Job) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        restore_file(job, Options(), lambda _: Inverting(KeyboardInterrupt()))
+
+
+def test_the_reason_does_not_repeat_the_name(job: Job) -> None:
+    job.source.write_bytes(b"nothing of the kind")
+    outcome = restore_file(job, Options(), lambda _: Inverting())
+    assert outcome.reason is not None
+    assert str(job.source) not in outcome.reason
+    assert outcome.width is outcome.task is outcome.format is None
+
+
+def test_too_many_pixels(job: Job) -> None:
+    assert restore_file(job, Options(max_pixels=20), lambda _: Inverting()).status == "restored"
+    refused = restore_file(job, Options(max_pixels=19), lambda _: Inverting())
+    assert refused.status == "failed"
+    assert "pixels, over the limit" in str(refused.reason)
+
+
+def test_a_record_is_json(job: Job) -> None:
+    outcome = restore_file(job, Options(), lambda _: Inverting())
+    record = json.loads(json.dumps(outcome.to_record()))
+    assert record["source"] == str(job.source)
+    assert record["status"] == "restored"
+    assert record["reason"] is None
+    assert record["estimate"] == {"name": "noise level", "unit": "8-bit levels", "values": [12.5]}
+    assert Outcome(job.source, None).to_record()["output"] is None
