@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from vdir.errors import VdirError
 
@@ -15,24 +18,79 @@ BT601 = (0.299, 0.587, 0.114)
 """Full-range luma from RGB, as JPEG files define it."""
 
 
-def as_rows(image: Image) -> Image:
-    """The image as a view (H, W, C).
+@dataclass(frozen=True)
+class Layout:
+    """How a caller's image or batch is laid out, to give the result back the same way.
 
-    Raises:
-        VdirError: it is not an image.
+    Attributes:
+        shape: as given.
+        tensor: None for a numpy array, else the dtype and the device of the torch tensor.
     """
-    if not isinstance(image, np.ndarray):
-        kind = type(image).__name__
-        raise VdirError(f"an image is a numpy array, not {kind}; convert it with numpy.asarray.")
-    if not (np.issubdtype(image.dtype, np.floating) or image.dtype in (np.uint8, np.uint16)):
-        raise VdirError(f"images of {image.dtype} are not understood; use uint8, uint16 or floats in [0, 1].")
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
-        raise VdirError(f"an image is (H, W), (H, W, 1) or (H, W, 3), not {image.shape}; reshape it.")
-    if image.size == 0:
-        raise VdirError(f"the image of shape {image.shape} is empty; give it at least one pixel.")
-    if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
-        raise VdirError("the image holds NaN or infinity; replace these values.")
-    return image[..., None] if image.ndim == 2 else image
+
+    shape: tuple[int, ...]
+    tensor: tuple[torch.dtype, torch.device] | None
+
+    @classmethod
+    def of(cls, image: Any) -> Layout:
+        """The layout of an array (H, W), (H, W, C), (B, H, W, C) or a tensor (H, W), (C, H, W), (B, C, H, W).
+
+        Raises:
+            VdirError: it is not an image: another type, dtype or shape, or values that are not finite.
+        """
+        if isinstance(image, torch.Tensor):
+            layout = cls(tuple(image.shape), (image.dtype, image.device))
+            known = image.dtype.is_floating_point or image.dtype in (torch.uint8, torch.uint16)
+            finite = not image.dtype.is_floating_point or bool(torch.isfinite(image).all())
+            channels, names = -3, "(H, W), (1 or 3, H, W) or (B, 1 or 3, H, W)"
+        elif isinstance(image, np.ndarray):
+            layout = cls(image.shape, None)
+            floating = bool(np.issubdtype(image.dtype, np.floating))
+            known = floating or image.dtype in (np.uint8, np.uint16)
+            finite = not floating or bool(np.isfinite(image).all())
+            channels, names = -1, "(H, W), (H, W, 1 or 3) or (B, H, W, 1 or 3)"
+        else:
+            kind = type(image).__name__
+            raise VdirError(f"an image is a numpy array or a torch tensor, not {kind}; convert it with numpy.asarray.")
+        if not known:
+            raise VdirError(f"images of {image.dtype} are not understood; use uint8, uint16 or floats in [0, 1].")
+        shape = layout.shape
+        if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channels] not in (1, 3)):
+            raise VdirError(f"an image is {names}, not {shape}; reshape it.")
+        if 0 in shape:
+            raise VdirError(f"the image of shape {shape} is empty; give it at least one pixel.")
+        if not finite:
+            raise VdirError("the image holds NaN or infinity; replace these values.")
+        return layout
+
+    def images(self, image: Any) -> list[Image]:
+        """Every image as (H, W, C): views of an array; of a tensor on the host too, where numpy knows its dtype."""
+        if self.tensor is not None:
+            image = image.detach().cpu()
+            image = (image.float() if image.dtype is torch.bfloat16 else image).numpy()
+            image = np.moveaxis(image, -3, -1) if image.ndim > 2 else image
+        if image.ndim == 2:
+            image = image[..., None]
+        return list(image) if image.ndim == 4 else [image]
+
+    def back(self, images: Sequence[Image], planes: bool = False) -> Any:
+        """Results (H', W', C) in the layout of what was given; with ``planes`` (H', W'), a tensor or array as given."""
+        dimensions = len(self.shape)
+        result: Any = images[0] if dimensions < 4 else np.stack(images)
+        if not planes:
+            if dimensions == 2:
+                result = result[..., 0]
+            elif self.tensor is not None:
+                result = np.ascontiguousarray(np.moveaxis(result, -1, -3))
+        if self.tensor is None:
+            return result
+        dtype, device = self.tensor
+        return torch.from_numpy(result).to(device, torch.float32 if planes else dtype)
+
+
+def is_grey(x: Image) -> bool:
+    """Whether (H, W, 3) has the same three channels everywhere."""
+    rows = 256  # a strip at a time: most pictures are seen to be coloured at once, and no copy of all is made
+    return all(bool((s[..., :1] == s[..., 1:]).all()) for s in (x[i : i + rows] for i in range(0, len(x), rows)))
 
 
 def to_float(x: Image) -> npt.NDArray[np.float32]:

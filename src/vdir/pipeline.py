@@ -1,30 +1,33 @@
-"""Arrays in, arrays of the same kind out: exact tiles, grey and colour, self-ensemble, estimates.
+"""Images in, images of the same kind out: exact tiles, strength, samples, self-ensemble, estimates.
 
-An image is an array (H, W), (H, W, 1) or (H, W, 3): uint8, uint16, or floats that are nominally in [0, 1]
-and may lie outside. It is worked on tile by tile, straight from the caller's array into the result, so that
-memory is bounded by the tile, not by the image; :mod:`vdir.tiles` says why the result is the whole image's.
+An image is a numpy array (H, W), (H, W, 1), (H, W, 3) or a batch (B, H, W, 1 or 3); or a torch tensor (H, W),
+(1 or 3, H, W) or (B, 1 or 3, H, W). Integers are uint8 or uint16; floats are nominally in [0, 1] and may lie outside.
+It is worked on tile by tile, straight from the caller's array into the result, so that memory is bounded by the tile,
+not by the image; :mod:`vdir.tiles` says why the result is the whole image's.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from vdir import hub
-from vdir.arrays import Image, as_rows, from_float, luma, to_float, transformed
+from vdir.arrays import Image, Layout, from_float, is_grey, to_float, transformed
+from vdir.degrade.base import Quantity
+from vdir.engine import Engine, Window, out_of_memory, usable
 from vdir.errors import VdirError
 from vdir.model import VDIR
-from vdir.nets import LATENT_STRIDE
+from vdir.nets import LATENT_STRIDE, Posterior
+from vdir.sampling import latent_noise
 from vdir.tasks import TASKS, Task
-from vdir.tiles import GRID, Tile, tiles
+from vdir.tiles import GRID, Tile, split, tiles
 
 TILE = 512
 """Default side of a tile, in output pixels: beyond it nothing gets faster, only larger."""
@@ -34,83 +37,136 @@ class Restoration(NamedTuple):
     """What a pipeline returns.
 
     Attributes:
-        image: the restored image, of the kind that was given, ``scale`` times as large along each side.
+        image: the restored image, of the kind that was given, ``scale`` times as large along each side. With samples,
+            their mean.
         estimate: (P,), f(T) in the units of the task's quantity; None where the task has no estimator.
+        spread: (P,), how unsure the posterior is of the estimate at a place: the standard deviation of EST(c) under
+            q(c|y), averaged over the image, in the same units. None with the estimate.
+        std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
+            mean square over its channels), where the image's range is 0 to 1. Else None.
     """
 
-    image: Image
+    image: Any
     estimate: npt.NDArray[np.float64] | None
+    spread: npt.NDArray[np.float64] | None = None
+    std: Any = None
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a person wants an image restored; the default is the model's own answer.
+
+    Attributes:
+        strength: 0 gives the image back, 1 is the model's own answer, more (up to 4) takes more away. The latent is
+            steered to that of the same image with ``strength`` times the damage. Below :data:`BLEND`, where a latent
+            without damage would still restore a little, the answer also fades into the image.
+        level: in the units of the task's quantity (noise level, JPEG quality): overrule the estimate. The latent is
+            steered until the estimator reads this off it.
+        samples: draw so many latents from the posterior instead of taking its mean; return the mean of their answers
+            and their standard deviation.
+        seed: of the samples.
+        self_ensemble: the paper's "+": the mean over the eight flips and rotations, eight times the work. The
+            estimate stays that of the image as given.
+    """
+
+    strength: float = 1.0
+    level: float | None = None
+    samples: int = 0
+    seed: int = 0
+    self_ensemble: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= MOST:
+            raise VdirError(f"a strength of {self.strength:g} is out of range; give 0 to {MOST:g}.")
+        if self.level is not None and not 0 <= self.level < float("inf"):
+            raise VdirError(f"a level of {self.level:g} makes no sense; give a number from 0 up.")
+        if self.samples < 0 or self.samples == 1:
+            raise VdirError(f"{self.samples} samples have no spread; draw at least 2, or none.")
+        if self.samples and self.self_ensemble:
+            raise VdirError("samples and self-ensemble do not go together; choose one.")
+
+
+MOST = 4.0
+"""Largest strength."""
+BLEND = 0.25
+"""Below this strength the answer also fades into the image."""
+_DRAWS = 4
+"""Of the posterior, for the spread of the estimate."""
 
 
 class Pipeline:
     """A model ready to restore images.
 
     Attributes:
-        model: on ``device``, in evaluation mode.
         task: what it restores.
-        device: where it runs.
         card: of the weights, where they came from a file.
     """
 
     def __init__(
-        self, model: VDIR, task: Task, device: str | torch.device = "cpu", card: hub.Card | None = None
+        self,
+        model: VDIR,
+        task: Task,
+        device: str | torch.device = "cpu",
+        card: hub.Card | None = None,
+        half: bool = False,
     ) -> None:
+        """See :class:`vdir.engine.Engine` for the arguments."""
         self.task = task
-        self.device = _usable(device)
-        # On the CPU this layout is up to twice as fast, and rounds the same whatever the tile's size.
-        self.model: VDIR = model.eval().to(self.device)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.engine = Engine(model, usable(device), half)
         self.card = card
+
+    @property
+    def model(self) -> VDIR:
+        """The networks, on :attr:`device`, in evaluation mode."""
+        return self.engine.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where they run."""
+        return self.engine.device
 
     def __call__(
         self,
-        image: Image,
+        image: Any,
         *,
+        strength: float = 1.0,
+        level: float | None = None,
+        samples: int = 0,
+        seed: int = 0,
         self_ensemble: bool = False,
         tile: int | None = None,
+        memory: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Restoration:
         """Restore an image and estimate its damage, encoding it once.
 
         Args:
-            image: see the module; values outside [0, 1] are kept, not clipped.
-            self_ensemble: the paper's "+": the mean over the eight flips and rotations, eight times the work.
-                The estimate stays that of the image as given.
+            image: an array or a tensor, see the module; values outside [0, 1] are kept, not clipped.
+            strength, level, samples, seed, self_ensemble: see :class:`Wishes`.
             tile: largest side of a tile in input pixels; changes memory and time, never the result.
+            memory: bytes that the work on a tile may take, to choose the tile by; not with ``tile``. Where memory
+                runs out all the same, tiles are halved and the work goes on.
             progress: called after each tile with the fraction done.
 
         Raises:
-            VdirError: the array is not an image, or the model cannot take it.
+            VdirError: it is not an image, the model cannot take it, or the wishes make no sense.
         """
-        source, side = as_rows(image), self._side(tile)
-        self._check_channels(source)
-        h, w, channels = source.shape
-        s = self.model.architecture.scale
-        out = np.empty((h * s, w * s, channels), image.dtype)
-        total = np.zeros(out.shape, np.float32) if self_ensemble else None
-        seen = self._empty_map(source)
-        passes = 8 if self_ensemble else 1
-        for i in range(passes):
-            # Views of the source and of the result: what is written through the view lands upright.
-            x = transformed(source, i)
-            y = transformed(out if total is None else total, i)
-            cuts = list(tiles(x.shape[0], x.shape[1], side, self.model.reach))
-            for n, cut in enumerate(cuts, 1):
-                restored = self._tile(x, cut, seen if i == 0 else None)
-                target = y[_slices(cut, s)]
-                target[...] = from_float(restored, image.dtype) if total is None else target + restored
-                if progress is not None:
-                    progress((i + n / len(cuts)) / passes)
-        if total is not None:
-            for row in range(0, len(out), TILE):
-                out[row : row + TILE] = from_float(total[row : row + TILE] / np.float32(passes), image.dtype)
-        return Restoration(out.reshape(out.shape[: image.ndim]), self._in_units(seen))
+        wishes = Wishes(strength, level, samples, seed, self_ensemble)
+        layout = Layout.of(image)
+        found = [self._one(x, wishes, self._side(tile, memory), progress) for x in layout.images(image)]
+        std = [f.std for f in found]
+        return Restoration(
+            layout.back([f.image for f in found]),
+            _mean([f.estimate for f in found]),
+            _mean([f.spread for f in found]),
+            layout.back(std, planes=True) if wishes.samples else None,
+        )
 
-    def restore(self, image: Image, *, self_ensemble: bool = False, tile: int | None = None) -> Image:
-        """The restored image alone; see :meth:`__call__`."""
-        return self(image, self_ensemble=self_ensemble, tile=tile).image
+    def restore(self, image: Any, **wishes: Any) -> Any:
+        """The restored image alone; arguments as for :meth:`__call__`."""
+        return self(image, **wishes).image
 
-    def estimate(self, image: Image, *, tile: int | None = None) -> npt.NDArray[np.float64]:
+    def estimate(self, image: Any, *, tile: int | None = None, memory: float | None = None) -> npt.NDArray[np.float64]:
         """What the image suffers from, without restoring it.
 
         Returns:
@@ -119,81 +175,203 @@ class Pipeline:
         Raises:
             VdirError: as for :meth:`__call__`, or the task has no estimator.
         """
-        source, side = as_rows(image), self._side(tile)
-        self._check_channels(source)
-        seen = self._empty_map(source)
-        for cut in tiles(source.shape[0], source.shape[1], side, self.model.reach):
-            self._encode(source, cut, seen)
-        estimate = self._in_units(seen)
-        if estimate is None:
-            raise VdirError(f"the task {self.task.name} has no estimate to give; use another task.")
-        return estimate
+        return self.estimate_with_spread(image, tile=tile, memory=memory)[0]
 
-    def _encode(self, x: Image, cut: Tile, seen: Image | None) -> tuple[npt.NDArray[np.float32], Tensor, Tensor]:
-        """One window of x as floats, as y and as its latent c; its estimates are noted in ``seen``."""
-        rows, columns = cut
-        window = to_float(x[rows.low : rows.high, columns.low : columns.high])
-        with torch.inference_mode(), _full_precision(self.device):
-            y = self._to_model(window)
-            c = self.model.encode(y).mean
-            if seen is not None:
-                found = self.model.estimate(c)[0].cpu().numpy()
-                outer, inner = _slices(cut, 1, LATENT_STRIDE), _slices(cut, 1, LATENT_STRIDE, inner=True)
-                seen[:, *outer] = found[:, *inner]
-        return window, y, c
+    def estimate_with_spread(
+        self, image: Any, *, tile: int | None = None, memory: float | None = None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """:attr:`Restoration.estimate` and :attr:`Restoration.spread`, without restoring; see :meth:`estimate`."""
+        self._quantity()
+        pairs = []
+        for x in Layout.of(image).images(image):
+            self._check(x, Wishes())
+            seen = _Seen(self.model.architecture.params, x)
+            side = self._side(tile, memory)
 
-    def _tile(self, x: Image, cut: Tile, seen: Image | None) -> npt.NDArray[np.float32]:
-        """Restore one tile of x, (h scale, w scale, C); its estimates are noted in ``seen``."""
-        window, y, c = self._encode(x, cut, seen)
-        with torch.inference_mode(), _full_precision(self.device):
-            xhat = self.model.restore(y, c)[0].permute(1, 2, 0).cpu().numpy()
-        restored = xhat[_slices(cut, self.model.architecture.scale, inner=True)]
-        return self._from_model(restored, window[_slices(cut, 1, inner=True)])
+            def look(cut: Tile, window: Window, seen: _Seen = seen) -> None:
+                seen.note(cut, *self._read_off(self.engine.encode(self.engine.to_model(window)), cut))
 
-    def _to_model(self, window: npt.NDArray[np.float32]) -> Tensor:
-        """(h, w, C) -> (1, model channels, h, w). Grey is given to a colour model as three equal channels."""
-        channels = self.model.architecture.channels
-        if channels == 1 and window.shape[2] == 3:
-            window = luma(window)
-        elif channels == 3 and window.shape[2] == 1:
-            window = np.repeat(window, 3, axis=2)
-        # (h, w, C) in memory is channels_last already.
-        return torch.from_numpy(np.ascontiguousarray(window)).to(self.device).permute(2, 0, 1)[None]
+            self._over(x, side, self.model.reach, look)
+            pairs.append(self._in_units(seen))
+        means, spreads = zip(*pairs, strict=True)
+        estimate, spread = _mean(list(means)), _mean(list(spreads))
+        assert estimate is not None
+        assert spread is not None
+        return estimate, spread
 
-    def _from_model(self, restored: npt.NDArray[np.float32], given: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The model's answer in the channels that were given."""
-        if restored.shape[2] == given.shape[2]:
-            return restored
-        if given.shape[2] == 1:  # a colour model's three opinions of a grey image
-            return (restored[..., :1] + restored[..., 1:2] + restored[..., 2:]) / np.float32(3)
-        # New luma under the same chroma is the same change in R, G and B.
-        return given + (restored - luma(given))
+    def _one(self, source: Image, wishes: Wishes, side: int, progress: Callable[[float], None] | None) -> Restoration:
+        """Restore one image, (H, W, C), which may be any view."""
+        self._check(source, wishes)
+        if source.shape[2] == 3 and is_grey(source):
+            # The three opinions of a colour model would differ in the last digits: grey must stay exactly grey.
+            found = self._one(source[..., :1], wishes, side, progress)
+            return found._replace(image=np.repeat(found.image, 3, axis=2))
+        amount = self._amount(source, wishes)
+        weight = min(wishes.strength / BLEND, 1.0)
+        h, w, channels = source.shape
+        s = self.model.architecture.scale
+        seen = None if self.task.degradation is None else _Seen(self.model.architecture.params, source)
+        out = np.empty((h * s, w * s, channels), source.dtype)
+        total = np.zeros(out.shape, np.float32) if wishes.self_ensemble else None
+        std = np.empty(out.shape[:2], np.float32) if wishes.samples else None
+        passes = 8 if wishes.self_ensemble else 1
+        # Steering encodes a second time what was restored from the first encoding.
+        halo = self.model.reach * (1 if amount == 1 else 2)
+        done = 0
 
-    def _check_channels(self, source: Image) -> None:
+        def work(cut: Tile, window: Window) -> None:
+            nonlocal done
+            restored, deviation = self._tile(window, cut, wishes, amount, weight, seen if i == 0 else None)
+            target = y[slices(cut, s)]
+            target[...] = from_float(restored, source.dtype) if total is None else target + restored
+            if std is not None:
+                std[slices(cut, s)] = deviation
+            done += (cut.rows.stop - cut.rows.start) * (cut.columns.stop - cut.columns.start)
+            if progress is not None:
+                progress(done / (h * w * passes))
+
+        for i in range(passes):
+            # Views of the source and of the result: what is written through the view lands upright.
+            x = transformed(source, i)
+            y = transformed(out if total is None else total, i)
+            self._over(x, side, halo, work)
+        if total is not None:
+            for row in range(0, len(out), TILE):
+                out[row : row + TILE] = from_float(total[row : row + TILE] / np.float32(passes), source.dtype)
+        if wishes.strength == 0:
+            out[...] = source  # bit for bit, whatever the type
+        estimate, spread = self._in_units(seen) if seen is not None else (None, None)
+        return Restoration(out, estimate, spread, std)
+
+    def _over(self, x: Image, side: int, halo: int, work: Callable[[Tile, Window], None]) -> None:
+        """Do the work on every tile of x, given its window as floats; on smaller ones once memory runs out."""
+        pending = list(tiles(x.shape[0], x.shape[1], side, halo))[::-1]
+        while pending:
+            cut = pending.pop()
+            rows, columns = cut
+            try:
+                work(cut, to_float(x[rows.low : rows.high, columns.low : columns.high]))
+                continue
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                pieces = split(cut, x.shape[0], x.shape[1], halo)
+                if len(pieces) == 1:
+                    raise VdirError(
+                        "there is not enough memory for even the smallest tile; close other programs, or use the fast "
+                        "variant or another device."
+                    ) from error
+            # Outside the except block, where the error would keep the failed tile's tensors alive.
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            rest = [piece for cut in pending for piece in reversed(split(cut, x.shape[0], x.shape[1], halo))]
+            pending = rest + pieces[::-1]
+
+    def _tile(
+        self, window: Window, cut: Tile, wishes: Wishes, amount: float, weight: float, seen: _Seen | None
+    ) -> tuple[Window, Window | None]:
+        """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
+        engine, s = self.engine, self.model.architecture.scale
+        inner, upper = slices(cut, 1, inner=True), slices(cut, s, inner=True)
+        y = engine.to_model(window)
+        posterior = engine.encode(y)
+        if seen is not None:
+            seen.note(cut, *self._read_off(posterior, cut))
+        if wishes.strength == 0:
+            return np.repeat(np.repeat(window[inner], s, 0), s, 1), None
+        posterior = engine.steered(y, posterior, amount)
+        given = window[inner]
+
+        def answer(c: torch.Tensor) -> Window:
+            xhat = engine.restore(y, c)[:, :, *upper]
+            restored = engine.from_model(xhat, given)
+            return restored if weight == 1 else given + np.float32(weight) * (restored - given)
+
+        if not wishes.samples:
+            return answer(posterior.mean), None
+        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
+        mean = spread = np.zeros((), np.float32)
+        for n in range(wishes.samples):  # Welford's recurrence
+            noise = torch.from_numpy(latent_noise(wishes.seed, n, rows, columns)).to(engine.device)
+            one = answer(posterior.at(noise))
+            difference = one - mean
+            mean = mean + difference / np.float32(n + 1)
+            spread = spread + difference * (one - mean)
+        return mean, np.sqrt(spread.mean(axis=2) / np.float32(wishes.samples - 1))
+
+    def _read_off(self, posterior: Posterior, cut: Tile) -> tuple[Window, Window]:
+        """EST(c) at the mean and its spread, at the tile's latent positions: (P, h, w) each.
+
+        The spread is of a few draws, seeded by the place: its average over an image is what is used.
+        """
+        inner = slices(cut, 1, LATENT_STRIDE, inner=True)
+        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
+        at_mean = self.engine.estimate(posterior.mean)
+        squares = np.zeros_like(at_mean)
+        for n in range(_DRAWS):
+            noise = torch.from_numpy(latent_noise(0, n, rows, columns)).to(self.device)
+            squares += np.square(self.engine.estimate(posterior.at(noise)) - at_mean)
+        return at_mean[:, *inner], np.sqrt(squares / np.float32(_DRAWS))[:, *inner]
+
+    def _amount(self, source: Image, wishes: Wishes) -> float:
+        """By how much the latent is to be steered; 1 leaves it."""
+        if wishes.level is None or wishes.strength == 0:
+            return wishes.strength or 1.0
+        quantity = self._quantity()
+        if quantity.size != 1:
+            raise VdirError(f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one.")
+        middle = _centre(source, TILE)
+        engine, reach = self.engine, self.model.reach
+        side = slice(reach // LATENT_STRIDE, -(reach // LATENT_STRIDE)) if min(middle.shape[:2]) > 3 * reach else ...
+        y = engine.to_model(to_float(middle))
+        posterior = engine.encode(y)
+        xhat = engine.restore(y, posterior.mean)
+
+        def read(amount: float) -> float:
+            c = engine.encode(xhat + amount * (y - xhat)).mean
+            seen = engine.estimate(c)[0]
+            return float(seen[side, side].mean() if side is not ... else seen.mean()) * quantity.scale
+
+        return wishes.strength * _search(read, wishes.level)
+
+    def _check(self, x: Image, wishes: Wishes) -> None:
         a = self.model.architecture
-        if a.channels == 1 and source.shape[2] == 3 and a.scale != 1:
+        if a.channels == 1 and x.shape[2] == 3 and a.scale != 1:
             raise VdirError(f"this {self.task.name} model enlarges grey images only; give it a grey image.")
+        if a.scale != 1 and (wishes.strength != 1 or wishes.level is not None):
+            raise VdirError(f"the task {self.task.name} enlarges and has no strength; leave strength and level out.")
 
-    def _side(self, tile: int | None) -> int:
+    def _quantity(self) -> Quantity:
+        if self.task.degradation is None:
+            raise VdirError(f"the task {self.task.name} has no estimate to give; use another task.")
+        return self.task.degradation.quantity
+
+    def _side(self, tile: int | None, memory: float | None) -> int:
+        scale: int = self.model.architecture.scale
         if tile is None:
-            scale: int = self.model.architecture.scale
-            return TILE // scale
+            if memory is None:
+                return TILE // scale
+            window = int((memory / self.engine.bytes_per_pixel) ** 0.5)
+            tile = max(window - 2 * self.model.reach, GRID)
         if tile < GRID:
             raise VdirError(f"a tile of {tile} pixels is too small; give at least {GRID}, or leave it out.")
         return tile // GRID * GRID
 
-    def _empty_map(self, x: Image) -> Image | None:
-        """Room for the estimator's answer for every latent position of x; None where the task has none."""
-        if self.task.degradation is None:
-            return None
-        h, w = (-(-n // LATENT_STRIDE) for n in x.shape[:2])
-        return np.empty((self.model.architecture.params, h, w), np.float32)
+    def _in_units(self, seen: _Seen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        scale = self._quantity().scale
+        return tuple(m.mean(axis=(1, 2), dtype=np.float64) * scale for m in (seen.mean, seen.spread))
 
-    def _in_units(self, seen: Image | None) -> npt.NDArray[np.float64] | None:
-        if seen is None or self.task.degradation is None:
-            return None
-        estimate: npt.NDArray[np.float64] = seen.mean(axis=(1, 2), dtype=np.float64)
-        return estimate * self.task.degradation.quantity.scale
+
+class _Seen:
+    """The estimator's answer and its spread at every latent position of an image."""
+
+    def __init__(self, params: int, x: Image) -> None:
+        h, w = (-(-n // LATENT_STRIDE) for n in x.shape[:2])
+        self.mean, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
+
+    def note(self, cut: Tile, mean: Window, spread: Window) -> None:
+        outer = slices(cut, 1, LATENT_STRIDE)
+        self.mean[:, *outer], self.spread[:, *outer] = mean, spread
 
 
 def load_pipeline(
@@ -232,31 +410,31 @@ def load_pipeline(
 
 
 def restore(
-    image: Image,
+    image: Any,
     task: str = "gaussian",
     variant: str | None = None,
     *,
-    self_ensemble: bool = False,
-    tile: int | None = None,
     device: str | None = None,
-) -> Image:
+    **wishes: Any,
+) -> Any:
     """Restore an image with shipped weights.
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3); uint8, uint16, or floats nominally in [0, 1].
+        image: an array (H, W), (H, W, 1), (H, W, 3) or (B, H, W, 1 or 3), or a tensor (H, W), (1 or 3, H, W) or
+            (B, 1 or 3, H, W); uint8, uint16, or floats nominally in [0, 1].
         task: a name in ``TASKS``.
         variant: ``"full"`` or ``"fast"``; None for the best that is shipped.
-        self_ensemble: average over eight flips and rotations: a little better, eight times slower.
-        tile: largest side of a tile; changes memory and time, never the result.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
+        wishes: ``strength``, ``level``, ``samples``, ``seed``, ``self_ensemble``, ``tile``, ``memory``, ``progress``:
+            see :meth:`Pipeline.__call__`.
 
     Returns:
-        The same kind of array; ``scale`` times as large along each side for super-resolution.
+        The same kind of array or tensor; ``scale`` times as large along each side for super-resolution.
 
     Raises:
         VdirError: not an image, unknown names, or nothing shipped for the task.
     """
-    return load_pipeline(task, variant, device=device).restore(image, self_ensemble=self_ensemble, tile=tile)
+    return load_pipeline(task, variant, device=device).restore(image, **wishes)
 
 
 @functools.cache
@@ -265,26 +443,36 @@ def _shipped(task: str, variant: str | None, device: str) -> Pipeline:
     return Pipeline(model, TASKS[task], device, card)
 
 
-def _usable(device: str | torch.device) -> torch.device:
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise VdirError(f"the device {str(device)!r} cannot be used here; try cpu.") from error
-    return chosen
+def _search(read: Callable[[float], float], wanted: float, most: float = 64.0, steps: int = 12) -> float:
+    """The amount of damage at which the estimator reads ``wanted``, or the nearest to it in [0, most].
+
+    The reading is nearly proportional to the amount where it is a noise level, and falls with it where it is a quality;
+    either way it is monotone, as a bisection needs.
+    """
+    low, high = 0.0, 1.0
+    at_low, at_high = read(low), read(high)
+    rising = at_high >= at_low
+    while (at_high < wanted) == rising and high < most:
+        low, high = high, 2 * high
+        at_high = read(high)
+    for _ in range(steps):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (read(middle) < wanted) == rising else (low, middle)
+    return (low + high) / 2
 
 
-def _full_precision(device: torch.device) -> contextlib.AbstractContextManager[None]:
-    """Float32 that is float32: cuDNN would round to TF32, three digits, and pick algorithms by shape."""
-    if device.type != "cuda":
-        return contextlib.nullcontext()
-    flags: contextlib.AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-    return flags
+def _centre(x: Image, side: int) -> Image:
+    """The middle of an image, at most ``side`` pixels high and wide."""
+    top, left = (max(n - side, 0) // 2 for n in x.shape[:2])
+    return x[top : top + side, left : left + side]
 
 
-def _slices(cut: Tile, times: int, divided: int = 1, *, inner: bool = False) -> tuple[slice, slice]:
+def _mean(values: list[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.float64] | None:
+    present = [v for v in values if v is not None]
+    return np.mean(present, axis=0) if present else None
+
+
+def slices(cut: Tile, times: int, divided: int = 1, *, inner: bool = False) -> tuple[slice, slice]:
     """A tile's rows and columns in the image, or within its window (``inner``), at another resolution."""
     rows, columns = (
         slice((span.start - origin) * times // divided, -(-(span.stop - origin) * times // divided))

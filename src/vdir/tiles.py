@@ -46,23 +46,44 @@ def tiles(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
         side: no tile is longer than this, a multiple of 4, along either axis.
         halo: pixels of context around each tile, a multiple of 4.
     """
-    # A long thin image gets windows that are longer along its long axis.
-    tall = min(height, max(int(AREA**0.5), -(-AREA // width)))
-    wide = min(width, max(int(AREA**0.5), -(-AREA // height)))
+    tall, wide = _least(height, width)
     for rows in _spans(height, side, halo, tall):
         for columns in _spans(width, side, halo, wide):
             yield Tile(rows, columns)
 
 
+def split(tile: Tile, height: int, width: int, halo: int) -> list[Tile]:
+    """Two to four smaller tiles in place of one; itself if its window is already as small as any may be."""
+    tall, wide = _least(height, width)
+    rows, columns = _halves(tile.rows, height, halo, tall), _halves(tile.columns, width, halo, wide)
+    return [Tile(r, c) for r in rows for c in columns]
+
+
+def _least(height: int, width: int) -> tuple[int, int]:
+    """The least height and width of windows. A long thin image gets windows that are longer along its long axis."""
+    tall = min(height, max(int(AREA**0.5), -(-AREA // width)))
+    wide = min(width, max(int(AREA**0.5), -(-AREA // height)))
+    return tall, wide
+
+
 def _spans(length: int, side: int, halo: int, least: int) -> list[Span]:
-    """Split ``length`` evenly; windows are at least ``least`` long, which is at most ``length``."""
+    """Split ``length`` evenly."""
     count = -(-length // side)
     step = -(-length // (count * GRID)) * GRID
-    spans = []
-    for start in range(0, length, step):
-        stop = min(start + step, length)
-        low, high = max(start - halo, 0), min(stop + halo, length)
-        high = min(max(high, low + least), length)
-        low = max(min(low, (high - least) // GRID * GRID), 0)
-        spans.append(Span(low, start, stop, high))
-    return spans
+    return [_span(start, min(start + step, length), length, halo, least) for start in range(0, length, step)]
+
+
+def _halves(span: Span, length: int, halo: int, least: int) -> list[Span]:
+    """Split a span in two, if that makes its window smaller."""
+    middle = span.start + -(-(span.stop - span.start) // (2 * GRID)) * GRID
+    if middle >= span.stop or span.high - span.low <= least:
+        return [span]
+    return [_span(span.start, middle, length, halo, least), _span(middle, span.stop, length, halo, least)]
+
+
+def _span(start: int, stop: int, length: int, halo: int, least: int) -> Span:
+    """The tile [start, stop) in a window at least ``least`` long, which is at most ``length``."""
+    low, high = max(start - halo, 0), min(stop + halo, length)
+    high = min(max(high, low + least), length)
+    low = max(min(low, (high - least) // GRID * GRID), 0)
+    return Span(low, start, stop, high)
