@@ -1,10 +1,13 @@
 """Documents name things that exist."""
 
+import dataclasses
 import importlib
 import re
 from pathlib import Path
 
 import pytest
+
+from vdir.files import Outcome
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(set(re.findall(r"`(vdir(?:\.\w+)+)`", (ROOT / "docs" / "paper.md").read_text())))
@@ -36,3 +39,9 @@ def test_every_equation_table_and_figure_is_in_the_map():
     assert named == {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI"}
     for figure in range(1, 9):
         assert re.search(rf"^\| (?:\d, )?{figure}, ", text, re.M), figure
+
+
+def test_every_field_of_a_record_is_explained():
+    text = (ROOT / "docs" / "restore.md").read_text()
+    explained = [name for row in re.findall(r"^\| (`.*?`) \|", text, re.M) for name in re.findall(r"`(\w+)`", row)]
+    assert explained == [field.name for field in dataclasses.fields(Outcome)]

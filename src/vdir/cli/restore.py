@@ -1,33 +1,48 @@
-"""``vdir restore``: better pictures from files, and a line about what was wrong with each."""
+"""``vdir restore``: better pictures from files and folders, and a line about what was wrong with each."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import math
+import os
 import sys
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vdir.cli.reporting import Report, open_records
 from vdir.errors import VdirError
 
 if TYPE_CHECKING:
-    from vdir.pipeline import Pipeline, Restoration
+    from vdir.files import Options
 
-HELP = "restore picture files and say what was wrong with them"
-BIG = 4_000_000
-"""From this many pixels on a progress bar is worth its line."""
+HELP = "restore picture files and folders of them, and say what was wrong with each"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="PNG, JPEG, WebP or TIFF pictures")
+    parser.add_argument(
+        "inputs",
+        type=Path,
+        nargs="+",
+        metavar="INPUT",
+        help="pictures, and folders to search with all below (but nothing hidden, and no links to folders)",
+    )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         default=Path("restored"),
         metavar="OUT",
-        help="folder for the results, or for one FILE a picture's name (default: the folder restored)",
+        help="folder for the results, or for one file a picture's name (default: the folder restored)",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="TEMPLATE",
+        help="names of the results, of {stem}, {suffix}, {task} and {variant}: {stem}-clean{suffix} keeps each format, "
+        "{stem}.png writes PNG",
+    )
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="leave results that are there: goes on where a batch was stopped"
     )
     parser.add_argument(
         "--task", metavar="T", help="what to repair, by name (default: what --weights are for, else gaussian)"
@@ -42,108 +57,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tile", type=int, metavar="N", help="largest side of a tile; changes memory, never the result"
     )
+    parser.add_argument(
+        "--max-pixels", type=float, metavar="M", help="refuse pictures of more than M million pixels (default: 500)"
+    )
     parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="add a line of JSON for each file to FILE (docs/restore.md says what is in it), - for stdout",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore every file; 0 if all went well, 1 if some failed.
+    """Restore every file; 0 if all went well, 1 if some failed, 130 if interrupted.
 
     Raises:
-        VdirError: nothing can be started: no weights, or outputs that would overwrite inputs or each other.
+        VdirError: nothing can be started: no weights, no pictures, or results that would overwrite inputs or each
+            other.
     """
-    outputs = plan(args.files, args.output)
+    options = _options(args)
+    from vdir.atomic import remove_leftovers
+    from vdir.batch import Naming, plan
+    from vdir.files import Outcome, Status, restore_file
     from vdir.pipeline import load_pipeline
 
     pipeline = load_pipeline(args.task, args.variant, args.weights, args.device)
+    assert pipeline.card is not None  # a loaded pipeline has one
+    known = {"task": pipeline.task.name, "variant": pipeline.card.variant}
+    naming = None if args.name is None else Naming(args.name, known)
+    todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
+    records = open_records(args.json, todo.jobs) if args.json is not None else None
+    for folder in {job.output.parent for job in todo.jobs}:
+        remove_leftovers(folder)
+    with Report(todo, records) as report:
+        try:
+            for folder, reason in todo.unread:
+                report.add(Outcome(folder, None, reason=f"the folder cannot be searched ({reason}); check its rights."))
+            for job in todo.jobs:
+                report.progress.start()
+                if args.skip_existing and _is_there(job.output):
+                    outcome = Outcome(job.source, job.output, Status.SKIPPED)
+                else:
+                    outcome = restore_file(job, options, lambda _: pipeline, report.progress.within)
+                report.add(outcome)
+            report.summary()
+        except KeyboardInterrupt:
+            if report.total == 1:
+                raise
+            report.interrupted(args.skip_existing)
+            return 130
+        except BrokenPipeError:  # whoever read our lines has seen enough; Python would complain when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except VdirError as error:  # of the records: the files' own are in their outcomes
+            report.complain(str(error))
+            return 1
+    return 1 if report.failures else 0
+
+
+def _options(args: argparse.Namespace) -> Options:
+    # Before torch is loaded: what is wrong with the arguments is said at once.
     if args.tile is not None and args.tile < 4:
         raise VdirError(f"--tile {args.tile} is too small; give at least 4, or leave it out.")
-    failed = 0
-    for source, output in zip(args.files, outputs, strict=True):
-        try:
-            print(_restore(pipeline, source, output, args.self_ensemble, args.tile), flush=True)
-        except VdirError as error:
-            failed += 1
-            print(f"vdir restore: {error}", file=sys.stderr, flush=True)
-        except MemoryError:
-            failed += 1
-            print(f"vdir restore: {source}: not enough memory; use a smaller --tile.", file=sys.stderr)
-    if failed:
-        print(f"vdir restore: {failed} of {len(args.files)} files failed", file=sys.stderr)
-    return 1 if failed else 0
+    if args.max_pixels is not None and not 0 < args.max_pixels < math.inf:
+        raise VdirError(f"--max-pixels {args.max_pixels:g} is no number of millions; give e.g. 200, or leave it out.")
+    from vdir.files import Options
+
+    options = Options(self_ensemble=args.self_ensemble, tile=args.tile)
+    if args.max_pixels is None:
+        return options
+    return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
 
 
-def plan(files: Sequence[Path], output: Path) -> list[Path]:
-    """Where each file's result goes.
-
-    Raises:
-        VdirError: a result would replace an input, or another result.
-    """
-    from vdir.image import Format
-
-    if Format.of_name(output) is not None and not output.is_dir():
-        if len(files) > 1:
-            raise VdirError(f"{output} is one file, but there are {len(files)} inputs; name a folder with -o.")
-        outputs = [output]
-    else:
-        outputs = [output / file.name for file in files]
-    inputs = {file.resolve() for file in files}
-    taken: dict[Path, Path] = {}
-    for file, result in zip(files, outputs, strict=True):
-        place = result.resolve()
-        if place in inputs:
-            raise VdirError(f"{result} is an input and would be overwritten; name another folder with -o.")
-        if place in taken:
-            raise VdirError(f"{taken[place]} and {file} would both be written to {result}; restore them apart.")
-        taken[place] = file
-    return outputs
-
-
-def _restore(pipeline: Pipeline, source: Path, output: Path, self_ensemble: bool, tile: int | None) -> str:
-    """Restore one file and describe it in a line."""
-    from vdir import image
-
-    started = time.perf_counter()
-    picture = image.read(source)
-    h, w = picture.pixels.shape[:2]
-    # A name that asks for a format gets it; any other name gets the format that came in.
-    format = image.Format.of_name(output) if output.name != source.name else None
-    image.check_fits(output, picture, format or picture.format)
-    found = _with_progress(
-        source.name,
-        h * w,
-        lambda report: pipeline(picture.pixels, self_ensemble=self_ensemble, tile=tile, progress=report),
-    )
+def _is_there(path: Path) -> bool:
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VdirError(f"{output.parent}: cannot be made a folder ({error.strerror}); use another -o.") from error
-    image.write(output, picture.with_pixels(found.image), format)
-    kind = f"{picture.bits}-bit {'grey' if picture.pixels.ndim == 2 else 'colour'} {picture.format.upper()}"
-    seen = f"{w} x {h}, {kind}{_estimated(pipeline, found)}"
-    weights = f" with {pipeline.card.name}" if pipeline.card is not None else ""
-    return f"{source}: {seen}; restored{weights} in {time.perf_counter() - started:.1f} s -> {output}"
-
-
-def _estimated(pipeline: Pipeline, found: Restoration) -> str:
-    """E.g. ``; estimated noise level 23.4 (8-bit levels)``."""
-    if found.estimate is None or pipeline.task.degradation is None:
-        return ""
-    quantity = pipeline.task.degradation.quantity
-    numbers = ", ".join(f"{value:.1f}" for value in found.estimate)
-    return f"; estimated {quantity.name} {numbers} ({quantity.unit})"
-
-
-def _with_progress(
-    name: str, pixels: int, work: Callable[[Callable[[float], None] | None], Restoration]
-) -> Restoration:
-    """Do the work, under a progress bar if it is long and someone is watching."""
-    if pixels < BIG or not sys.stderr.isatty():
-        return work(None)
-    from tqdm import tqdm
-
-    with tqdm(total=100, desc=name, unit="%", leave=False, bar_format="{l_bar}{bar}| {elapsed} < {remaining}") as bar:
-
-        def report(fraction: float) -> None:
-            bar.update(100 * fraction - bar.n)
-
-        return work(report)
+        return path.is_file()
+    except OSError:  # writing it will say why
+        return False
