@@ -385,9 +385,9 @@ def test_options_reach_the_work(weights: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         files, "restore_file", lambda job, options, *_: seen.append(options) or files.Outcome(job.source, job.output)
     )
-    assert main(["restore", "a.png", "--max-pixels", "0.5", "--tile", "64", "--weights", weights]) == 1
+    assert main(["restore", "a.png", "--max-pixels", "0.5", "--strip-metadata", "--weights", weights]) == 1
     assert main(["restore", "a.png", "--weights", weights]) == 1
-    assert seen == [files.Options(max_pixels=500_000, tile=64), files.Options()]
+    assert seen == [files.Options(max_pixels=500_000, strip_metadata=True), files.Options()]
 
 
 class Terminal(io.StringIO):

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
+from PIL import ImageCms
 
 from vdir import VdirError
 from vdir.batch import Job
 from vdir.files import Estimate, Options, Outcome, Status, restore_file
-from vdir.image import read
+from vdir.image import Format, read
 from vdir.pipeline import Restoration
 from vdir.tasks import TASKS
 
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CARD = SimpleNamespace(variant="fast", sha256="ab12")
 
 
@@ -118,6 +120,28 @@ def test_too_many_pixels(job: Job) -> None:
     refused = restore_file(job, Options(max_pixels=19), lambda _: Inverting())
     assert refused.status == "failed"
     assert "pixels, over the limit" in str(refused.reason)
+
+
+def test_metadata_are_left_out_on_request(job: Job) -> None:
+    exif = Pillow.Exif()
+    exif[271] = "a camera"
+    Pillow.new("RGB", (5, 4)).save(job.source, exif=exif, icc_profile=PROFILE)
+    for strip in (False, True):
+        assert restore_file(job, Options(strip_metadata=strip), lambda _: Inverting()).status == "restored"
+        with Pillow.open(job.output) as file:
+            assert file.info["icc_profile"] == PROFILE
+            assert (271 in file.getexif()) is not strip
+
+
+def test_metadata_that_are_left_out_need_not_fit_the_format(job: Job) -> None:
+    exif = Pillow.Exif()
+    exif[271] = "x" * 70_000
+    Pillow.new("RGB", (5, 4)).save(job.source, exif=exif)
+    to_jpeg = Job(job.source, job.output.with_suffix(".jpg"), Format.JPEG)
+    refused = restore_file(to_jpeg, Options(), lambda _: Inverting())
+    assert refused.reason is not None
+    assert "--strip-metadata" in refused.reason
+    assert restore_file(to_jpeg, Options(strip_metadata=True), lambda _: Inverting()).status == "restored"
 
 
 def test_a_record_is_json(job: Job) -> None:

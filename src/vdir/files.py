@@ -14,6 +14,7 @@ import torch
 
 from vdir import image
 from vdir.batch import Job
+from vdir.engine import out_of_memory
 from vdir.errors import VdirError
 from vdir.image import Picture
 from vdir.pipeline import Pipeline, Restoration
@@ -27,7 +28,7 @@ class Options:
         self_ensemble: average over eight flips and rotations.
         tile: largest side of a tile in input pixels; None for the default.
         max_pixels: larger pictures are refused.
-        strip_metadata: write nothing but the pixels and what is needed to show them.
+        strip_metadata: leave out what a file tells beside its picture, as place and camera; its colours stay.
     """
 
     self_ensemble: bool = False
@@ -65,7 +66,7 @@ class Outcome:
         width: of the source in pixels, upright.
         height: likewise.
         channels: of the source, 1 for grey or 3 for colour, not counting transparency.
-        bits: per channel, 8 or 16.
+        bits: per channel: 8 or 16, or what the file says in between (an AVIF's 10 or 12).
         format: of the source by its content, e.g. ``"jpeg"``.
         task: what was repaired.
         variant: ``"full"`` or ``"fast"``.
@@ -132,6 +133,8 @@ def _restore(
 ) -> None:
     """The work itself; ``outcome`` is told what is learnt on the way."""
     picture = image.read(job.source, options.max_pixels)
+    if options.strip_metadata:  # now, so that it is not asked whether the format can hold them
+        picture = dataclasses.replace(picture, metadata=picture.metadata.stripped())
     outcome.height, outcome.width = picture.pixels.shape[:2]
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format = picture.bits, str(picture.format)
@@ -161,19 +164,10 @@ def _reason(error: Exception) -> str:
     """A sentence for an exception: what is wrong, and what to do."""
     if isinstance(error, VdirError):
         return str(error)
-    if _is_out_of_memory(error):
+    if out_of_memory(error):
         torch.cuda.empty_cache()  # what the next file may need; nothing to do without a GPU
         return "not enough memory; use a smaller --tile."
     if isinstance(error, OSError):
         return f"the system refuses ({error.strerror or error}); check the file, the folder and their rights."
     lines = str(error).strip().splitlines()
     return f"unexpected {type(error).__name__}{f': {lines[0][:200]}' if lines else ''}; please report it."
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    # On a CPU, and on Apple's GPUs, torch raises a plain RuntimeError.
-    told = str(error).lower()
-    signs = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, RuntimeError) and any(sign in told for sign in signs)

@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels", type=float, metavar="M", help="refuse pictures of more than M million pixels (default: 500)"
     )
+    parser.add_argument(
+        "--strip-metadata",
+        action="store_true",
+        help="leave out what a file tells beside its picture (place, camera, comments); its colours stay",
+    )
     parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument(
         "--json",
@@ -124,7 +129,7 @@ def _options(args: argparse.Namespace) -> Options:
         raise VdirError(f"--max-pixels {args.max_pixels:g} is no number of millions; give e.g. 200, or leave it out.")
     from vdir.files import Options
 
-    options = Options(self_ensemble=args.self_ensemble, tile=args.tile)
+    options = Options(self_ensemble=args.self_ensemble, tile=args.tile, strip_metadata=args.strip_metadata)
     if args.max_pixels is None:
         return options
     return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
