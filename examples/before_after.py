@@ -18,14 +18,14 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     noisy = np.asarray(Image.open(HERE / "dog-noisy.png").convert("RGB"))
-    restored, estimate = vdir.load("gaussian")(noisy)
+    found = vdir.load("gaussian")(noisy)
     gap = np.full((noisy.shape[0], 12, 3), 255, np.uint8)
-    sheet = Image.fromarray(np.concatenate([noisy, gap, restored], axis=1))
+    sheet = Image.fromarray(np.concatenate([noisy, gap, found.image], axis=1))
     canvas = Image.new("RGB", (sheet.width, sheet.height + 30), "white")
     canvas.paste(sheet, (0, 30))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(16)
     draw.text((4, 5), "before", fill="black", font=font)
-    text = f"after: noise level {estimate[0]:.1f} found and removed"
+    text = f"after: noise level {found.estimate[0]:.1f} found and removed"
     draw.text((noisy.shape[1] + 16, 5), text, fill="black", font=font)
     canvas.save(HERE.parent / "docs" / "before-after.jpg", quality=90)
 

@@ -243,6 +243,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "output": "photos/out/trip/a-gaussian.png",
         "status": "restored",
         "reason": None,
+        "choice": None,
         "width": 30,
         "height": 20,
         "channels": 3,

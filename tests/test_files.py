@@ -13,6 +13,7 @@ from PIL import ImageCms
 
 from vdir import VdirError
 from vdir.batch import Job
+from vdir.choose import Choice
 from vdir.files import Estimate, Options, Outcome, Status, restore_file
 from vdir.image import Format, read
 from vdir.pipeline import Restoration
@@ -35,7 +36,7 @@ class Inverting:
         self.asked = asked
         if self.raises is not None:
             raise self.raises
-        return Restoration(~pixels, np.array([12.5]))
+        return Restoration(~pixels, np.array([12.5]), np.array([0.5]))
 
 
 @pytest.fixture
@@ -47,8 +48,10 @@ def job(tmp_path: Path) -> Job:
 def test_a_file_is_restored(job: Job) -> None:
     pipeline, fractions = Inverting(), []
     seen = []
-    options = Options(self_ensemble=True, tile=64)
-    outcome = restore_file(job, options, lambda picture: seen.append(picture) or pipeline, fractions.append)
+    options = Options(self_ensemble=True, tile=64, seed=3)
+    outcome = restore_file(
+        job, options, lambda picture: seen.append(picture) or Choice(pipeline, "because"), fractions.append
+    )
     assert outcome.seconds > 0
     outcome.seconds = 0
     assert outcome == Outcome(
@@ -60,14 +63,16 @@ def test_a_file_is_restored(job: Job) -> None:
         channels=3,
         bits=8,
         format="png",
+        choice="because",
         task="gaussian",
         variant="fast",
         weights_sha256="ab12",
-        estimate=Estimate("noise level", "8-bit levels", (12.5,)),
+        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,)),
     )
     np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
     np.testing.assert_array_equal(seen[0].pixels, read(job.source).pixels)
-    assert pipeline.asked == {"self_ensemble": True, "tile": 64, "progress": fractions.append}
+    wishes = {"strength": 1.0, "level": None, "samples": 0, "seed": 3, "self_ensemble": True}
+    assert pipeline.asked == {**wishes, "tile": 64, "memory": None, "progress": fractions.append}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_a_file_is_restored(job: Job) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_a_file_provokes_becomes_a_sentence(job: Job, error: Exception, reason: str) -> None:
-    outcome = restore_file(job, Options(), lambda _: Inverting(error))
+    outcome = restore_file(job, Options(), lambda _: Choice(Inverting(error)))
     assert (outcome.status, outcome.reason) == (Status.FAILED, reason)
     assert (outcome.width, outcome.task, outcome.estimate) == (5, "gaussian", None)
     assert not job.output.parent.exists()
@@ -104,20 +109,20 @@ def test_out_of_memory_is_what_torch_really_raises(job: Job) -> None:
 
 def test_an_interrupt_is_not_the_files_fault(job: Job) -> None:
     with pytest.raises(KeyboardInterrupt):
-        restore_file(job, Options(), lambda _: Inverting(KeyboardInterrupt()))
+        restore_file(job, Options(), lambda _: Choice(Inverting(KeyboardInterrupt())))
 
 
 def test_the_reason_does_not_repeat_the_name(job: Job) -> None:
     job.source.write_bytes(b"nothing of the kind")
-    outcome = restore_file(job, Options(), lambda _: Inverting())
+    outcome = restore_file(job, Options(), lambda _: Choice(Inverting()))
     assert outcome.reason is not None
     assert str(job.source) not in outcome.reason
     assert outcome.width is outcome.task is outcome.format is None
 
 
 def test_too_many_pixels(job: Job) -> None:
-    assert restore_file(job, Options(max_pixels=20), lambda _: Inverting()).status == "restored"
-    refused = restore_file(job, Options(max_pixels=19), lambda _: Inverting())
+    assert restore_file(job, Options(max_pixels=20), lambda _: Choice(Inverting())).status == "restored"
+    refused = restore_file(job, Options(max_pixels=19), lambda _: Choice(Inverting()))
     assert refused.status == "failed"
     assert "pixels, over the limit" in str(refused.reason)
 
@@ -127,7 +132,7 @@ def test_metadata_are_left_out_on_request(job: Job) -> None:
     exif[271] = "a camera"
     Pillow.new("RGB", (5, 4)).save(job.source, exif=exif, icc_profile=PROFILE)
     for strip in (False, True):
-        assert restore_file(job, Options(strip_metadata=strip), lambda _: Inverting()).status == "restored"
+        assert restore_file(job, Options(strip_metadata=strip), lambda _: Choice(Inverting())).status == "restored"
         with Pillow.open(job.output) as file:
             assert file.info["icc_profile"] == PROFILE
             assert (271 in file.getexif()) is not strip
@@ -138,17 +143,17 @@ def test_metadata_that_are_left_out_need_not_fit_the_format(job: Job) -> None:
     exif[271] = "x" * 70_000
     Pillow.new("RGB", (5, 4)).save(job.source, exif=exif)
     to_jpeg = Job(job.source, job.output.with_suffix(".jpg"), Format.JPEG)
-    refused = restore_file(to_jpeg, Options(), lambda _: Inverting())
+    refused = restore_file(to_jpeg, Options(), lambda _: Choice(Inverting()))
     assert refused.reason is not None
     assert "--strip-metadata" in refused.reason
-    assert restore_file(to_jpeg, Options(strip_metadata=True), lambda _: Inverting()).status == "restored"
+    assert restore_file(to_jpeg, Options(strip_metadata=True), lambda _: Choice(Inverting())).status == "restored"
 
 
 def test_a_record_is_json(job: Job) -> None:
-    outcome = restore_file(job, Options(), lambda _: Inverting())
+    outcome = restore_file(job, Options(), lambda _: Choice(Inverting()))
     record = json.loads(json.dumps(outcome.to_record()))
     assert record["source"] == str(job.source)
     assert record["status"] == "restored"
     assert record["reason"] is None
-    assert record["estimate"] == {"name": "noise level", "unit": "8-bit levels", "values": [12.5]}
+    assert record["estimate"] == {"name": "noise level", "unit": "8-bit levels", "values": [12.5], "spread": [0.5]}
     assert Outcome(job.source, None).to_record()["output"] is None

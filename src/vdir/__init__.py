@@ -3,7 +3,7 @@
     import vdir
     clean = vdir.restore(noisy)                     # numpy array in, the same kind of array out
     pipeline = vdir.load("gaussian", "fast")        # or keep a model at hand
-    image, estimate = pipeline(noisy)
+    found = pipeline(noisy)                         # found.image, found.estimate
 
 Everything loads at first use: ``import vdir`` alone costs next to nothing.
 """

@@ -22,7 +22,7 @@ from vdir.nets import Posterior
 
 Window = npt.NDArray[np.float32]
 
-_BYTES = {Kind.FULL: 1400, Kind.FAST: 900, Kind.FFDNET: 700, Kind.FFDNET_ALONE: 700}
+_BYTES = {Kind.FULL: 1400, Kind.FAST: 500, Kind.FFDNET: 550, Kind.FFDNET_ALONE: 550}
 """Peak of memory while restoring, per input pixel of a window; measured on the CPU by ``benchmarks/window.py``."""
 
 
@@ -136,6 +136,7 @@ def usable(device: str | torch.device) -> torch.device:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a device."""
+    told = str(error).lower()  # on a CPU and on Apple's GPUs torch raises a plain RuntimeError
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+        isinstance(error, RuntimeError) and ("allocate memory" in told or "out of memory" in told)
     )

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from vdir import image
+from vdir.arrays import from_float
+from vdir.atomic import replacing
 from vdir.batch import Job
+from vdir.choose import Choice
 from vdir.engine import out_of_memory
 from vdir.errors import VdirError
 from vdir.image import Picture
-from vdir.pipeline import Pipeline, Restoration
+from vdir.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -29,29 +35,53 @@ class Options:
         tile: largest side of a tile in input pixels; None for the default.
         max_pixels: larger pictures are refused.
         strip_metadata: leave out what a file tells beside its picture, as place and camera; its colours stay.
+        strength: see :class:`vdir.pipeline.Wishes`.
+        level: likewise.
+        samples: likewise; their standard deviation is written beside the result, see :func:`std_path`.
+        seed: likewise.
+        memory: bytes for the work on a tile; None for the default tile.
     """
 
     self_ensemble: bool = False
     tile: int | None = None
     max_pixels: int = image.MAX_PIXELS
     strip_metadata: bool = False
+    strength: float = 1.0
+    level: float | None = None
+    samples: int = 0
+    seed: int = 0
+    memory: float | None = None
+
+
+STD_PEAK = 16 / 255
+"""The standard deviation that is white in its picture."""
+
+
+def std_path(output: Path) -> Path:
+    """Where the standard deviation over samples goes: ``photo.jpg`` -> ``photo-std.png``, beside the result.
+
+    16-bit grey; 65535 stands for :data:`STD_PEAK`, 16 8-bit levels, and everything above.
+    """
+    return output.with_name(f"{output.stem}-std.png")
 
 
 class Status(enum.StrEnum):
     """What came of a file."""
 
     RESTORED = "restored"
+    LEFT = "left"
     SKIPPED = "skipped"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a picture suffered from: ``values`` of the quantity ``name``, in ``unit``."""
+    """What a picture suffered from: ``values`` of the quantity ``name``, in ``unit``, and their ``spread``."""
 
     name: str
     unit: str
     values: tuple[float, ...]
+    spread: tuple[float, ...]
 
 
 @dataclass
@@ -63,6 +93,7 @@ class Outcome:
         output: where its result is, or would have been.
         status: what came of it.
         reason: why it failed: a sentence without the file's name.
+        choice: why this task, or why it was left alone; None where the task was given.
         width: of the source in pixels, upright.
         height: likewise.
         channels: of the source, 1 for grey or 3 for colour, not counting transparency.
@@ -79,6 +110,7 @@ class Outcome:
     output: Path | None
     status: Status = Status.FAILED
     reason: str | None = None
+    choice: str | None = None
     width: int | None = None
     height: int | None = None
     channels: int | None = None
@@ -99,8 +131,8 @@ class Outcome:
         return record
 
 
-Chooser = Callable[[Picture], Pipeline]
-"""Which pipeline a picture gets."""
+Chooser = Callable[[Picture], Choice]
+"""Which pipeline a picture gets, if any."""
 
 
 def restore_file(
@@ -120,8 +152,7 @@ def restore_file(
     outcome = Outcome(job.source, job.output)
     started = time.perf_counter()
     try:
-        _restore(job, options, choose, progress, outcome)
-        outcome.status = Status.RESTORED
+        outcome.status = _restore(job, options, choose, progress, outcome)
     except Exception as error:  # one file, whatever is wrong with it, must not stop the others
         outcome.reason = _reason(error).removeprefix(f"{job.source}: ")
     outcome.seconds = time.perf_counter() - started
@@ -130,7 +161,7 @@ def restore_file(
 
 def _restore(
     job: Job, options: Options, choose: Chooser, progress: Callable[[float], None] | None, outcome: Outcome
-) -> None:
+) -> Status:
     """The work itself; ``outcome`` is told what is learnt on the way."""
     picture = image.read(job.source, options.max_pixels)
     if options.strip_metadata:  # now, so that it is not asked whether the format can hold them
@@ -139,25 +170,54 @@ def _restore(
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format = picture.bits, str(picture.format)
     image.check_fits(job.output, picture, job.format or picture.format)
-    pipeline = choose(picture)
+    choice = choose(picture)
+    outcome.choice = choice.reason or None
+    pipeline = choice.pipeline
+    if pipeline is None:
+        _leave(job, options, picture)
+        return Status.LEFT
     outcome.task = pipeline.task.name
     if pipeline.card is not None:
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256
-    found = pipeline(picture.pixels, self_ensemble=options.self_ensemble, tile=options.tile, progress=progress)
-    outcome.estimate = _estimate(pipeline, found)
-    folder = job.output.parent
+    o = options
+    found = pipeline(
+        picture.pixels, strength=o.strength, level=o.level, samples=o.samples, seed=o.seed,
+        self_ensemble=o.self_ensemble, tile=o.tile, memory=o.memory, progress=progress,
+    )  # fmt: skip
+    _make_folder(job.output.parent)
+    outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
+    if found.std is not None:
+        white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
+        image.write(std_path(job.output), Picture(white), image.Format.PNG)
+    image.write(job.output, picture.with_pixels(found.image), job.format)
+    return Status.RESTORED
+
+
+def _leave(job: Job, options: Options, picture: Picture) -> None:
+    """The result is the picture as it is: byte for byte, unless another format or less metadata is wanted."""
+    _make_folder(job.output.parent)
+    if job.format not in (None, picture.format) or options.strip_metadata:
+        image.write(job.output, picture, job.format)
+        return
+    with job.source.open("rb") as source, replacing(job.output) as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise VdirError(f"{folder}: cannot be made a folder ({error.strerror}); use another -o.") from error
-    image.write(job.output, picture.with_pixels(found.image), job.format)
 
 
-def _estimate(pipeline: Pipeline, found: Restoration) -> Estimate | None:
-    if found.estimate is None or pipeline.task.degradation is None:
+def estimate_of(
+    pipeline: Pipeline, estimate: npt.NDArray[np.float64] | None, spread: npt.NDArray[np.float64] | None
+) -> Estimate | None:
+    """A pipeline's estimate with its name and unit; None where the task has none."""
+    if estimate is None or spread is None or pipeline.task.degradation is None:
         return None
     quantity = pipeline.task.degradation.quantity
-    return Estimate(quantity.name, quantity.unit, tuple(float(value) for value in found.estimate))
+    return Estimate(quantity.name, quantity.unit, tuple(map(float, estimate)), tuple(map(float, spread)))
 
 
 def _reason(error: Exception) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,15 @@ TILE = 512
 """Default side of a tile, in output pixels: beyond it nothing gets faster, only larger."""
 
 
-class Restoration(NamedTuple):
+@dataclass(frozen=True)
+class Restoration:
     """What a pipeline returns.
 
     Attributes:
         image: the restored image, of the kind that was given, ``scale`` times as large along each side. With samples,
             their mean.
-        estimate: (P,), f(T) in the units of the task's quantity; None where the task has no estimator.
+        estimate: (P,), f(T) in the units of the task's quantity: the median over the image of a single number, the mean
+            of a kernel. None where the task has no estimator.
         spread: (P,), how unsure the posterior is of the estimate at a place: the standard deviation of EST(c) under
             q(c|y), averaged over the image, in the same units. None with the estimate.
         std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
@@ -170,7 +172,7 @@ class Pipeline:
         """What the image suffers from, without restoring it.
 
         Returns:
-            (P,), the mean of the estimator's map, in the units of the task's quantity.
+            (P,), :attr:`Restoration.estimate`; for a batch the mean over its images.
 
         Raises:
             VdirError: as for :meth:`__call__`, or the task has no estimator.
@@ -181,23 +183,36 @@ class Pipeline:
         self, image: Any, *, tile: int | None = None, memory: float | None = None
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """:attr:`Restoration.estimate` and :attr:`Restoration.spread`, without restoring; see :meth:`estimate`."""
-        self._quantity()
-        pairs = []
-        for x in Layout.of(image).images(image):
-            self._check(x, Wishes())
-            seen = _Seen(self.model.architecture.params, x)
-            side = self._side(tile, memory)
-
-            def look(cut: Tile, window: Window, seen: _Seen = seen) -> None:
-                seen.note(cut, *self._read_off(self.engine.encode(self.engine.to_model(window)), cut))
-
-            self._over(x, side, self.model.reach, look)
-            pairs.append(self._in_units(seen))
-        means, spreads = zip(*pairs, strict=True)
-        estimate, spread = _mean(list(means)), _mean(list(spreads))
-        assert estimate is not None
-        assert spread is not None
+        pairs = [self._in_units(self._look(x, tile, memory)) for x in Layout.of(image).images(image)]
+        estimate, spread = (np.mean(values, axis=0) for values in zip(*pairs, strict=True))
         return estimate, spread
+
+    def estimate_map(self, image: Any, *, tile: int | None = None, memory: float | None = None) -> Window:
+        """The estimate at every position of the latent, a quarter of the image's size along each side.
+
+        Returns:
+            (P, ceil(H / 4), ceil(W / 4)), in the units of the task's quantity.
+
+        Raises:
+            VdirError: as for :meth:`estimate`, or it is a batch.
+        """
+        images = Layout.of(image).images(image)
+        if len(images) > 1:
+            raise VdirError("a map is of one image; give the images of a batch one at a time.")
+        found: Window = self._look(images[0], tile, memory).mean * np.float32(self._quantity().scale)
+        return found
+
+    def _look(self, x: Image, tile: int | None, memory: float | None) -> _Seen:
+        """Encode an image and read its damage off, everywhere."""
+        self._quantity()
+        self._check(x, Wishes())
+        seen = _Seen(self.model.architecture.params, x)
+
+        def look(cut: Tile, window: Window) -> None:
+            seen.note(cut, *self._read_off(self.engine.encode(self.engine.to_model(window)), cut))
+
+        self._over(x, self._side(tile, memory), self.model.reach, look)
+        return seen
 
     def _one(self, source: Image, wishes: Wishes, side: int, progress: Callable[[float], None] | None) -> Restoration:
         """Restore one image, (H, W, C), which may be any view."""
@@ -205,7 +220,7 @@ class Pipeline:
         if source.shape[2] == 3 and is_grey(source):
             # The three opinions of a colour model would differ in the last digits: grey must stay exactly grey.
             found = self._one(source[..., :1], wishes, side, progress)
-            return found._replace(image=np.repeat(found.image, 3, axis=2))
+            return replace(found, image=np.repeat(found.image, 3, axis=2))
         amount = self._amount(source, wishes)
         weight = min(wishes.strength / BLEND, 1.0)
         h, w, channels = source.shape
@@ -358,8 +373,12 @@ class Pipeline:
         return tile // GRID * GRID
 
     def _in_units(self, seen: _Seen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        scale = self._quantity().scale
-        return tuple(m.mean(axis=(1, 2), dtype=np.float64) * scale for m in (seen.mean, seen.spread))
+        quantity = self._quantity()
+        # Strong texture looks like noise: the median over the places is nearer the truth than the mean. The numbers of
+        # a kernel belong together, and only their mean keeps the kernel's sum.
+        middle = np.median if quantity.size == 1 else np.mean
+        estimate = middle(seen.mean.astype(np.float64), axis=(1, 2)) * quantity.scale
+        return estimate, seen.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
 
 
 class _Seen:
@@ -379,6 +398,7 @@ def load_pipeline(
     variant: str | None = None,
     weights: Path | None = None,
     device: str | None = None,
+    half: bool = False,
 ) -> Pipeline:
     """A pipeline from shipped weights (kept for the next call) or from a file of your own.
 
@@ -387,6 +407,7 @@ def load_pipeline(
         variant: ``"full"`` or ``"fast"``; None for the best that is shipped.
         weights: a safetensors file with its card beside it, instead of shipped ones.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
+        half: see :class:`vdir.engine.Engine`.
 
     Raises:
         VdirError: unknown names, no such weights, or weights for something else.
@@ -399,14 +420,14 @@ def load_pipeline(
         if variant is not None and variant not in TASKS[task].variants:
             choices = ", ".join(TASKS[task].variants)
             raise VdirError(f"the task {task} has no variant {variant!r}; choose one of: {choices}.")
-        return _shipped(task, variant, device)
+        return _shipped(task, variant, device, half)
     model, card = hub.load(weights)
     if card.task not in TASKS:
         raise VdirError(f"{weights}: made for the task {card.task!r}, unknown to this version; update vdir.")
     if task not in (None, card.task) or variant not in (None, card.variant):
         asked = f"{task or card.task}-{variant or card.variant}"
         raise VdirError(f"{weights}: these weights are for {card.name}, not {asked}; ask for that or leave it out.")
-    return Pipeline(model, TASKS[card.task], device, card)
+    return Pipeline(model, TASKS[card.task], device, card, half)
 
 
 def restore(
@@ -438,9 +459,9 @@ def restore(
 
 
 @functools.cache
-def _shipped(task: str, variant: str | None, device: str) -> Pipeline:
+def _shipped(task: str, variant: str | None, device: str, half: bool) -> Pipeline:
     model, card = hub.load(hub.find(task, variant))
-    return Pipeline(model, TASKS[task], device, card)
+    return Pipeline(model, TASKS[task], device, card, half)
 
 
 def _search(read: Callable[[float], float], wanted: float, most: float = 64.0, steps: int = 12) -> float:

@@ -58,9 +58,9 @@ class Report:
             BrokenPipeError: nobody reads the lines any more.
         """
         if outcome.output is not None:
-            self.progress.done(counted=outcome.status == "restored")
+            self.progress.done(counted=outcome.status in ("restored", "left"))
         self._counts[outcome.status] += 1
-        if outcome.status == "restored":
+        if outcome.status in ("restored", "left"):
             self._say(_line(outcome), self._out)
         elif outcome.status == "failed":
             self.failures.append(f"{outcome.source}: {outcome.reason}")
@@ -74,7 +74,7 @@ class Report:
     def interrupted(self, skip_existing: bool) -> None:
         """The end of a batch that was stopped from the keyboard, and how to go on."""
         self.progress.close()
-        done = self._counts["restored"] + self._counts["skipped"]
+        done = self._counts["restored"] + self._counts["left"] + self._counts["skipped"]
         rest = "the same command" if skip_existing else "the same command with --skip-existing"
         self._say("", sys.stderr)  # the terminal has written ^C
         self._list_failures()
@@ -93,6 +93,7 @@ class Report:
         self._list_failures()
         parts = [
             (self._counts["restored"], "restored"),
+            (self._counts["left"], "left alone"),
             (skipped, "skipped, being there already"),
             (len(self.failures), "failed"),
             (self._plan.results, "left out, being results of others"),
@@ -155,16 +156,19 @@ def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
 
 
 def _line(outcome: Outcome) -> str:
-    """What a person is told about a file that was restored."""
+    """What a person is told about a file that was restored or left alone."""
     colours = "grey" if outcome.channels == 1 else "colour"
     kind = f"{outcome.bits}-bit {colours} {(outcome.format or '').upper()}"
     found = ""
     if outcome.estimate is not None and len(outcome.estimate.values) <= MANY_NUMBERS:
         numbers = ", ".join(f"{value:.1f}" for value in outcome.estimate.values)
         found = f"; estimated {outcome.estimate.name} {numbers} ({outcome.estimate.unit})"
+    if outcome.status == "left":
+        return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"
     weights = f" with {outcome.task}-{outcome.variant}" if outcome.variant is not None else ""
+    why = f" ({outcome.choice})" if outcome.choice is not None else ""
     return (
-        f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; restored{weights} "
+        f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; restored{weights}{why} "
         f"in {outcome.seconds:.1f} s -> {outcome.output}"
     )
 

@@ -14,7 +14,10 @@ from vdir.cli.reporting import Report, open_records
 from vdir.errors import VdirError
 
 if TYPE_CHECKING:
+    from vdir.batch import Plan
     from vdir.files import Options
+    from vdir.image import Picture
+    from vdir.pipeline import Pipeline
 
 HELP = "restore picture files and folders of them, and say what was wrong with each"
 
@@ -45,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--skip-existing", action="store_true", help="leave results that are there: goes on where a batch was stopped"
     )
     parser.add_argument(
-        "--task", metavar="T", help="what to repair, by name (default: what --weights are for, else gaussian)"
+        "--task",
+        metavar="T",
+        help="what to repair, by name (default: what --weights are for, else what the picture needs, which may be "
+        "nothing: a clean picture is left alone)",
     )
     parser.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
@@ -54,6 +60,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="average over 8 flips and rotations: better, 8 times slower",
     )
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="S",
+        help="how much to take away: 0 nothing, 1 the model's own answer, up to 4 (default: 1)",
+    )  # fmt: skip
+    level = parser.add_mutually_exclusive_group()
+    level.add_argument(
+        "--sigma", type=float, metavar="N", help="overrule the estimated noise level, in 8-bit levels (0 to 255)"
+    )
+    level.add_argument("--quality", type=float, metavar="Q", help="overrule the estimated JPEG quality (1 to 100)")
+    parser.add_argument(
+        "--samples", type=int, default=0, metavar="N",
+        help="draw N restorations; write their mean, and how they differ to a picture NAME-std.png",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the samples (default: 0)")
+    parser.add_argument(
+        "--memory", type=float, metavar="GB", help="memory for the networks, to choose the tile by; not with --tile"
+    )
+    parser.add_argument("--half", action="store_true", help="half precision: faster on a GPU, a little less exact")
     parser.add_argument(
         "--tile", type=int, metavar="N", help="largest side of a tile; changes memory, never the result"
     )
@@ -84,14 +108,30 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args)
     from vdir.atomic import remove_leftovers
     from vdir.batch import Naming, plan
+    from vdir.choose import Choice, choose
     from vdir.files import Outcome, Status, restore_file
     from vdir.pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.task, args.variant, args.weights, args.device)
-    assert pipeline.card is not None  # a loaded pipeline has one
-    known = {"task": pipeline.task.name, "variant": pipeline.card.variant}
+    def load(task: str | None) -> Pipeline:
+        return load_pipeline(task, args.variant, args.weights, args.device, args.half)
+
+    task = args.task or ("gaussian" if args.sigma is not None else "jpeg" if args.quality is not None else None)
+    given = None if task is None and args.weights is None else load(task)
+    known = {}
+    if given is not None:
+        assert given.card is not None  # a loaded pipeline has one
+        _check_level(args, given)
+        known = {"task": given.task.name, "variant": given.card.variant}
+    else:
+        load("gaussian")  # the rule's first question: better to learn now that it cannot be asked
+
+    def chooser(picture: Picture) -> Choice:
+        return choose(picture.pixels, load, args.tile) if given is None else Choice(given)
+
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
+    if args.samples:
+        _check_std(todo)
     records = open_records(args.json, todo.jobs) if args.json is not None else None
     for folder in {job.output.parent for job in todo.jobs}:
         remove_leftovers(folder)
@@ -104,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
                 if args.skip_existing and _is_there(job.output):
                     outcome = Outcome(job.source, job.output, Status.SKIPPED)
                 else:
-                    outcome = restore_file(job, options, lambda _: pipeline, report.progress.within)
+                    outcome = restore_file(job, options, chooser, report.progress.within)
                 report.add(outcome)
             report.summary()
         except KeyboardInterrupt:
@@ -127,12 +167,42 @@ def _options(args: argparse.Namespace) -> Options:
         raise VdirError(f"--tile {args.tile} is too small; give at least 4, or leave it out.")
     if args.max_pixels is not None and not 0 < args.max_pixels < math.inf:
         raise VdirError(f"--max-pixels {args.max_pixels:g} is no number of millions; give e.g. 200, or leave it out.")
+    if args.memory is not None and not (args.tile is None and 0 < args.memory < math.inf):
+        raise VdirError("--memory wants a number of gigabytes above 0, and no --tile beside it.")
     from vdir.files import Options
+    from vdir.pipeline import Wishes
 
-    options = Options(self_ensemble=args.self_ensemble, tile=args.tile, strip_metadata=args.strip_metadata)
+    level = args.sigma if args.sigma is not None else args.quality
+    Wishes(args.strength, level, args.samples, args.seed, args.self_ensemble)  # makes sense, or says why not
+    if args.seed < 0:
+        raise VdirError(f"--seed {args.seed} is negative; give a number from 0 up.")
+    options = Options(
+        self_ensemble=args.self_ensemble, tile=args.tile, strip_metadata=args.strip_metadata, strength=args.strength,
+        level=level, samples=args.samples, seed=args.seed,
+        memory=None if args.memory is None else args.memory * 1e9,
+    )  # fmt: skip
     if args.max_pixels is None:
         return options
     return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
+
+
+def _check_level(args: argparse.Namespace, pipeline: Pipeline) -> None:
+    """--sigma is for tasks that estimate a noise level, --quality for those that estimate a quality."""
+    known = None if pipeline.task.degradation is None else pipeline.task.degradation.quantity.name
+    for option, name in (("sigma", "noise level"), ("quality", "JPEG quality")):
+        if getattr(args, option) is not None and known != name:
+            raise VdirError(f"--{option} overrules an estimated {name}, but {pipeline.task.name} estimates none.")
+
+
+def _check_std(todo: Plan) -> None:
+    """The pictures of standard deviations must replace no input and no result."""
+    from vdir.batch import identity
+    from vdir.files import std_path
+
+    taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)}
+    for job in todo.jobs:
+        if identity(std_path(job.output)) in taken:
+            raise VdirError(f"{std_path(job.output)} would replace an input or a result; use another --name or -o.")
 
 
 def _is_there(path: Path) -> bool:

@@ -1,0 +1,151 @@
+"""Which task a picture gets, and ``vdir estimate``."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.pictures import make_photo
+from vdir.choose import choose
+from vdir.cli import main
+from vdir.image import read
+from vdir.pipeline import Pipeline, load_pipeline
+
+
+@pytest.fixture(scope="module")
+def clean() -> np.ndarray:
+    """A shipped photograph without its noise is not at hand: the restored one has next to none."""
+    photo = np.asarray(Pillow.open(Path(__file__).parents[1] / "examples" / "dog-noisy.png"))
+    return np.asarray(load_pipeline("gaussian", "fast", device="cpu").restore(photo[64:256, 64:256]))
+
+
+def noisy(clean: np.ndarray, sigma: float) -> np.ndarray:
+    noise = sigma * np.random.default_rng(0).standard_normal(clean.shape)
+    return (clean + noise).round().clip(0, 255).astype(np.uint8)
+
+
+def load(task: str) -> Pipeline:
+    return load_pipeline(task, device="cpu")
+
+
+@pytest.mark.parametrize("sigma", [8, 20, 50])
+def test_noise_is_removed(clean: np.ndarray, sigma: float) -> None:
+    choice = choose(noisy(clean, sigma), load)
+    assert choice.pipeline is load("gaussian")
+    assert "noise level" in choice.reason
+
+
+def test_a_clean_picture_is_left_alone(clean: np.ndarray) -> None:
+    choice = choose(clean, load)
+    assert choice.pipeline is None
+    assert choice.reason.startswith("left alone: ")
+
+
+def test_texture_is_no_noise(monkeypatch: pytest.MonkeyPatch, clean: np.ndarray) -> None:
+    texture = np.linspace(3, 30, 100, dtype=np.float32).reshape(1, 10, 10)
+    monkeypatch.setattr(Pipeline, "estimate_map", lambda self, image, tile=None: texture)
+    choice = choose(clean, load)
+    assert choice.pipeline is None
+    assert "texture" in choice.reason
+
+
+@pytest.mark.parametrize("name", ["clean.png", "clean.jpg", "clean.tif"])
+def test_what_is_left_alone_is_byte_for_byte_the_file(
+    clean: np.ndarray, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Pillow.fromarray(clean).save(tmp_path / name)
+    assert main(["restore", str(tmp_path / name), "-o", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    assert "left alone" in capsys.readouterr().out
+    assert (tmp_path / "out" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_left_alone_in_another_format(clean: np.ndarray, tmp_path: Path) -> None:
+    Pillow.fromarray(clean).save(tmp_path / "a.png")
+    assert main(["restore", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.tif"), "--device", "cpu"]) == 0
+    np.testing.assert_array_equal(read(tmp_path / "b.tif").pixels, clean)
+
+
+def test_a_given_task_is_done_whatever_the_picture(
+    clean: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Pillow.fromarray(clean).save(tmp_path / "a.png")
+    command = ["restore", str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--task", "gaussian"]
+    assert main(command) == 0
+    assert "restored with gaussian" in capsys.readouterr().out
+
+
+def test_strength_level_and_samples_from_the_command_line(
+    clean: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = noisy(clean, 20)[:64, :80]
+    Pillow.fromarray(pixels).save(tmp_path / "a.png")
+    results = {}
+    for label, options in {
+        "0": ["--strength", "0", "--task", "gaussian"],
+        "half": ["--strength", "0.5"],
+        "sigma": ["--sigma", "10"],
+        "own": [],
+        "samples": ["--samples", "3", "--seed", "4"],
+        "budget": ["--memory", "0.2"],
+    }.items():
+        out = tmp_path / label / "a.png"
+        assert main(["restore", str(tmp_path / "a.png"), "-o", str(out), "--device", "cpu", *options]) == 0
+        results[label] = read(out).pixels.astype(float)
+    np.testing.assert_array_equal(results["0"], pixels)
+    np.testing.assert_array_equal(results["budget"], results["own"])
+    changed = {label: np.abs(result - pixels).mean() for label, result in results.items()}
+    assert 0 < changed["half"] < changed["own"]
+    assert 0 < changed["sigma"] < changed["own"]
+    std = read(tmp_path / "samples" / "a-std.png")
+    assert std.pixels.dtype == np.uint16
+    assert std.pixels.shape == (64, 80)
+    assert std.pixels.max() > 0
+    assert not (tmp_path / "own" / "a-std.png").exists()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--strength", "9"], "strength of 9"),
+        (["--sigma", "10", "--quality", "5"], None),
+        (["--quality", "50", "--task", "gaussian"], "--quality overrules"),
+        (["--samples", "1"], "at least 2"),
+        (["--memory", "1", "--tile", "64"], "--memory"),
+        (["--memory", "-1"], "--memory"),
+        (["--seed", "-1", "--samples", "2"], "--seed"),
+        (["--samples", "2"], "would replace"),
+    ],
+)
+def test_wishes_that_cannot_be_met(
+    options: list[str], what: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = [tmp_path / name for name in ("b.png", "b-std.png")]
+    for path in inputs:
+        Pillow.fromarray(make_photo(8, 8, 0)).save(path)
+    command = ["restore", *map(str, inputs), "-o", str(tmp_path / "out"), *options]
+    if what is None:
+        with pytest.raises(SystemExit):
+            main(command)
+        return
+    assert main(command) == 2
+    assert what in capsys.readouterr().err
+
+
+def test_estimating_files(clean: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Pillow.fromarray(noisy(clean, 25)).save(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    assert main(["estimate", str(tmp_path / "bad.png"), str(tmp_path / "a.png"), "--device", "cpu"]) == 1
+    out, err = capsys.readouterr()
+    name, value, spread = out.split(": noise level ")[0], *out.split(": noise level ")[1].split(" +- ")
+    assert name.endswith("a.png")
+    assert float(value) == pytest.approx(25, abs=2)
+    assert 0 < float(spread.split(" ")[0]) < 5
+    assert "bad.png" in err
+    assert err.count("\n") == 1
+
+
+def test_a_task_without_an_estimator(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", "a.png", "--task", "real"]) == 2
+    assert "real" in capsys.readouterr().err
