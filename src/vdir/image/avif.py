@@ -119,7 +119,7 @@ def _colours(said: list[bytes]) -> tuple[bool, bytes | None]:
     if curve in _SRGB_CURVES and primaries in _SRGB_PRIMARIES:
         return lossless, None
     if curve in _SRGB_CURVES and primaries == _P3_PRIMARIES:
-        return lossless, bytes(vips.load().Image.profile_load("p3").get("icc-profile-data"))
+        return lossless, bytes(vips.load().Image.profile_load("p3"))
     if curve in _CURVES:
         raise Refusal(f"is HDR, with a {_CURVES[curve]} curve, which cannot be written back", "save it as SDR")
     raise Refusal(

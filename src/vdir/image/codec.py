@@ -151,7 +151,8 @@ def _raise_limit(pixels: int) -> str:
 def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> Picture:
     pyvips = vips.load()
     try:
-        source = pyvips.Source.new_from_descriptor(file.fileno())
+        patched = vips.Patched(file, header.patches) if header.patches else None
+        source = pyvips.Source.new_from_descriptor(file.fileno()) if patched is None else patched.source
         # Sequential: decoded once from top to bottom into our array, with no copy in memory or on disk.
         loader = getattr(pyvips.Image, f"{_LOADERS.get(format, format)}load_source")
         image = loader(source, access="sequential", fail_on="error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -166,6 +167,7 @@ class Header:
         depth: as in :class:`Picture`.
         lossless: as in :class:`Picture`.
         orientation: where it is not EXIF's to say: 1 to 8.
+        patches: bytes to replace before decoding, by their place: what would make a decoder give up in vain.
         metadata: what libvips would lose or change.
         notes: as in :class:`Picture`.
     """
@@ -177,6 +179,7 @@ class Header:
     depth: int | None = None
     lossless: bool = True
     orientation: int | None = None
+    patches: Mapping[int, bytes] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()
 

@@ -70,13 +70,14 @@ def save(picture: Picture, file: BinaryIO) -> None:
     # A grey PNG cannot have a colour profile, as other grey files may.
     image = vips.image_of(picture, colour=not picture.grey or space_of(m.icc) == "RGB")
     vips.attach(image, "icc-profile-data", m.icc)
-    vips.attach(image, "xmp-data", m.xmp)
     own = m.colour + m.comments if m.icc is None else tuple(c for c in m.colour + m.comments if c[4:8] != b"sRGB")
     if m.exif is not None:
         own += (_chunk(b"eXIf", m.exif),)
+    if m.xmp is not None:
+        own += (_chunk(b"iTXt", _XMP + bytes(4) + m.xmp),)
     spliced = vips.Spliced(file, lambda _: (_AFTER_HEADER, 0), b"".join(own))
     with spliced:
-        image.pngsave_target(spliced.target, keep="icc|xmp", compression=6)
+        image.pngsave_target(spliced.target, keep="icc", compression=6)
 
 
 def _says_srgb(chunks: list[bytes]) -> bool:

@@ -28,11 +28,11 @@ _KINDS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
 """Channels without extra ones, of the photometric interpretations that are read."""
 _FOREIGN = {4: "a mask", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*", 32803: "camera raw", 34892: "camera raw"}
 _FOREIGN |= {32844: "LogL", 32845: "LogLuv"}
-_CMYK, _YCBCR, _RAW, _JPEG, _FAX = 5, 6, 1, 7, (2, 3, 4)
+_YCBCR, _RAW, _JPEG, _FAX = 6, 1, 7, (2, 3, 4)
 _DENSEST = {_RAW: 1, 32773: 64, 5: 2800, 8: 1040, 32946: 1040}
 """Bytes that a byte can stand for at the very most, of the compressions that are read and have a bound."""
 _JPEG_BLOCKS = 4 * 8 * 64
-_COMPRESSIONS = {_RAW, *_FAX, 5, 6, _JPEG, 8, 32773, 32946}
+_COMPRESSIONS = {_RAW, *_FAX, 5, _JPEG, 8, 32773, 32946}
 
 
 def header(file: BinaryIO) -> Header:
@@ -58,7 +58,9 @@ def save(picture: Picture, file: BinaryIO) -> None:
     image = vips.image_of(picture, colour=not picture.grey)
     big = picture.pixels.nbytes > 3 * 2**30  # a classic TIFF ends at 4 GB
     target = vips.load().Target.new_to_descriptor(file.fileno())
-    image.tiffsave_target(target, keep="none", compression="deflate", predictor="horizontal", bigtiff=big)
+    image.tiffsave_target(
+        target, keep="none", compression="deflate", predictor="horizontal", resunit="inch", bigtiff=big
+    )
     _add(file, picture.metadata)
 
 
@@ -74,6 +76,8 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     _check_kind(photometric, samples, bits, reader.numbers(entries.get(_SAMPLE_FORMAT), 1))
     if compression not in _COMPRESSIONS:
         raise Refusal(f"is compressed in a way (number {compression}) that is not read here", "save it with LZW")
+    if photometric == _YCBCR and compression != _JPEG:  # libvips would take them for RGB
+        raise Refusal("holds YCbCr numbers without JPEG", "convert it to RGB")
     tile_width, tile_height = number(_TILE_WIDTH, 0), number(_TILE_HEIGHT, 0)
     if tile_width and number(_PLANAR, 1) == 2 and samples > 1:
         raise Refusal("is tiled with its channels apart", "save it with interleaved channels")
@@ -81,6 +85,7 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
         raise damaged(f"tiles of {tile_width} x {tile_height} pixels")
     raw = w * h * samples * bits[0] // 8
     least = w * h // _JPEG_BLOCKS if compression == _JPEG else raw // (_DENSEST.get(compression) or raw + 1)
+    orientation = number(tags.ORIENTATION, 1)
     extra = reader.numbers(entries.get(_EXTRA_SAMPLES), 2)
     alpha = samples > _KINDS[photometric]
     kept = {tag: entry for tag, entry in entries.items() if tag not in _PIXELS}
@@ -97,8 +102,9 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     return Header(
         w,
         h,
-        least // (4 if photometric == _YCBCR else 1),  # colours may be sampled as coarsely as 4 x 4
-        orientation=reader.number(entries.get(tags.ORIENTATION), 1),
+        least,
+        orientation=orientation,
+        patches={} if 1 <= orientation <= 8 else {entries[tags.ORIENTATION].at: struct.pack(reader.order + "H", 1)},
         metadata=metadata,
         notes=tuple(notes),
     )
@@ -125,11 +131,11 @@ def _check_kind(photometric: int, samples: int, bits: list[int], formats: list[i
         raise Refusal(f"holds {_FOREIGN[photometric]} numbers", "convert it to RGB")
     if photometric not in _KINDS:
         raise Refusal(f"holds numbers of a kind ({photometric}) that is not read here", "convert it to RGB")
-    if len(set(bits)) > 1 or not (bits[0] in (8, 16) or (bits[0] in (1, 2, 4) and samples == 1)):
-        raise Refusal(f"holds {bits[0]}-bit channels", "convert it to 8 or 16 bits per channel")
     for kind, name in ((2, "signed"), (3, "floating-point"), (5, "complex"), (6, "complex")):
         if kind in formats:
             raise Refusal(f"holds {name} numbers", "convert it to 8 or 16 bits per channel without a sign")
+    if len(set(bits)) > 1 or not (bits[0] in (8, 16) or (bits[0] in (1, 2, 4) and samples == 1)):
+        raise Refusal(f"holds {bits[0]}-bit channels", "convert it to 8 or 16 bits per channel")
     if samples - _KINDS[photometric] not in (0, 1):
         raise Refusal(f"has {samples} channels", "convert it to grey or RGB, with one channel of transparency at most")
 

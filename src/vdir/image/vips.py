@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, BinaryIO
 
@@ -51,6 +51,39 @@ def attach(image: Any, name: str, block: bytes | None) -> None:
     """Give an image metadata by libvips' field name."""
     if block is not None:
         image.set_type(load().GValue.blob_type, name, block)
+
+
+class Patched:
+    """A file as a libvips source, with some bytes replaced.
+
+    Args:
+        file: what is read.
+        patches: bytes by their place.
+    """
+
+    def __init__(self, file: BinaryIO, patches: Mapping[int, bytes]) -> None:
+        self._file, self._patches = file, patches
+        self.source = load().SourceCustom()
+        self.source.on_read(self._read)
+        self.source.on_seek(self._seek)
+
+    def _read(self, size: int) -> bytes | None:
+        try:
+            start = self._file.tell()
+            data = bytearray(self._file.read(size))
+        except OSError:  # an exception does not pass through C
+            return None
+        for place, patch in self._patches.items():
+            for i, byte in enumerate(patch, place - start):
+                if 0 <= i < len(data):
+                    data[i] = byte
+        return bytes(data)
+
+    def _seek(self, offset: int, whence: int) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
 
 
 class Spliced:
