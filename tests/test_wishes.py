@@ -240,8 +240,8 @@ def test_a_budget_of_memory_chooses_the_tile() -> None:
     sizes = []
     true = pipeline.engine.restore
     pipeline.engine.restore = lambda y, c: sizes.append(y.shape[2] * y.shape[3]) or true(y, c)  # type: ignore[func-returns-value,method-assign]
-    np.testing.assert_array_equal(pipeline.restore(x, memory=1e8), pipeline.restore(x, memory=1e9))
-    budget = 1e8 / pipeline.engine.bytes_per_pixel
+    np.testing.assert_array_equal(pipeline.restore(x, memory=5e7), pipeline.restore(x, memory=1e9))
+    budget = 5e7 / pipeline.engine.bytes_per_pixel
     assert max(sizes[:-1]) <= budget < sizes[-1]
 
 
