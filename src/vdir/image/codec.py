@@ -203,7 +203,7 @@ def _metadata(image: Any, header: Header) -> Metadata:
         found,
         icc=block("icc-profile-data") or found.icc,
         exif=found.exif or exif.bare(block("exif-data")),
-        xmp=block("xmp-data"),
+        xmp=block("xmp-data") or found.xmp,
     )
 
 
@@ -222,6 +222,8 @@ def _from_cmyk(image: Any, metadata: Metadata) -> tuple[Any, Metadata]:
     if space_of(metadata.icc) != "CMYK":
         raise Refusal("is CMYK without a colour profile that says which", "convert it to RGB, or assign a profile")
     depth = 8 if image.format == "uchar" else 16
+    image = image.copy()
+    vips.attach(image, "icc-profile-data", metadata.icc)
     image = image.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True, depth=depth)
     return image, dataclasses.replace(metadata, icc=bytes(image.get("icc-profile-data")))
 

@@ -167,7 +167,7 @@ class Header:
         depth: as in :class:`Picture`.
         lossless: as in :class:`Picture`.
         orientation: where it is not EXIF's to say: 1 to 8.
-        patches: bytes to replace before decoding, by their place: what would make a decoder give up in vain.
+        patches: bytes to replace before decoding, by their place, which may lie behind the end of the file.
         metadata: what libvips would lose or change.
         notes: as in :class:`Picture`.
     """

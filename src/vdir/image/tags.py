@@ -20,6 +20,8 @@ _ITEM = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 _WORD = {5: 4, 10: 4}
 """Bytes that swap together, where that is not the item: rationals are pairs."""
 _NUMBER = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+_CLASSIC = range(1, 14)
+"""The types that EXIF and every TIFF can hold. Decoders give up at those they do not know."""
 _MAX_ENTRIES = 4096
 
 
@@ -121,11 +123,21 @@ class Reader:
                     below = self.directory(self.number(entry))[0]
                     below = {t: e for t, e in below.items() if t not in (_BELOW if tag != EXIF else (EXIF, GPS))}
                     found[tag] = self.tree(below, most)
-                elif entry.size <= most:
+                elif entry.type in _CLASSIC and entry.size <= most:
                     found[tag] = self.tag(entry)
             except Broken:
                 continue
         return found
+
+    def excerpt(self, entries: Mapping[int, Entry]) -> bytes:
+        """A directory of these entries, whose values stay where they are; none follows it."""
+        kind, inline, offset = ("HHQ", 8, "Q") if self.big else ("HHI", 4, "I")
+        records = bytearray(struct.pack(self.order + ("Q" if self.big else "H"), len(entries)))
+        for tag, entry in sorted(entries.items()):
+            place = struct.pack(self.order + offset, entry.at)
+            data = self._bytes(entry.at, entry.size) if entry.size <= inline else place
+            records += struct.pack(self.order + kind, tag, entry.type, entry.count) + data.ljust(inline, b"\0")
+        return bytes(records) + bytes(inline)
 
     def _offset(self, at: int) -> int:
         kind = "Q" if self.big else "I"

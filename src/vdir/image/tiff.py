@@ -21,8 +21,38 @@ _PIXELS = frozenset(
     )
 )
 """Tags that say how the pixels are stored, or are written by other ways. All others are kept."""
+_RESOLUTION = (tags.X_RESOLUTION, tags.Y_RESOLUTION, tags.RESOLUTION_UNIT)
 _CAMERA_RAW = "is a camera raw file, or its preview", "develop it to TIFF or JPEG first"
 _MAX_PAGES = 1000
+_DECODED = (
+    *(
+        256,
+        257,
+        258,
+        259,
+        262,
+        266,
+        273,
+        277,
+        278,
+        279,
+        284,
+        292,
+        293,
+        317,
+        320,
+        322,
+        323,
+        324,
+        325,
+        332,
+        338,
+        339,
+        347,
+    ),
+    *(529, 530, 531, 532),
+)
+"""Tags that the decoder is to see. Any other one that it finds fault with would make it give up."""
 
 _KINDS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
 """Channels without extra ones, of the photometric interpretations that are read."""
@@ -68,6 +98,13 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     def number(tag: int, default: int) -> int:
         return reader.number(entries.get(tag), default)
 
+    def block(tag: int) -> bytes | None:
+        entry = entries.get(tag)
+        try:
+            return reader.tag(entry).data if entry is not None and entry.size <= MAX_METADATA else None
+        except Broken:
+            return None
+
     w, h = number(_WIDTH, 0), number(_HEIGHT, 0)
     samples, compression, photometric = number(_SAMPLES, 1), number(_COMPRESSION, 1), number(_PHOTOMETRIC, 1)
     bits = reader.numbers(entries.get(_BITS), 1)
@@ -85,13 +122,14 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
         raise damaged(f"tiles of {tile_width} x {tile_height} pixels")
     raw = w * h * samples * bits[0] // 8
     least = w * h // _JPEG_BLOCKS if compression == _JPEG else raw // (_DENSEST.get(compression) or raw + 1)
-    orientation = number(tags.ORIENTATION, 1)
     extra = reader.numbers(entries.get(_EXTRA_SAMPLES), 2)
     alpha = samples > _KINDS[photometric]
     kept = {tag: entry for tag, entry in entries.items() if tag not in _PIXELS}
     metadata = Metadata(
+        icc=block(_ICC),
+        xmp=block(_XMP),
         exif=exif.from_tree(reader.tree(kept, MAX_METADATA // 4)),
-        photoshop=reader.tag(entries[_PHOTOSHOP]).data if _small(entries.get(_PHOTOSHOP)) else None,
+        photoshop=block(_PHOTOSHOP),
         opaque=alpha and extra[0] == 0 and _EXTRA_SAMPLES in entries,
     )
     notes = []
@@ -103,11 +141,22 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
         w,
         h,
         least,
-        orientation=orientation,
-        patches={} if 1 <= orientation <= 8 else {entries[tags.ORIENTATION].at: struct.pack(reader.order + "H", 1)},
+        orientation=number(tags.ORIENTATION, 1),
+        patches=_patches(reader, entries),
         metadata=metadata,
         notes=tuple(notes),
     )
+
+
+def _patches(reader: Reader, entries: dict[int, Entry]) -> dict[int, bytes]:
+    """What makes the decoder see another first directory, behind the end of the file: only what it needs."""
+    sound = {t: e for t in _RESOLUTION if (e := entries.get(t)) is not None and (e.type, e.count) in ((5, 1), (3, 1))}
+    start = reader.size + reader.size % 2
+    if not reader.big and start + 2**16 > 2**32:
+        return {}
+    place = struct.pack(reader.order + ("Q" if reader.big else "I"), start)
+    excerpt = reader.excerpt({t: e for t, e in entries.items() if t in _DECODED} | sound)
+    return {8 if reader.big else 4: place, start: excerpt}
 
 
 def _check_pages(reader: Reader, entries: dict[int, Entry], following: int) -> None:
@@ -138,10 +187,6 @@ def _check_kind(photometric: int, samples: int, bits: list[int], formats: list[i
         raise Refusal(f"holds {bits[0]}-bit channels", "convert it to 8 or 16 bits per channel")
     if samples - _KINDS[photometric] not in (0, 1):
         raise Refusal(f"has {samples} channels", "convert it to grey or RGB, with one channel of transparency at most")
-
-
-def _small(entry: Entry | None) -> bool:
-    return entry is not None and entry.size <= MAX_METADATA
 
 
 def _add(file: BinaryIO, metadata: Metadata) -> None:

@@ -54,7 +54,7 @@ def attach(image: Any, name: str, block: bytes | None) -> None:
 
 
 class Patched:
-    """A file as a libvips source, with some bytes replaced.
+    """A file as a libvips source, with some bytes replaced or behind its end.
 
     Args:
         file: what is read.
@@ -63,27 +63,29 @@ class Patched:
 
     def __init__(self, file: BinaryIO, patches: Mapping[int, bytes]) -> None:
         self._file, self._patches = file, patches
+        self._at, self._end = 0, max([file.seek(0, 2), *(place + len(patch) for place, patch in patches.items())])
         self.source = load().SourceCustom()
         self.source.on_read(self._read)
         self.source.on_seek(self._seek)
 
     def _read(self, size: int) -> bytes | None:
         try:
-            start = self._file.tell()
-            data = bytearray(self._file.read(size))
+            self._file.seek(self._at)
+            data = self._file.read(size)
         except OSError:  # an exception does not pass through C
             return None
+        start, stop = self._at, min(self._at + size, self._end)
         for place, patch in self._patches.items():
-            for i, byte in enumerate(patch, place - start):
-                if 0 <= i < len(data):
-                    data[i] = byte
-        return bytes(data)
+            low, high = max(place, start), min(place + len(patch), stop)
+            if low < high:
+                data = data.ljust(high - start, b"\0")
+                data = data[: low - start] + patch[low - place : high - place] + data[high - start :]
+        self._at += len(data)
+        return data
 
     def _seek(self, offset: int, whence: int) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except (OSError, ValueError):
-            return -1
+        self._at = offset + (0, self._at, self._end)[whence]
+        return self._at
 
 
 class Spliced:
