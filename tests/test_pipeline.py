@@ -98,8 +98,8 @@ def test_the_whole_image_is_what_the_model_says(fast: Pipeline) -> None:
     expected = fast.model(tensor)[0].permute(1, 2, 0).detach()
     np.testing.assert_allclose(fast.restore(y), expected.numpy(), rtol=0, atol=1e-5)
     scale = TASKS["gaussian"].degradation.quantity.scale
-    estimated = fast.model.estimate(fast.model.encode(tensor).mean).mean(dim=(0, 2, 3)) * scale
-    np.testing.assert_allclose(fast.estimate(y), estimated.detach().numpy(), rtol=1e-4)
+    estimated = np.median(fast.model.estimate(fast.model.encode(tensor).mean).detach().numpy(), axis=(0, 2, 3)) * scale
+    np.testing.assert_allclose(fast.estimate(y), estimated, rtol=1e-4)
 
 
 def test_self_ensemble_is_the_mean_over_eight_transforms(fast: Pipeline) -> None:
