@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu format clean
+.PHONY: demo test test-slow test-data test-gpu fuzz format clean
 
 demo: $(VENV)/installed
 	$(BIN)/vdir restore examples/dog-noisy.png -o restored
@@ -22,6 +22,11 @@ test-data: $(VENV)/installed-dev
 
 test-gpu: $(VENV)/installed-dev
 	$(BIN)/pytest -m gpu
+
+MINUTES ?= 10
+fuzz: $(VENV)/installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 60 * $(MINUTES) ))
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

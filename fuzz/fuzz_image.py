@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 
 with atheris.instrument_imports(include=["vdir"]):
     from vdir.errors import VdirError
-    from vdir.image import Format, read, write
+    from vdir.image import Format, avif, read, write
 
 from tests import kinds  # noqa: E402
 
@@ -38,6 +38,7 @@ LONGEST = 20_000
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 COUNTS = {"files": 0, "pictures": 0}
 logging.getLogger("pyvips").propagate = False
+avif.EFFORT = 0
 
 
 def seeds() -> list[bytes]:

@@ -13,10 +13,11 @@ from vdir.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Pictur
 
 QUALITY = 93
 """As near to the original as a JPEG at 95."""
-EFFORT = 4
+EFFORT = 3
+"""A fifth of the time of the usual 4, for the same quality at the same size."""
 BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"miaf", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"jpeg")
 _PASSED_ON = (b"av01", b"grid", b"iden", b"iovl")
-_UNSAID, _IDENTITY = 2, 0
+_IDENTITY = 0
 _SRGB_PRIMARIES, _P3_PRIMARIES = (1, 2, 5, 6), 12
 _SRGB_CURVES = (1, 2, 6, 13, 14, 15)
 """BT.709's curve and its kin are shown as sRGB's everywhere."""

@@ -155,7 +155,9 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
         source = pyvips.Source.new_from_descriptor(file.fileno()) if patched is None else patched.source
         # Sequential: decoded once from top to bottom into our array, with no copy in memory or on disk.
         loader = getattr(pyvips.Image, f"{_LOADERS.get(format, format)}load_source")
-        image = loader(source, access="sequential", fail_on="error")
+        # libtiff's own limit takes a photo in one strip for an attack; what the limit is for is checked in the header.
+        unlimited = {"unlimited": True} if format is Format.TIFF else {}
+        image = loader(source, access="sequential", fail_on="error", **unlimited)
         if image.width * image.height > max_pixels:
             raise damaged(f"{image.width} x {image.height} pixels, unlike its header")
         metadata = _metadata(image, header)

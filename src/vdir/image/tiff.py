@@ -10,6 +10,7 @@ from vdir.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Pictur
 from vdir.image.tags import Broken, Directory, Entry, Reader, Tag
 
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
+_STRIP_SIZES, _TILE_SIZES = 279, 325
 _SAMPLES, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 284, 322, 323, 338, 339
 _XMP, _PHOTOSHOP, _ICC, _LAYERS, _DNG = 700, 34377, 34675, 37724, 50706
 _PIXELS = frozenset(
@@ -120,6 +121,13 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
         raise Refusal("is tiled with its channels apart", "save it with interleaved channels")
     if tile_width * tile_height > 4 * w * h + 2**24:
         raise damaged(f"tiles of {tile_width} x {tile_height} pixels")
+    counts = entries.get(_STRIP_SIZES) or entries.get(_TILE_SIZES)
+    if (
+        counts is not None
+        and counts.size <= reader.size
+        and max(reader.numbers(counts, most=counts.count)) > reader.size
+    ):
+        raise damaged("its pixels end behind its end")
     raw = w * h * samples * bits[0] // 8
     least = w * h // _JPEG_BLOCKS if compression == _JPEG else raw // (_DENSEST.get(compression) or raw + 1)
     extra = reader.numbers(entries.get(_EXTRA_SAMPLES), 2)
