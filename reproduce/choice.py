@@ -1,4 +1,4 @@
-"""How often ``vdir restore`` without a task restores: python reproduce/choice.py FOLDER [--every 2] [--sigma 0 3 5 8 12]
+"""How often ``vdir restore`` without a task restores: python reproduce/choice.py FOLDER [--sigma 0 5]
 
 On the top left 256 x 256 of every image in a folder of clean images, with white noise added; at sigma 0 none should be
 restored.
