@@ -7,11 +7,10 @@ in it is found all the same, for libFuzzer watches signals, memory and time of t
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
-import shutil
+import subprocess
 import sys
 import tempfile
 import zlib
@@ -31,11 +30,10 @@ with atheris.instrument_imports(include=["vdir"]):
 
 from tests import kinds  # noqa: E402
 
+FOLDER = Path(os.environ.get("VDIR_FUZZ_FOLDER", ""))
 SHARED = Path("/dev/shm")
-FOLDER = Path(tempfile.mkdtemp(prefix="vdir-fuzz-", dir=SHARED if os.access(SHARED, os.W_OK) else None))
 MAX_PIXELS = 300_000
 LONGEST = 20_000
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 COUNTS = {"files": 0, "pictures": 0}
 logging.getLogger("pyvips").propagate = False
 avif.EFFORT = 0
@@ -104,8 +102,12 @@ def with_checksums(data: bytes) -> bytes:
     return bytes(fixed)
 
 
-def main() -> None:
+def main() -> int:
     arguments = sys.argv[1:]
+    if not FOLDER.name:  # libFuzzer ends its process without leave to clean up
+        with tempfile.TemporaryDirectory(dir=SHARED if os.access(SHARED, os.W_OK) else None) as folder:
+            environment = os.environ | {"VDIR_FUZZ_FOLDER": folder}
+            return subprocess.run([sys.executable, __file__, *arguments], env=environment, check=False).returncode
     if not any(Path(a).is_file() for a in arguments):
         CORPUS.mkdir(exist_ok=True)
         FOUND.mkdir(exist_ok=True)
@@ -120,7 +122,8 @@ def main() -> None:
         ]
     atheris.Setup([sys.argv[0], *arguments], one, custom_mutator=mutate)
     atheris.Fuzz()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

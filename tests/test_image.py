@@ -1,18 +1,19 @@
 """Files keep what they are: depth, channels, alpha, metadata. Bad ones get one sentence, not a traceback."""
 
-import functools
 import io
 import os
 import re
 import struct
+import subprocess
 import sys
 import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps
@@ -23,6 +24,7 @@ from vdir.atomic import replacing
 from vdir.errors import VdirError
 from vdir.image import Format, Metadata, Picture, check_fits, read, write
 from vdir.image.exif import clean
+from vdir.image.tags import EXIF, GPS, Broken, Reader, Tag, lay_out
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 KINDS = {f"{kind.format} {kind.name}": kind for kind in kinds.kinds()}
@@ -50,7 +52,7 @@ def refusal(path: Path, data: bytes, **options: int) -> str:
 
 
 @pytest.fixture(autouse=True)
-def quiet(capfd: pytest.CaptureFixture[str]) -> None:
+def quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Nothing that a file makes a decoder say reaches the terminal."""
     yield
     out, err = capfd.readouterr()
@@ -102,11 +104,12 @@ def test_lossless_formats_give_back_every_bit(
         np.testing.assert_array_equal(found.alpha, given.alpha)
 
 
-@functools.cache
-def scratch() -> Path:
+@pytest.fixture(scope="module")
+def scratch() -> Iterator[Path]:
     """A folder for many small files, in memory where the system has that."""
     shared = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="vdir-test-", dir=shared if os.access(shared, os.W_OK) else None))
+    with tempfile.TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 PICTURES = st.builds(
@@ -133,9 +136,9 @@ METADATA = st.builds(
 
 
 @given(picture=PICTURES, metadata=METADATA)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_is_written_is_what_is_read(picture: Picture, metadata: Metadata) -> None:
-    path = scratch() / "picture"
+@settings(max_examples=150, deadline=None)
+def test_what_is_written_is_what_is_read(scratch: Path, picture: Picture, metadata: Metadata) -> None:
+    path = scratch / "picture"
     if picture.grey:
         metadata = Metadata(None, metadata.exif, metadata.xmp)
     picture = Picture(picture.pixels, picture.alpha, picture.format, metadata, picture.resolution)
@@ -167,8 +170,8 @@ BROKEN = {
     seed=st.integers(0, 2**32 - 1),
     how=st.sampled_from(["flip", "cut", "splice", "repeat", "number"]),
 )
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_broken_files_are_an_error_or_a_picture(format: Format, which: int, seed: int, how: str) -> None:
+@settings(max_examples=600, deadline=None)
+def test_broken_files_are_an_error_or_a_picture(scratch: Path, format: Format, which: int, seed: int, how: str) -> None:
     rng = np.random.default_rng(seed)
     files = BROKEN[format]
     data = np.frombuffer(files[which % len(files)], np.uint8).copy()
@@ -186,7 +189,7 @@ def test_broken_files_are_an_error_or_a_picture(format: Format, which: int, seed
         case "number":
             value = int(rng.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF, 0x80000000, 0xFFFF]))
             data[a : a + 4] = np.frombuffer(struct.pack(rng.choice(["<I", ">I"]), value), np.uint8)[: len(data) - a]
-    path = scratch() / "broken"
+    path = scratch / "broken"
     path.write_bytes(data.tobytes())
     try:
         found = read(path, max_pixels=10**6)
@@ -196,8 +199,8 @@ def test_broken_files_are_an_error_or_a_picture(format: Format, which: int, seed
         assert text.endswith(".")
         assert "\n" not in text
     else:
-        write(scratch() / "again", found)
-        assert read(scratch() / "again").pixels.shape[:2] == found.pixels.shape[:2]
+        write(scratch / "again", found)
+        assert read(scratch / "again").pixels.shape[:2] == found.pixels.shape[:2]
 
 
 # What files say beside their pixels
@@ -673,3 +676,86 @@ def test_compressed_metadata_that_grows_without_end_is_left_out(tmp_path: Path) 
     assert found.metadata.icc is None
     write(tmp_path / "y", found)
     np.testing.assert_array_equal(read(tmp_path / "y").pixels, kinds.RGB)
+
+
+@pytest.mark.parametrize("type", [0, 14, 16, 17, 99, 65535])
+def test_tags_of_no_known_type_disturb_nobody(tmp_path: Path, type: int) -> None:
+    """libtiff gives up at them; found by fuzzing."""
+    data = kinds.plain_tiff(kinds.GREY, 8, t28003=1).replace(
+        struct.pack("<HH", 28003, 4), struct.pack("<HH", 28003, type)
+    )
+    (tmp_path / "x").write_bytes(data)
+    found = read(tmp_path / "x")
+    np.testing.assert_array_equal(found.pixels, kinds.GREY)
+    write(tmp_path / "y", found)
+    np.testing.assert_array_equal(read(tmp_path / "y").pixels, kinds.GREY)
+    with Pillow.open(tmp_path / "y") as file:
+        assert 28003 not in file.tag_v2
+
+
+DIRECTORIES = st.dictionaries(
+    st.integers(1, 65535).filter(lambda tag: tag not in (EXIF, GPS, 0xA005)),
+    st.one_of(
+        st.binary(min_size=1, max_size=20).map(lambda data: Tag(7, len(data), data)),
+        st.lists(st.integers(0, 65535), min_size=1, max_size=9).map(
+            lambda numbers: Tag(3, len(numbers), np.array(numbers, "<u2").tobytes())
+        ),
+        st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=2).map(
+            lambda pair: Tag(5, 1, np.array(pair, "<u4").tobytes())
+        ),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(first=DIRECTORIES, below=DIRECTORIES, place=DIRECTORIES, big=st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_directories_are_read_as_they_are_laid_out(first: dict, below: dict, place: dict, big: bool) -> None:
+    tree = first | {EXIF: below, GPS: place}
+    head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) if big else struct.pack("<2sHI", b"II", 42, 8)
+    reader = Reader(io.BytesIO(head + lay_out(tree, len(head), big=big)))
+    assert reader.tree(reader.directory(reader.first)[0], 1000) == tree
+
+
+@given(data=st.binary(max_size=60), order=st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"]))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_as_exif_are_cleaned_or_left_out(data: bytes, order: bytes) -> None:
+    once, notes = clean(Metadata(exif=order + data), 9, 9)
+    assert bool(notes) is (once.exif is None)
+    assert clean(once, 9, 9) == (once, ())
+    try:
+        reader = Reader(io.BytesIO(order + data))
+        reader.directory(reader.first)
+    except Broken:
+        assert once.exif is None
+
+
+# Memory
+
+
+@pytest.mark.slow
+def test_a_photo_in_one_strip(tmp_path: Path) -> None:
+    """libtiff's limit of 50 MB is for the whole strip."""
+    photo = noise((4000, 4500, 3))
+    (tmp_path / "x").write_bytes(kinds.tiff(photo, compression="zlib", rowsperstrip=4000))
+    np.testing.assert_array_equal(read(tmp_path / "x").pixels, photo)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+@pytest.mark.parametrize("format", [Format.TIFF, Format.PNG, Format.JPEG])
+def test_reading_and_writing_hold_the_pixels_once(tmp_path: Path, format: Format) -> None:
+    write(tmp_path / "x", Picture(noise((6000, 5000, 3)), format=format))
+    code = (
+        "import sys, pathlib, vdir.image as i, pyvips\n"
+        "def peak(): return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
+        "before, (source, target) = peak(), map(pathlib.Path, sys.argv[1:])\n"
+        "p = i.read(source); i.write(target, p); print((peak() - before) * 1024 / p.pixels.nbytes)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x", tmp_path / "y"], capture_output=True, text=True, check=True
+    )
+    # And buffers; libvips maps a JPEG file as a whole.
+    mapped = (tmp_path / "x").stat().st_size if format is Format.JPEG else 0
+    assert float(done.stdout) < 1.5 + mapped / (6000 * 5000 * 3)

@@ -87,6 +87,10 @@ def _header(meta: bytes) -> Header:
         raise Refusal("is HEIC, which is not decoded here", "convert it to JPEG, AVIF or 16-bit PNG")
     if kind not in _PASSED_ON or not any(name == b"av1C" for name, _ in every):
         raise Refusal(f"is coded as {kind.decode('latin-1')!r}, which is not decoded here", "convert it to PNG or AVIF")
+    if b"iref" in boxes and any(
+        name == b"prem" for name, _, _ in _boxes(meta, boxes[b"iref"][0] + 4, boxes[b"iref"][1])
+    ):
+        raise Refusal("has its colours multiplied by its transparency", "convert it to PNG")
     sizes = [data for name, data in own if name == b"ispe" and len(data) >= 12]
     if not sizes:
         raise damaged("it does not say its size")

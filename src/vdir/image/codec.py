@@ -184,8 +184,7 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
     stored = _upright(stored, orientation)
     metadata, broken = exif.clean(metadata, stored.shape[1], stored.shape[0])
     colours = 3 if stored.shape[2] >= 3 else 1
-    # A copy, so that it does not keep the colours in memory.
-    alpha = np.ascontiguousarray(stored[..., -1]) if stored.shape[2] > colours else None
+    alpha = stored[..., -1] if stored.shape[2] > colours else None
     grey = colours == 1 or header.grey
     pixels = stored[..., 0] if grey else stored[..., :3]
     if metadata.icc is not None and space_of(metadata.icc) not in _SPACES[1 if grey else 3]:

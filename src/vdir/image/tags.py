@@ -111,6 +111,12 @@ class Reader:
         found = np.frombuffer(self._bytes(entry.at, items * _ITEM[entry.type]), self.order + kind)
         return [int(number) for number in found]
 
+    def largest(self, entry: Entry) -> int:
+        """Of whole numbers that may be millions."""
+        if entry.type not in _NUMBER or entry.count == 0:
+            return 0
+        return int(np.frombuffer(self._bytes(entry.at, entry.size), self.order + _NUMBER[entry.type]).max())
+
     def number(self, entry: Entry | None, default: int = 0) -> int:
         return self.numbers(entry, default, 1)[0]
 

@@ -122,11 +122,7 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     if tile_width * tile_height > 4 * w * h + 2**24:
         raise damaged(f"tiles of {tile_width} x {tile_height} pixels")
     counts = entries.get(_STRIP_SIZES) or entries.get(_TILE_SIZES)
-    if (
-        counts is not None
-        and counts.size <= reader.size
-        and max(reader.numbers(counts, most=counts.count)) > reader.size
-    ):
+    if counts is not None and reader.largest(counts) > reader.size:
         raise damaged("its pixels end behind its end")
     raw = w * h * samples * bits[0] // 8
     least = w * h // _JPEG_BLOCKS if compression == _JPEG else raw // (_DENSEST.get(compression) or raw + 1)
