@@ -92,6 +92,40 @@ def test_every_image_of_a_batch_gets_its_own_quality(photo: np.ndarray) -> None:
         np.testing.assert_array_equal((image * 255).round().permute(1, 2, 0).numpy(), expected)
 
 
+def test_both_kinds_of_chroma_are_drawn(photo: np.ndarray) -> None:
+    x = torch.from_numpy(photo.astype(np.float32) / 255).permute(2, 0, 1).expand(200, 3, 96, 128)[..., :32, :32]
+    y, _ = Jpeg((50, 50), subsampling=("4:2:0", "4:4:4"))(x, torch.Generator().manual_seed(0))
+    patch = np.ascontiguousarray(photo[:32, :32])
+    kinds = [torch.from_numpy(decode(encode(patch, 50, kind))).permute(2, 0, 1) for kind in ("4:2:0", "4:4:4")]
+    counts = [sum(torch.equal((image * 255).round().byte(), kind) for image in y) for kind in kinds]
+    assert sum(counts) == 200
+    assert abs(counts[0] - 100) < 5 * np.sqrt(50)
+
+
+def test_saved_twice_means_a_first_time_with_a_grid_of_its_own(photo: np.ndarray) -> None:
+    x = torch.from_numpy(photo[..., 0].astype(np.float32) / 255)[None].expand(40, 1, 96, 128)
+    y, params = Jpeg((20, 80), step=60, twice=1.0)(x, torch.Generator().manual_seed(0))
+    outcomes: dict[bytes, int] = {}
+    for first, second in ((20, 20), (20, 80), (80, 20), (80, 80)):
+        for top, left in np.ndindex(8, 8):
+            # The first time with more of the scene around it: continued here as a mirror would.
+            whole = np.concatenate([photo[:top, :, 0][::-1], photo[..., 0]])
+            whole = np.concatenate([whole[:, :left][:, ::-1], whole], axis=1)
+            once = np.ascontiguousarray(decode(encode(whole, first))[top:, left:])
+            outcomes[decode(encode(once, second)).tobytes()] = min(first, second)
+    images = (y[:, 0] * 255).round().byte().numpy()
+    assert [outcomes[image.tobytes()] for image in images] == (params.flatten() * 100).round().int().tolist()
+    assert len({image.tobytes() for image in images}) > 20
+
+
+def test_some_are_saved_twice_and_some_once(photo: np.ndarray) -> None:
+    x = torch.from_numpy(photo[:16, :16, 0].astype(np.float32) / 255)[None].expand(400, 1, 16, 16)
+    y, _ = Jpeg((20, 20), twice=0.25)(x, torch.Generator().manual_seed(0))
+    once = torch.from_numpy(decode(encode(np.ascontiguousarray(photo[:16, :16, 0]), 20)))
+    changed = sum(not torch.equal((image[0] * 255).round().byte(), once) for image in y)
+    assert 50 < changed < 130  # 100, less the few that a second time leaves as they were
+
+
 @pytest.mark.parametrize(("step", "count"), [(10, 8), (1, 71)])
 def test_all_qualities_of_the_range_are_drawn_and_no_others(step: int, count: int) -> None:
     x = torch.zeros(3000, 1, 8, 8)
@@ -110,7 +144,9 @@ def test_all_qualities_of_the_range_are_drawn_and_no_others(step: int, count: in
         lambda: Jpeg((50, 101)),
         lambda: Jpeg((10, 80), step=0),
         lambda: Jpeg((10, 85), step=10),
-        lambda: Jpeg((10, 80), subsampling="4:2:2"),
+        lambda: Jpeg((10, 80), subsampling=("4:2:2",)),
+        lambda: Jpeg((10, 80), subsampling=()),
+        lambda: Jpeg((10, 80), twice=1.5),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make) -> None:

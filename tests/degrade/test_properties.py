@@ -13,7 +13,7 @@ from vdir.degrade.blur import G_ANI
 RANDOM: tuple[Degradation, ...] = (
     GaussianNoise((5, 70)),
     Jpeg((5, 95)),
-    Jpeg((10, 80), step=10, subsampling="4:4:4"),
+    Jpeg((10, 80), step=10, subsampling=("4:4:4",), twice=0.5),
     Blur.training(1),
     Blur.training(2),
     Blur.training(4),

@@ -11,7 +11,7 @@ import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -71,7 +71,11 @@ class Jpeg(Degradation):
     Attributes:
         quality: first and last quality factor, 1 to 100.
         step: the quality factors are first, first + step, ..., last.
-        subsampling: of the chroma of RGB images; ``"4:2:0"`` is what Table VII measures.
+        subsampling: of the chroma of RGB images, each of these equally likely; ``"4:2:0"`` alone is what Table VII
+            measures.
+        twice: share of images that were saved once before, with a quality of their own and an 8x8 grid that starts up
+            to 7 pixels before the image on both sides, as a crop of a saved picture has it. Their f(T) is the lower of
+            the two qualities, which tells how much is damaged; the second one stands in a file's header.
 
     Raises:
         ValueError: on construction, for a range or step that makes no sense; on a call, for images that
@@ -80,7 +84,8 @@ class Jpeg(Degradation):
 
     quality: tuple[int, int]
     step: int = 1
-    subsampling: Subsampling = "4:2:0"
+    subsampling: tuple[Subsampling, ...] = ("4:2:0",)
+    twice: float = 0.0
 
     quantity: ClassVar[Quantity] = Quantity("quality factor", size=1, scale=100.0, unit="QF")
 
@@ -90,29 +95,64 @@ class Jpeg(Degradation):
             raise ValueError(f"quality must satisfy 1 <= low <= high <= 100, got {self.quality}")
         if self.step < 1 or (high - low) % self.step:
             raise ValueError(f"step must divide {high} - {low}, got {self.step}")
-        if self.subsampling not in ("4:2:0", "4:4:4"):
-            raise ValueError(f"subsampling must be 4:2:0 or 4:4:4, got {self.subsampling}")
+        if not self.subsampling or any(kind not in ("4:2:0", "4:4:4") for kind in self.subsampling):
+            raise ValueError(f"subsampling must be some of 4:2:0 and 4:4:4, got {self.subsampling}")
+        if not 0 <= self.twice <= 1:
+            raise ValueError(f"twice must be a share between 0 and 1, got {self.twice}")
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         b, c, _, _ = x.shape
         if c not in (1, 3):
             raise ValueError(f"JPEG takes 1 or 3 channels, got {c}")
-        low, high = self.quality
-        choices = (high - low) // self.step + 1
-        # The clamp is for u so near 1 that choices * u rounds up to choices.
-        index = uniform((b,), 0.0, choices, generator, x).floor().clamp(max=choices - 1)
-        quality = [low + self.step * int(i) for i in index.tolist()]
+        qualities = self._qualities(b, generator, x)
+        kinds = [self.subsampling[i] for i in _choices(b, len(self.subsampling), generator, x)]
+        saves: list[list[_Save]] = [[_Save(q, kind)] for q, kind in zip(qualities, kinds, strict=True)]
+        if self.twice:
+            again = (uniform((b,), 0.0, 1.0, generator, x) < self.twice).tolist()
+            before = zip(self._qualities(b, generator, x), _choices(b, 64, generator, x), strict=True)
+            for image, (chosen, (quality, place)) in enumerate(zip(again, before, strict=True)):
+                if chosen:
+                    saves[image].insert(0, _Save(quality, kinds[image], divmod(place, 8)))
 
         levels = x.detach().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         pictures = [np.ascontiguousarray(p if c == 3 else p[..., 0]) for p in levels]
         if b == 1:
-            coded = [self._code(pictures[0], quality[0])]
+            coded = [_saved(pictures[0], saves[0])]
         else:  # libjpeg runs outside Python's lock
             with ThreadPoolExecutor(min(b, os.cpu_count() or 1)) as pool:
-                coded = list(pool.map(self._code, pictures, quality))
+                coded = list(pool.map(_saved, pictures, saves))
         y = torch.from_numpy(np.stack(coded)).view(b, *levels.shape[1:]).to(x.device)
-        params = torch.tensor(quality, device=x.device, dtype=x.dtype).view(b, 1) / self.quantity.scale
+        worst = [min(save.quality for save in history) for history in saves]
+        params = torch.tensor(worst, device=x.device, dtype=x.dtype).view(b, 1) / self.quantity.scale
         return Degraded(y.permute(0, 3, 1, 2).contiguous().to(x.dtype).div(255), params)
 
-    def _code(self, image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-        return decode(encode(image, quality, self.subsampling))
+    def _qualities(self, count: int, generator: Generator, like: Tensor) -> list[int]:
+        low, high = self.quality
+        choices = (high - low) // self.step + 1
+        return [low + self.step * i for i in _choices(count, choices, generator, like)]
+
+
+class _Save(NamedTuple):
+    """How a picture was once saved; ``before`` rows and columns of it are not part of ours any more."""
+
+    quality: int
+    subsampling: Subsampling
+    before: tuple[int, int] = (0, 0)
+
+
+def _saved(image: NDArray[np.uint8], history: list[_Save]) -> NDArray[np.uint8]:
+    for save in history:
+        top, left = save.before
+        # What is cut off afterwards continues the picture, so that it adds no edge to the blocks that it shares.
+        margin = [(top, 0), (left, 0)] + [(0, 0)] * (image.ndim - 2)
+        whole = np.pad(image, margin, mode="symmetric")
+        image = np.ascontiguousarray(decode(encode(whole, save.quality, save.subsampling))[top:, left:])
+    return image
+
+
+def _choices(count: int, choices: int, generator: Generator, like: Tensor) -> list[int]:
+    """``count`` draws from range(choices); a single choice is not drawn."""
+    if choices == 1:
+        return [0] * count
+    # The clamp is for u so near 1 that choices * u rounds up to choices.
+    return [int(i) for i in uniform((count,), 0.0, choices, generator, like).floor().clamp(max=choices - 1).tolist()]
