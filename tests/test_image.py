@@ -59,6 +59,16 @@ def quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     assert (out, err) == ("", "")
 
 
+@pytest.mark.parametrize("format", list(Format))
+@pytest.mark.parametrize("dpi", [1e-30, 2.0**24 * 25.4, 4e9])
+def test_a_resolution_beyond_reason_is_none(tmp_path: Path, format: Format, dpi: float) -> None:
+    (tmp_path / "in").write_bytes(kinds.pillow(kinds.RGB, str(format), exif=kinds.exif(dpi=dpi)))
+    picture = read(tmp_path / "in")
+    for written in Format:
+        write(tmp_path / "out", picture, written)  # which says nothing on the terminal: see quiet
+        assert all(0 < r < 1e5 for r in read(tmp_path / "out").resolution)
+
+
 # What comes of each kind of file
 
 

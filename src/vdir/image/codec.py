@@ -17,6 +17,7 @@ from vdir.image import avif, exif, jpeg, png, tiff, vips, webp
 from vdir.image.picture import (
     AGAIN,
     DPI_72,
+    FINEST,
     MAX_PIXELS,
     SIDEWAYS,
     Format,
@@ -176,6 +177,8 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
         raise damaged(_reason(error)) from error
     if resolution == (1.0, 1.0):  # libvips' way to say that it found none, though EXIF may have one
         resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)
+    if not all(0 < r <= FINEST for r in resolution):
+        resolution = (DPI_72, DPI_72)
     orientation = _orientation(format, header, metadata)
     if orientation in SIDEWAYS:
         resolution = resolution[::-1]

@@ -20,6 +20,8 @@ MAX_PIXELS = 500_000_000
 MAX_METADATA = 2**24
 """Bytes. A profile, EXIF or text block beyond this is no use to anyone."""
 DPI_72 = 72 / 25.4
+FINEST = 1e5
+"""More pixels per millimetre than this are an error of the file; libvips takes ten times as many."""
 """Pixels per millimetre that software assumes where a file does not say."""
 SIDEWAYS = (5, 6, 7, 8)
 """The EXIF orientations that swap width and height."""
