@@ -15,7 +15,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/pytest
 
 test-slow: $(VENV)/installed-dev
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m 'slow or hypothesis' --hypothesis-profile=searching
 
 test-data: $(VENV)/installed-dev
 	VDIR_DATA=$(DATA) $(BIN)/pytest -m data
