@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vdir.degrade import Blur, Degradation, GaussianNoise, Jpeg
+from vdir.degrade import Blur, CameraNoise, Degradation, GaussianNoise, Jpeg
 from vdir.degrade.base import uniform
 from vdir.degrade.blur import G_ANI
 
@@ -17,8 +17,15 @@ RANDOM: tuple[Degradation, ...] = (
     Blur.training(1),
     Blur.training(2),
     Blur.training(4),
+    CameraNoise(),
+    CameraNoise(gain=(0.1, 1), balance=(1, 2.4), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True),
 )
-FIXED: tuple[Degradation, ...] = (GaussianNoise((25, 25)), Jpeg((40, 40)), Blur.fixed(2, G_ANI))
+FIXED: tuple[Degradation, ...] = (
+    GaussianNoise((25, 25)),
+    Jpeg((40, 40)),
+    Blur.fixed(2, G_ANI),
+    CameraNoise((0.05, 0.05), (0.02, 0.02), curve=7),
+)
 everything = pytest.mark.parametrize("degradation", RANDOM + FIXED, ids=str)
 
 

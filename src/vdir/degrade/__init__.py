@@ -7,7 +7,8 @@ the degraded image y and f(T), the known truth about the damage that the estimat
 
 from vdir.degrade.base import Degradation, Degraded, Quantity
 from vdir.degrade.blur import Blur
+from vdir.degrade.camera import CameraNoise
 from vdir.degrade.jpeg import Jpeg
 from vdir.degrade.noise import GaussianNoise
 
-__all__ = ["Blur", "Degradation", "Degraded", "GaussianNoise", "Jpeg", "Quantity"]
+__all__ = ["Blur", "CameraNoise", "Degradation", "Degraded", "GaussianNoise", "Jpeg", "Quantity"]
