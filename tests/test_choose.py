@@ -9,8 +9,11 @@ from PIL import Image as Pillow
 from tests.pictures import make_photo
 from vdir.choose import choose
 from vdir.cli import main
+from vdir.errors import VdirError
+from vdir.hub import shipped
 from vdir.image import read
-from vdir.pipeline import Pipeline, load_pipeline
+from vdir.pipeline import Pipeline, Survey, load_pipeline
+from vdir.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +47,54 @@ def test_a_clean_picture_is_left_alone(clean: np.ndarray) -> None:
 
 def test_texture_is_no_noise(monkeypatch: pytest.MonkeyPatch, clean: np.ndarray) -> None:
     texture = np.linspace(3, 30, 100, dtype=np.float32).reshape(1, 10, 10)
-    monkeypatch.setattr(Pipeline, "estimate_map", lambda self, image, tile=None: texture)
+    survey = Survey(np.zeros(1), np.zeros(1), texture)
+    monkeypatch.setattr(Pipeline, "survey", lambda self, image, tile=None: survey)
     choice = choose(clean, load)
     assert choice.pipeline is None
     assert "texture" in choice.reason
+
+
+class Blocky:
+    """In place of a jpeg pipeline, with an opinion of its own."""
+
+    def __init__(self, quality: float) -> None:
+        self.quality = quality
+
+    def estimate(self, image: np.ndarray, tile: int | None = None) -> np.ndarray:
+        return np.array([self.quality])
+
+
+@pytest.mark.parametrize(
+    ("seen", "header", "reason"),
+    [
+        (40, None, "its pixels look like a JPEG quality of 40"),
+        (40, 92, "its pixels look like a JPEG quality of 40"),
+        (93, 60, "its header tells a JPEG quality of 60"),
+        (93, None, None),
+        (93, 95, None),
+    ],
+)
+def test_jpeg_artifacts_by_pixels_or_header(
+    clean: np.ndarray, seen: float, header: int | None, reason: str | None
+) -> None:
+    jpeg = Blocky(seen)
+    choice = choose(clean, lambda task: jpeg if task == "jpeg" else load(task), quality=header)
+    assert choice.pipeline is (None if reason is None else jpeg)
+    assert choice.reason == f"task jpeg, since {reason}" if reason else choice.reason.startswith("left alone: ")
+
+
+def test_noise_comes_before_jpeg(clean: np.ndarray) -> None:
+    choice = choose(noisy(clean, 20), lambda task: Blocky(10) if task == "jpeg" else load(task), quality=10)
+    assert choice.pipeline is load("gaussian")
+
+
+def test_without_weights_jpeg_artifacts_are_left_alone(clean: np.ndarray) -> None:
+    def only_gaussian(task: str) -> Pipeline:
+        if task != "gaussian":
+            raise VdirError("no weights.")
+        return load(task)
+
+    assert choose(clean, only_gaussian, quality=10).pipeline is None
 
 
 @pytest.mark.parametrize("name", ["clean.png", "clean.jpg", "clean.tif"])
@@ -136,7 +183,8 @@ def test_wishes_that_cannot_be_met(
 def test_estimating_files(clean: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Pillow.fromarray(noisy(clean, 25)).save(tmp_path / "a.png")
     (tmp_path / "bad.png").write_bytes(b"nothing")
-    assert main(["estimate", str(tmp_path / "bad.png"), str(tmp_path / "a.png"), "--device", "cpu"]) == 1
+    files = [str(tmp_path / name) for name in ("bad.png", "a.png")]
+    assert main(["estimate", *files, "--task", "gaussian", "--device", "cpu"]) == 1
     out, err = capsys.readouterr()
     name, value, spread = out.split(": noise level ")[0], *out.split(": noise level ")[1].split(" +- ")
     assert name.endswith("a.png")
@@ -144,6 +192,18 @@ def test_estimating_files(clean: np.ndarray, tmp_path: Path, capsys: pytest.Capt
     assert 0 < float(spread.split(" ")[0]) < 5
     assert "bad.png" in err
     assert err.count("\n") == 1
+
+
+def test_every_estimator_is_asked_and_the_header_too(
+    clean: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Pillow.fromarray(clean).save(tmp_path / "a.jpg", quality=30)
+    assert main(["estimate", str(tmp_path / "a.jpg"), "--device", "cpu"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("a.jpg: JPEG quality by its header 30")
+    estimated = {card.task for card in shipped() if TASKS[card.task].degradation is not None}
+    assert len(lines) == 1 + len(estimated)
+    assert any(": noise level " in line for line in lines)
 
 
 def test_a_task_without_an_estimator(capsys: pytest.CaptureFixture[str]) -> None:

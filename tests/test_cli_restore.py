@@ -249,6 +249,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "channels": 3,
         "bits": 8,
         "format": "jpeg",
+        "quality": 75,
         "task": "gaussian",
         "variant": "fast",
         "weights_sha256": load_pipeline(weights=Path(weights)).card.sha256,

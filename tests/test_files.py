@@ -14,6 +14,7 @@ from PIL import ImageCms
 from vdir import VdirError
 from vdir.batch import Job
 from vdir.choose import Choice
+from vdir.degrade import GaussianNoise
 from vdir.files import Estimate, Options, Outcome, Status, restore_file
 from vdir.image import Format, read
 from vdir.pipeline import Restoration
@@ -27,6 +28,7 @@ class Inverting:
     """A pipeline that can be told from no pipeline, or that raises what it is given."""
 
     task, card = TASKS["gaussian"], CARD
+    quantity = GaussianNoise.quantity
 
     def __init__(self, raises: BaseException | None = None) -> None:
         self.raises = raises

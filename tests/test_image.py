@@ -69,6 +69,27 @@ def test_a_resolution_beyond_reason_is_none(tmp_path: Path, format: Format, dpi:
         assert all(0 < r < 1e5 for r in read(tmp_path / "out").resolution)
 
 
+@pytest.mark.parametrize("quality", [1, 10, 50, 85, 95, 100])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpegs_quality_is_read_off_its_tables(tmp_path: Path, quality: int, mode: str) -> None:
+    Pillow.new(mode, (16, 16)).save(tmp_path / "a.jpg", quality=quality)
+    assert read(tmp_path / "a.jpg").quality == quality
+
+
+def test_tables_that_are_not_there_tell_no_quality(tmp_path: Path) -> None:
+    data = kinds.pillow(kinds.RGB, "jpeg", quality=50)
+    at = data.index(b"\xff\xdb")
+    length = int.from_bytes(data[at + 2 : at + 4], "big")
+    refusal(tmp_path / "none.jpg", data[:at] + data[at + 2 + length :])  # libjpeg needs them
+    refusal(tmp_path / "short.jpg", data[:at] + b"\xff\xdb\x00\x0a" + bytes(8) + data[at + 2 + length :])
+    assert read_bytes(tmp_path, kinds.pillow(kinds.RGB, "png")).quality is None
+
+
+def read_bytes(folder: Path, data: bytes) -> Picture:
+    (folder / "file").write_bytes(data)
+    return read(folder / "file")
+
+
 # What comes of each kind of file
 
 

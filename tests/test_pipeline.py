@@ -200,7 +200,7 @@ def test_estimating_alone_gives_the_same_numbers(fast: Pipeline) -> None:
 
 def test_a_task_without_an_estimator() -> None:
     model = Pipeline(VDIR(FAST), TASKS["real"])
-    if model.task.degradation is not None:
+    if model.quantity is not None:
         pytest.skip("it has one now")
     assert model(image(8, 8)).estimate is None
     with pytest.raises(VdirError, match="no estimate"):

@@ -279,7 +279,8 @@ def test_noise_belongs_to_its_place() -> None:
 
 
 def test_the_estimates_spread_is_in_its_units(shipped: Pipeline, noisy: np.ndarray) -> None:
-    estimate, spread = shipped.estimate_with_spread(noisy)
+    survey = shipped.survey(noisy)
+    estimate, spread = survey.estimate, survey.spread
     found = shipped(noisy)
     np.testing.assert_array_equal(found.spread, spread)
     np.testing.assert_array_equal(found.estimate, estimate)

@@ -99,6 +99,7 @@ class Outcome:
         channels: of the source, 1 for grey or 3 for colour, not counting transparency.
         bits: per channel: 8 or 16, or what the file says in between (an AVIF's 10 or 12).
         format: of the source by its content, e.g. ``"jpeg"``.
+        quality: of a JPEG: the quality factor whose table of luminance steps is nearest to the file's.
         task: what was repaired.
         variant: ``"full"`` or ``"fast"``.
         weights_sha256: of the weights file.
@@ -116,6 +117,7 @@ class Outcome:
     channels: int | None = None
     bits: int | None = None
     format: str | None = None
+    quality: int | None = None
     task: str | None = None
     variant: str | None = None
     weights_sha256: str | None = None
@@ -168,7 +170,7 @@ def _restore(
         picture = dataclasses.replace(picture, metadata=picture.metadata.stripped())
     outcome.height, outcome.width = picture.pixels.shape[:2]
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
-    outcome.bits, outcome.format = picture.bits, str(picture.format)
+    outcome.bits, outcome.format, outcome.quality = picture.bits, str(picture.format), picture.quality
     image.check_fits(job.output, picture, job.format or picture.format)
     choice = choose(picture)
     outcome.choice = choice.reason or None
@@ -214,9 +216,9 @@ def estimate_of(
     pipeline: Pipeline, estimate: npt.NDArray[np.float64] | None, spread: npt.NDArray[np.float64] | None
 ) -> Estimate | None:
     """A pipeline's estimate with its name and unit; None where the task has none."""
-    if estimate is None or spread is None or pipeline.task.degradation is None:
+    quantity = pipeline.quantity
+    if estimate is None or spread is None or quantity is None:
         return None
-    quantity = pipeline.task.degradation.quantity
     return Estimate(quantity.name, quantity.unit, tuple(map(float, estimate)), tuple(map(float, spread)))
 
 

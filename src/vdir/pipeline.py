@@ -55,6 +55,21 @@ class Restoration:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What an image suffers from, everywhere.
+
+    Attributes:
+        estimate: (P,), :attr:`Restoration.estimate`.
+        spread: (P,), :attr:`Restoration.spread`.
+        map: (P, ceil(H / 4), ceil(W / 4)), the estimate at every position of the latent, in the same units.
+    """
+
+    estimate: npt.NDArray[np.float64]
+    spread: npt.NDArray[np.float64]
+    map: Window
+
+
+@dataclass(frozen=True)
 class Wishes:
     """How a person wants an image restored; the default is the model's own answer.
 
@@ -102,6 +117,7 @@ class Pipeline:
     Attributes:
         task: what it restores.
         card: of the weights, where they came from a file.
+        quantity: what the estimator reads off; None where it was not trained (lambda_2 = 0), or there is none.
     """
 
     def __init__(
@@ -116,6 +132,8 @@ class Pipeline:
         self.task = task
         self.engine = Engine(model, usable(device), half)
         self.card = card
+        trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
+        self.quantity = task.degradation.quantity if task.degradation is not None and trained else None
 
     @property
     def model(self) -> VDIR:
@@ -177,34 +195,25 @@ class Pipeline:
         Raises:
             VdirError: as for :meth:`__call__`, or the task has no estimator.
         """
-        return self.estimate_with_spread(image, tile=tile, memory=memory)[0]
+        surveys = [self.survey(x, tile=tile, memory=memory) for x in Layout.of(image).images(image)]
+        mean: npt.NDArray[np.float64] = np.mean([survey.estimate for survey in surveys], axis=0)
+        return mean
 
-    def estimate_with_spread(
-        self, image: Any, *, tile: int | None = None, memory: float | None = None
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """:attr:`Restoration.estimate` and :attr:`Restoration.spread`, without restoring; see :meth:`estimate`."""
-        pairs = [self._in_units(self._look(x, tile, memory)) for x in Layout.of(image).images(image)]
-        estimate, spread = (np.mean(values, axis=0) for values in zip(*pairs, strict=True))
-        return estimate, spread
-
-    def estimate_map(self, image: Any, *, tile: int | None = None, memory: float | None = None) -> Window:
-        """The estimate at every position of the latent, a quarter of the image's size along each side.
-
-        Returns:
-            (P, ceil(H / 4), ceil(W / 4)), in the units of the task's quantity.
+    def survey(self, image: Any, *, tile: int | None = None, memory: float | None = None) -> Survey:
+        """What one image suffers from, everywhere, without restoring it.
 
         Raises:
             VdirError: as for :meth:`estimate`, or it is a batch.
         """
         images = Layout.of(image).images(image)
         if len(images) > 1:
-            raise VdirError("a map is of one image; give the images of a batch one at a time.")
-        found: Window = self._look(images[0], tile, memory).mean * np.float32(self._quantity().scale)
-        return found
+            raise VdirError("a survey is of one image; give the images of a batch one at a time.")
+        seen = self._look(images[0], tile, memory)
+        return Survey(*self._in_units(seen), seen.mean * np.float32(self._read().scale))
 
     def _look(self, x: Image, tile: int | None, memory: float | None) -> _Seen:
         """Encode an image and read its damage off, everywhere."""
-        self._quantity()
+        self._read()
         self._check(x, Wishes())
         seen = _Seen(self.model.architecture.params, x)
 
@@ -225,7 +234,7 @@ class Pipeline:
         weight = min(wishes.strength / BLEND, 1.0)
         h, w, channels = source.shape
         s = self.model.architecture.scale
-        seen = None if self.task.degradation is None else _Seen(self.model.architecture.params, source)
+        seen = None if self.quantity is None else _Seen(self.model.architecture.params, source)
         out = np.empty((h * s, w * s, channels), source.dtype)
         total = np.zeros(out.shape, np.float32) if wishes.self_ensemble else None
         std = np.empty(out.shape[:2], np.float32) if wishes.samples else None
@@ -332,7 +341,7 @@ class Pipeline:
         """By how much the latent is to be steered; 1 leaves it."""
         if wishes.level is None or wishes.strength == 0:
             return wishes.strength or 1.0
-        quantity = self._quantity()
+        quantity = self._read()
         if quantity.size != 1:
             raise VdirError(f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one.")
         middle = _centre(source, TILE)
@@ -356,10 +365,10 @@ class Pipeline:
         if a.scale != 1 and (wishes.strength != 1 or wishes.level is not None):
             raise VdirError(f"the task {self.task.name} enlarges and has no strength; leave strength and level out.")
 
-    def _quantity(self) -> Quantity:
-        if self.task.degradation is None:
+    def _read(self) -> Quantity:
+        if self.quantity is None:
             raise VdirError(f"the task {self.task.name} has no estimate to give; use another task.")
-        return self.task.degradation.quantity
+        return self.quantity
 
     def _side(self, tile: int | None, memory: float | None) -> int:
         scale: int = self.model.architecture.scale
@@ -373,7 +382,7 @@ class Pipeline:
         return tile // GRID * GRID
 
     def _in_units(self, seen: _Seen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        quantity = self._quantity()
+        quantity = self._read()
         # Strong texture looks like noise: the median over the places is nearer the truth than the mean. The numbers of
         # a kernel belong together, and only their mean keeps the kernel's sum.
         middle = np.median if quantity.size == 1 else np.mean

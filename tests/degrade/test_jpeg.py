@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vdir.degrade.jpeg import Jpeg, decode, encode, quantisation_tables
+from vdir.degrade.jpeg import Jpeg, decode, encode, nearest_quality, quantisation_tables
 
 # Where coefficient n of a file lies in its 8x8 block: diagonals, each in the opposite direction to the last.
 ZIGZAG = sorted(
@@ -64,6 +64,15 @@ def test_known_table_values() -> None:
     assert (chrominance == chrominance.T).all()
     assert quantisation_tables(10)[0][0, 0] == 80
     assert quantisation_tables(100)[0].max() == 1
+
+
+def test_the_quality_of_a_table() -> None:
+    for quality in range(1, 101):
+        assert nearest_quality(quantisation_tables(quality)[0]) == quality
+    assert nearest_quality(np.ones((8, 8), np.uint8)) == 100
+    assert nearest_quality(np.full((8, 8), 255, np.uint8)) == 1
+    # Steps twice as coarse as those of quality 80 lose as much as quality 60 does: 2 (200 - 2 80) = 200 - 2 60.
+    assert nearest_quality(2 * quantisation_tables(80)[0]) == pytest.approx(60, abs=1)
 
 
 def test_chroma_subsampling_is_as_asked(photo: np.ndarray) -> None:

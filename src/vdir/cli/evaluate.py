@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         task.protocol,
         lambda y: pipeline.restore(y, self_ensemble=args.self_ensemble),
         args.data,
-        estimate=pipeline.estimate if task.degradation is not None else None,
+        estimate=pipeline.estimate if pipeline.quantity is not None else None,
         limit=args.limit,
         progress=card.name,
     )

@@ -159,6 +159,8 @@ def _line(outcome: Outcome) -> str:
     """What a person is told about a file that was restored or left alone."""
     colours = "grey" if outcome.channels == 1 else "colour"
     kind = f"{outcome.bits}-bit {colours} {(outcome.format or '').upper()}"
+    if outcome.quality is not None:
+        kind += f" of quality {outcome.quality}"
     found = ""
     if outcome.estimate is not None and len(outcome.estimate.values) <= MANY_NUMBERS:
         numbers = ", ".join(f"{value:.1f}" for value in outcome.estimate.values)

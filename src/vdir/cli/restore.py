@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         load("gaussian")  # the rule's first question: better to learn now that it cannot be asked
 
     def chooser(picture: Picture) -> Choice:
-        return choose(picture.pixels, load, args.tile) if given is None else Choice(given)
+        return choose(picture.pixels, load, args.tile, picture.quality) if given is None else Choice(given)
 
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
@@ -188,7 +188,7 @@ def _options(args: argparse.Namespace) -> Options:
 
 def _check_level(args: argparse.Namespace, pipeline: Pipeline) -> None:
     """--sigma is for tasks that estimate a noise level, --quality for those that estimate a quality."""
-    known = None if pipeline.task.degradation is None else pipeline.task.degradation.quantity.name
+    known = None if pipeline.quantity is None else pipeline.quantity.name
     for option, name in (("sigma", "noise level"), ("quality", "JPEG quality")):
         if getattr(args, option) is not None and known != name:
             raise VdirError(f"--{option} overrules an estimated {name}, but {pipeline.task.name} estimates none.")

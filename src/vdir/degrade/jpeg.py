@@ -46,6 +46,19 @@ def quantisation_tables(quality: int) -> tuple[NDArray[np.int64], NDArray[np.int
     return luminance.clip(1, 255), chrominance.clip(1, 255)
 
 
+_LOG_STEPS = np.array([np.log(quantisation_tables(quality)[0]).mean() for quality in range(1, 101)])
+
+
+def nearest_quality(luminance: NDArray[np.integer]) -> int:
+    """The quality factor, 1 to 100, whose luminance steps are nearest to (8, 8) steps of whatever making.
+
+    Steps of the Independent JPEG Group's scale give their quality exactly. Those of other makers (cameras, Adobe) are
+    compared by the mean of their logarithms, which is how much is lost.
+    """
+    logarithm = np.log(np.maximum(luminance, 1)).mean()
+    return 1 + int(np.abs(_LOG_STEPS - logarithm).argmin())
+
+
 def encode(image: NDArray[np.uint8], quality: int, subsampling: Subsampling = "4:2:0") -> bytes:
     """A JPEG file of a (H, W) grey or (H, W, 3) RGB image. ``subsampling`` matters to colour only."""
     from PIL import Image
@@ -87,7 +100,7 @@ class Jpeg(Degradation):
     subsampling: tuple[Subsampling, ...] = ("4:2:0",)
     twice: float = 0.0
 
-    quantity: ClassVar[Quantity] = Quantity("quality factor", size=1, scale=100.0, unit="QF")
+    quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF")
 
     def __post_init__(self) -> None:
         low, high = self.quality

@@ -193,7 +193,9 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
     if metadata.icc is not None and space_of(metadata.icc) not in _SPACES[1 if grey else 3]:
         metadata = dataclasses.replace(metadata, icc=None)
         notes.append("left out a colour profile that is broken or for another kind of picture")
-    return Picture(pixels, alpha, format, metadata, resolution, header.lossless, header.depth, (*notes, *broken))
+    return Picture(
+        pixels, alpha, format, metadata, resolution, header.lossless, header.depth, header.quality, (*notes, *broken)
+    )
 
 
 def _metadata(image: Any, header: Header) -> Metadata:

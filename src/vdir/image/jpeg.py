@@ -5,6 +5,9 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
+import numpy as np
+
+from vdir.degrade.jpeg import nearest_quality
 from vdir.image import exif, vips
 from vdir.image.picture import MAX_METADATA, Header, Metadata, Picture, Refusal, damaged
 
@@ -14,7 +17,7 @@ _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _ICC = b"ICC_PROFILE\0"
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1")
-_SOI, _SOS, _EOI, _APP0, _APP1, _APP2, _APP13, _COM = 0xD8, 0xDA, 0xD9, 0xE0, 0xE1, 0xE2, 0xED, 0xFE
+_SOI, _SOS, _EOI, _APP0, _APP1, _APP2, _APP13, _COM, _DQT = 0xD8, 0xDA, 0xD9, 0xE0, 0xE1, 0xE2, 0xED, 0xFE, 0xDB
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _DECODED, _HUFFMAN = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}, {0xC0, 0xC1, 0xC2}
 _BLOCKS = 4 * 8 * 64
@@ -33,12 +36,15 @@ def header(file: BinaryIO) -> Header:
     comments: list[bytes] = []
     photoshop = bytearray()
     gain_map = False
+    quality: int | None = None
     room = MAX_METADATA
     file.seek(2)
     for _ in range(_MAX_SEGMENTS):
         marker, data = _segment(file)
         if marker in _FRAMES:
             frame = marker, data
+        elif marker == _DQT:
+            quality = _quality(data) or quality
         elif marker == _APP13 and data.startswith(_PHOTOSHOP) and len(data) <= room:
             room -= len(data)
             photoshop += data[len(_PHOTOSHOP) :]
@@ -64,6 +70,7 @@ def header(file: BinaryIO) -> Header:
         h,
         w * h // _BLOCKS if kind in _HUFFMAN else 0,
         metadata=Metadata(photoshop=bytes(photoshop) or None, comments=tuple(comments)),
+        quality=quality,
         notes=("left out a gain map: the picture is the one for ordinary screens",) if gain_map else (),
     )
 
@@ -91,6 +98,17 @@ def _segment(file: BinaryIO) -> tuple[int, bytes]:
     if length < 2 or len(data) < length - 2:
         raise damaged("it ends before its pixels")
     return marker, data
+
+
+def _quality(tables: bytes) -> int | None:
+    """The quality factor that the first table of luminance tells, if it is there."""
+    while len(tables) > 64:
+        wide, index = tables[0] >> 4, tables[0] & 15
+        size = 128 if wide else 64
+        if index == 0 and len(tables) > size:
+            return nearest_quality(np.frombuffer(tables[1 : 1 + size], ">u2" if wide else np.uint8))
+        tables = tables[1 + size :]
+    return None
 
 
 def _pack(marker: int, data: bytes) -> bytes:

@@ -120,6 +120,7 @@ class Picture:
         resolution: pixels per millimetre along x and y.
         lossless: whether a WebP or AVIF was, and is to be, stored without loss.
         depth: bits per channel where the file has more than 8 but fewer than the array: an AVIF's 10 or 12.
+        quality: of a JPEG, see :func:`vdir.degrade.jpeg.nearest_quality`.
         notes: what was changed in reading, each as ``"converted from CMYK to sRGB"``.
     """
 
@@ -130,6 +131,7 @@ class Picture:
     resolution: tuple[float, float] = (DPI_72, DPI_72)
     lossless: bool = True
     depth: int | None = None
+    quality: int | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -171,6 +173,7 @@ class Header:
         orientation: where it is not EXIF's to say: 1 to 8.
         patches: bytes to replace before decoding, by their place, which may lie behind the end of the file.
         metadata: what libvips would lose or change.
+        quality: as in :class:`Picture`.
         notes: as in :class:`Picture`.
     """
 
@@ -183,6 +186,7 @@ class Header:
     orientation: int | None = None
     patches: Mapping[int, bytes] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
+    quality: int | None = None
     notes: tuple[str, ...] = ()
 
 
