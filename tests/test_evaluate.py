@@ -195,7 +195,11 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         calls.append(("load", task, variant, weights, device))
         card = SimpleNamespace(name=f"{task}-fast", variant="fast", sha256="ab" * 32)
         return SimpleNamespace(
-            restore=restore, estimate=lambda y: np.array([12.0]), card=card, device=torch.device("cpu")
+            restore=restore,
+            estimate=lambda y: np.array([12.0]),
+            quantity=None if task == "real" else GaussianNoise.quantity,
+            card=card,
+            device=torch.device("cpu"),
         )
 
     monkeypatch.setattr("vdir.pipeline.load_pipeline", load)

@@ -188,7 +188,7 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
 def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
     """How far the estimator is off, for the results that measured it."""
     mine = [r for r in results if any(c.table == name and c.estimate_error is not None for c in r.cells)]
-    if not mine or task.degradation is None:
+    if not mine:
         return []
     rows = []
     for b in (b for b in task.benchmarks if b.table == name):
@@ -206,6 +206,8 @@ def _peers(name: str, task: Task, paper: Paper) -> list[str]:
     rows = []
     for peer in (p for p in paper.peers if p.table == name):
         for dataset, values in peer.psnr.items():
+            if not any((b.table, b.dataset.name) == (name, dataset) for b in task.benchmarks):
+                continue  # what is in no table of the paper is told apart by its dataset
             shown = (number(v, 2) + " (est.)" * (peer.estimated and v is not None) for v in values)
             rows.append([peer.name, peer.about, peer.source, dataset, *shown])
     if not rows:

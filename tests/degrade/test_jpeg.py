@@ -127,6 +127,18 @@ def test_saved_twice_means_a_first_time_with_a_grid_of_its_own(photo: np.ndarray
     assert len({image.tobytes() for image in images}) > 20
 
 
+def test_a_known_first_time_with_a_known_grid(photo: np.ndarray) -> None:
+    """A crop of a saved picture, saved again: the first grid's blocks end after 5 rows and 3 columns."""
+    x = torch.from_numpy(photo[None].astype(np.float32) / 255).permute(0, 3, 1, 2)
+    generator = np.random.RandomState(0)
+    y, params = Jpeg((75, 75), twice=1.0, first=(30, 30), shift=(3, 5))(x, generator)
+    assert generator.random_sample() == np.random.RandomState(0).random_sample()  # nothing was left to chance
+    assert params.tolist() == [[pytest.approx(0.3)]]
+    whole = np.pad(photo, [(3, 0), (5, 0), (0, 0)], mode="symmetric")
+    once = np.ascontiguousarray(decode(encode(whole, 30))[3:, 5:])
+    np.testing.assert_array_equal((y[0] * 255).round().permute(1, 2, 0).numpy(), decode(encode(once, 75)))
+
+
 def test_some_are_saved_twice_and_some_once(photo: np.ndarray) -> None:
     x = torch.from_numpy(photo[:16, :16, 0].astype(np.float32) / 255)[None].expand(400, 1, 16, 16)
     y, _ = Jpeg((20, 20), twice=0.25)(x, torch.Generator().manual_seed(0))
@@ -156,6 +168,8 @@ def test_all_qualities_of_the_range_are_drawn_and_no_others(step: int, count: in
         lambda: Jpeg((10, 80), subsampling=("4:2:2",)),
         lambda: Jpeg((10, 80), subsampling=()),
         lambda: Jpeg((10, 80), twice=1.5),
+        lambda: Jpeg((10, 80), twice=1.0, first=(0, 5)),
+        lambda: Jpeg((10, 80), twice=1.0, shift=(3, 8)),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make) -> None:

@@ -74,6 +74,13 @@ def jpeg(table: str, datasets: Sequence[Dataset], qualities: Sequence[int]) -> t
     return tuple(Benchmark(table, d, f"QF {q}", Jpeg((q, q))) for q in qualities for d in datasets)
 
 
+def jpeg_twice(datasets: Sequence[Dataset], first: int, second: int, shift: tuple[int, int]) -> tuple[Benchmark, ...]:
+    """Crops of saved pictures, saved again: the first grid starts ``shift`` rows and columns before the second."""
+    twice = Jpeg((second, second), twice=1.0, first=(first, first), shift=shift)
+    case = f"QF {first}, shift {shift[0]} {shift[1]}, QF {second}"
+    return tuple(Benchmark("", d, case, twice) for d in datasets)
+
+
 def blur(table: str, datasets: Sequence[Dataset], factor: int, shapes: Mapping[str, Shape]) -> tuple[Benchmark, ...]:
     """Known kernels, by name, and decimation by ``factor``."""
     return tuple(

@@ -86,9 +86,11 @@ class Jpeg(Degradation):
         step: the quality factors are first, first + step, ..., last.
         subsampling: of the chroma of RGB images, each of these equally likely; ``"4:2:0"`` alone is what Table VII
             measures.
-        twice: share of images that were saved once before, with a quality of their own and an 8x8 grid that starts up
-            to 7 pixels before the image on both sides, as a crop of a saved picture has it. Their f(T) is the lower of
-            the two qualities, which tells how much is damaged; the second one stands in a file's header.
+        twice: share of images that were saved once before, as a crop of a saved picture was. Their f(T) is the lower
+            of the two qualities, which tells how much is damaged; the second one stands in a file's header.
+        first: first and last quality factor of that first time; None for those of ``quality``.
+        shift: how many rows and columns before the image the 8x8 grid of that first time starts, 0 to 7 each; None for
+            any, equally likely.
 
     Raises:
         ValueError: on construction, for a range or step that makes no sense; on a call, for images that
@@ -99,33 +101,39 @@ class Jpeg(Degradation):
     step: int = 1
     subsampling: tuple[Subsampling, ...] = ("4:2:0",)
     twice: float = 0.0
+    first: tuple[int, int] | None = None
+    shift: tuple[int, int] | None = None
 
     quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF")
 
     def __post_init__(self) -> None:
-        low, high = self.quality
-        if not 1 <= low <= high <= 100:
-            raise ValueError(f"quality must satisfy 1 <= low <= high <= 100, got {self.quality}")
+        for low, high in (self.first or self.quality, self.quality):
+            if not 1 <= low <= high <= 100:
+                raise ValueError(f"quality must satisfy 1 <= low <= high <= 100, got {(low, high)}")
         if self.step < 1 or (high - low) % self.step:
             raise ValueError(f"step must divide {high} - {low}, got {self.step}")
         if not self.subsampling or any(kind not in ("4:2:0", "4:4:4") for kind in self.subsampling):
             raise ValueError(f"subsampling must be some of 4:2:0 and 4:4:4, got {self.subsampling}")
         if not 0 <= self.twice <= 1:
             raise ValueError(f"twice must be a share between 0 and 1, got {self.twice}")
+        if self.shift is not None and not all(0 <= n <= 7 for n in self.shift):
+            raise ValueError(f"shift must be 0 to 7 rows and columns, got {self.shift}")
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         b, c, _, _ = x.shape
         if c not in (1, 3):
             raise ValueError(f"JPEG takes 1 or 3 channels, got {c}")
-        qualities = self._qualities(b, generator, x)
+        qualities = _qualities(self.quality, self.step, b, generator, x)
         kinds = [self.subsampling[i] for i in _choices(b, len(self.subsampling), generator, x)]
-        saves: list[list[_Save]] = [[_Save(q, kind)] for q, kind in zip(qualities, kinds, strict=True)]
+        saves = [[_Save(q, kind)] for q, kind in zip(qualities, kinds, strict=True)]
         if self.twice:
-            again = (uniform((b,), 0.0, 1.0, generator, x) < self.twice).tolist()
-            before = zip(self._qualities(b, generator, x), _choices(b, 64, generator, x), strict=True)
-            for image, (chosen, (quality, place)) in enumerate(zip(again, before, strict=True)):
-                if chosen:
-                    saves[image].insert(0, _Save(quality, kinds[image], divmod(place, 8)))
+            chosen = uniform((b,), 0.0, 1.0, generator, x) < self.twice if self.twice < 1 else [True] * b
+            step = self.step if self.first is None else 1
+            before = _qualities(self.first or self.quality, step, b, generator, x)
+            places = _choices(b, 64, generator, x) if self.shift is None else [8 * self.shift[0] + self.shift[1]] * b
+            for image in range(b):
+                if chosen[image]:
+                    saves[image].insert(0, _Save(before[image], kinds[image], divmod(places[image], 8)))
 
         levels = x.detach().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         pictures = [np.ascontiguousarray(p if c == 3 else p[..., 0]) for p in levels]
@@ -138,11 +146,6 @@ class Jpeg(Degradation):
         worst = [min(save.quality for save in history) for history in saves]
         params = torch.tensor(worst, device=x.device, dtype=x.dtype).view(b, 1) / self.quantity.scale
         return Degraded(y.permute(0, 3, 1, 2).contiguous().to(x.dtype).div(255), params)
-
-    def _qualities(self, count: int, generator: Generator, like: Tensor) -> list[int]:
-        low, high = self.quality
-        choices = (high - low) // self.step + 1
-        return [low + self.step * i for i in _choices(count, choices, generator, like)]
 
 
 class _Save(NamedTuple):
@@ -161,6 +164,12 @@ def _saved(image: NDArray[np.uint8], history: list[_Save]) -> NDArray[np.uint8]:
         whole = np.pad(image, margin, mode="symmetric")
         image = np.ascontiguousarray(decode(encode(whole, save.quality, save.subsampling))[top:, left:])
     return image
+
+
+def _qualities(span: tuple[int, int], step: int, count: int, generator: Generator, like: Tensor) -> list[int]:
+    """``count`` draws of first, first + step, ..., last."""
+    low, high = span
+    return [low + step * i for i in _choices(count, (high - low) // step + 1, generator, like)]
 
 
 def _choices(count: int, choices: int, generator: Generator, like: Tensor) -> list[int]:

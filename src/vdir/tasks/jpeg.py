@@ -1,6 +1,6 @@
 """Blind removal of JPEG artifacts (paper section VII; Tables VI, VII, Fig. 4): one colour and one luma model."""
 
-from vdir.data.benchmark import jpeg
+from vdir.data.benchmark import jpeg, jpeg_twice
 from vdir.data.catalogue import CLASSIC5, LIVE1, URBAN100
 from vdir.degrade import Jpeg
 from vdir.metrics import UNIFORM_8, Protocol
@@ -23,7 +23,8 @@ JPEG = Task(
     },
     validation=_VALIDATION,
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
-    benchmarks=jpeg("VII", (LIVE1, URBAN100), (10, 20, 30, 40, 50, 60, 70, 80)),
+    benchmarks=jpeg("VII", (LIVE1, URBAN100), (10, 20, 30, 40, 50, 60, 70, 80))
+    + jpeg_twice((LIVE1,), first=30, second=75, shift=(3, 5)),
 )
 
 JPEG_Y = Task(
