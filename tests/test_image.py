@@ -187,6 +187,18 @@ def test_what_is_written_is_what_is_read(scratch: Path, picture: Picture, metada
         np.testing.assert_allclose(found.resolution, wanted, 0.03)
 
 
+@pytest.mark.parametrize("format", [Format.PNG, Format.TIFF, Format.WEBP, Format.AVIF])
+@pytest.mark.parametrize("value", [0, 7, 255])
+def test_constant_transparency(tmp_path: Path, format: Format, value: int) -> None:
+    alpha = np.full(kinds.RGB.shape[:2], value, np.uint8)
+    write(tmp_path / "a", Picture(kinds.RGB, alpha, format, lossless=True))
+    found = read(tmp_path / "a").alpha
+    if format is Format.WEBP and value == 255:
+        assert found is None  # its encoder leaves out transparency that is nowhere
+    else:
+        np.testing.assert_array_equal(found, alpha)
+
+
 DPI = (72 / 25.4, 72 / 25.4)
 BROKEN = {
     format: [kind.make() for kind in KINDS.values() if kind.format.lower() == format and len(kind.make()) < 20_000]
