@@ -199,6 +199,15 @@ def test_constant_transparency(tmp_path: Path, format: Format, value: int) -> No
         np.testing.assert_array_equal(found, alpha)
 
 
+def test_a_picture_that_would_grow_too_large_for_its_format(tmp_path: Path) -> None:
+    picture = Picture(np.zeros((1, 16_383, 3), np.uint8), format=Format.WEBP)
+    check_fits(tmp_path / "x.webp", picture, Format.WEBP)
+    check_fits(tmp_path / "x.png", picture, Format.PNG, scale=4)
+    with pytest.raises(VdirError, match="would be larger than webp can hold") as error:
+        check_fits(tmp_path / "x.webp", picture, Format.WEBP, scale=2)
+    sentence(error, "x.webp")
+
+
 DPI = (72 / 25.4, 72 / 25.4)
 BROKEN = {
     format: [kind.make() for kind in KINDS.values() if kind.format.lower() == format and len(kind.make()) < 20_000]

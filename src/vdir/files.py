@@ -178,6 +178,9 @@ def _restore(
     if pipeline is None:
         _leave(job, options, picture)
         return Status.LEFT
+    scale = pipeline.task.degradation.scale
+    if scale > 1:
+        image.check_fits(job.output, picture, job.format or picture.format, scale)
     outcome.task = pipeline.task.name
     if pipeline.card is not None:
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256

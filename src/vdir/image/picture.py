@@ -205,19 +205,21 @@ def damaged(detail: str) -> Refusal:
     return Refusal(f"is damaged or cut short ({detail})", AGAIN)
 
 
-def check_fits(path: Path, picture: Picture, format: Format) -> None:
-    """Ask before the work whether a format can hold a picture. Palettes and 1 to 4 bits have become 8 by then.
+def check_fits(path: Path, picture: Picture, format: Format, scale: int = 1) -> None:
+    """Ask before the work whether a format can hold a picture, ``scale`` times as large along each side.
+
+    Palettes and 1 to 4 bits have become 8 by then.
 
     Raises:
         VdirError: it would lose bits, transparency, the meaning of its colours or metadata, or is too large.
     """
     try:
-        _check_fits(picture, format)
+        _check_fits(picture, format, scale)
     except Refusal as refusal:
         raise refusal.about(path) from None
 
 
-def _check_fits(picture: Picture, format: Format) -> None:
+def _check_fits(picture: Picture, format: Format, scale: int) -> None:
     metadata, elsewhere = picture.metadata, format is not picture.format
     if picture.bits > format.max_bits:
         lost = picture.bits - format.max_bits
@@ -226,8 +228,8 @@ def _check_fits(picture: Picture, format: Format) -> None:
         raise Refusal(f"would lose its transparency as {format}", "write PNG, WebP, TIFF or AVIF")
     if metadata.opaque and format is not Format.TIFF:
         raise Refusal(f"has a fourth channel that {format} would take for transparency", "write TIFF")
-    if max(picture.pixels.shape) > format.max_side:
-        raise Refusal(f"is larger than {format} can hold ({format.max_side} pixels a side)", "write PNG or TIFF")
+    if scale * max(picture.pixels.shape) > format.max_side:
+        raise Refusal(f"{'is' if scale == 1 else 'would be'} larger than {format} can hold ({format.max_side} pixels a side)", "write PNG or TIFF")
     if elsewhere and metadata.colour and metadata.icc is None:
         raise Refusal(f"would lose what its {picture.format} says about its colours as {format}", "write PNG")
     if picture.grey and not format.holds_grey and space_of(metadata.icc) == "GRAY":
