@@ -1,4 +1,4 @@
-"""What --strength does, and whether the standard deviation over samples tells where the error is.
+"""What --strength does, and whether it is better than mixing the picture with its restoration.
 
     python reproduce/strength.py BENCHMARKS/CBSD68 --images 12 --sigma 30 --out results/strength.csv
 
@@ -28,19 +28,11 @@ def noise_and_loss(a: np.ndarray, b: np.ndarray, clean: np.ndarray) -> tuple[flo
     return 255**2 * float(noise), 255**2 * max(float(loss), 0.0)
 
 
-def ranks(x: np.ndarray) -> np.ndarray:
-    """0, 1, ... in the order of the values."""
-    order = np.empty(x.size)
-    order[np.argsort(x, axis=None)] = np.arange(x.size)
-    return order
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="clean images")
     parser.add_argument("--images", type=int, default=12)
     parser.add_argument("--sigma", type=float, default=30.0)
-    parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--variant", default=None)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -49,7 +41,6 @@ def main() -> int:
     files = files[:: max(len(files) // args.images, 1)][: args.images]
     sums = np.zeros((len(STRENGTHS), 3))
     mixed = np.zeros((101, 2))
-    correlations, deciles = [], []
     for index, file in enumerate(files):
         clean = np.asarray(Image.open(file).convert("RGB"), np.float32) / 255
         rng = np.random.default_rng(index)
@@ -61,14 +52,6 @@ def main() -> int:
             if strength == 1:
                 for share, total in zip(np.linspace(0, 1, 101, dtype=np.float32), mixed, strict=True):
                     total += noise_and_loss(*(n + share * (x - n) for n, x in zip(y, (a, b), strict=True)), clean)
-        found = pipeline(y[0], samples=args.samples)
-        error = np.sqrt(np.mean((found.image - clean) ** 2, axis=2))
-        correlations.append(float(np.corrcoef(ranks(found.std), ranks(error))[0, 1]))
-        order = np.argsort(found.std, axis=None)
-        deciles.append([
-            (255 * np.sqrt(np.mean(found.std.flat[part] ** 2)), 255 * np.sqrt(np.mean(error.flat[part] ** 2)))
-            for part in np.array_split(order, 10)
-        ])  # fmt: skip
     sums /= len(files)
     mixed /= len(files)
     rows = []
@@ -79,15 +62,6 @@ def main() -> int:
         left = np.interp(-noise, -mixed[:, 0], mixed[:, 1], right=np.nan)
         rows.append([strength, psnr, noise**0.5, loss**0.5, left**0.5])
         print(f"| {strength:g} | " + " | ".join("-" if np.isnan(v) else f"{v:.2f}" for v in rows[-1][1:]) + " |")
-    print(
-        f"\nrank correlation of standard deviation ({args.samples} samples) and error, per pixel: "
-        f"{np.mean(correlations):.2f} ({min(correlations):.2f} to {max(correlations):.2f} over {len(files)} images)"
-    )
-    print(
-        "\n| tenth of the pixels by standard deviation | standard deviation | root mean square error |\n|--:|--:|--:|"
-    )
-    for n, (deviation, error) in enumerate(np.mean(deciles, axis=0), 1):
-        print(f"| {n} | {deviation:.2f} | {error:.2f} |")
     if args.out is not None:
         with args.out.open("w", newline="") as file:
             writer = csv.writer(file)
