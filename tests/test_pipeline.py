@@ -1,6 +1,7 @@
 """Arrays: tiles equal the whole image bit for bit, every type comes back as it went in."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from vdir.arrays import transformed
 from vdir.errors import VdirError
+from vdir.hub import find, load
 from vdir.model import VDIR, Architecture, Kind
 from vdir.pipeline import Pipeline, load_pipeline, restore
 from vdir.tasks import TASKS
@@ -198,10 +200,12 @@ def test_estimating_alone_gives_the_same_numbers(fast: Pipeline) -> None:
     np.testing.assert_array_equal(fast.estimate(y, tile=32), fast(y, self_ensemble=True).estimate)
 
 
-def test_a_task_without_an_estimator() -> None:
-    model = Pipeline(VDIR(FAST), TASKS["real"])
-    if model.quantity is not None:
-        pytest.skip("it has one now")
+def test_weights_without_a_trained_estimator() -> None:
+    task = TASKS["real"]
+    _, card = load(find("gaussian", "fast"))
+    untrained = replace(card, task="real", recipe={**card.recipe, "lambda_est": 0.0})
+    model = Pipeline(VDIR(task.variants["fast"]), task, card=untrained)
+    assert Pipeline(VDIR(task.variants["fast"]), task).quantity is not None
     assert model(image(8, 8)).estimate is None
     with pytest.raises(VdirError, match="no estimate"):
         model.estimate(image(8, 8))

@@ -117,7 +117,7 @@ class Pipeline:
     Attributes:
         task: what it restores.
         card: of the weights, where they came from a file.
-        quantity: what the estimator reads off; None where it was not trained (lambda_2 = 0), or there is none.
+        quantity: what the estimator reads off; None where it was not trained (lambda_2 = 0).
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Pipeline:
         self.engine = Engine(model, usable(device), half)
         self.card = card
         trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
-        self.quantity = task.degradation.quantity if task.degradation is not None and trained else None
+        self.quantity = task.degradation.quantity if trained else None
 
     @property
     def model(self) -> VDIR:

@@ -40,7 +40,6 @@ def test_a_run_stops_goes_on_and_ends_in_weights_with_a_card(folder, tmp_path, c
         (["nonsense"], "no task 'nonsense'"),
         (["gaussian", "--variant", "huge"], "no variant 'huge'"),
         (["gaussian", "--recipe", "soup"], "no recipe 'soup'"),
-        (["real"], "cannot be trained yet"),
         (["gaussian", "--patch", "500"], "no training image is 500 pixels"),
     ],
 )

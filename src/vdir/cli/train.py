@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patch", type=int, help="side of the crops")
     parser.add_argument("--lr", type=float, help="learning rate")
     parser.add_argument("--lambda-adv", type=float, help="weight of the adversarial term; 0: no discriminator")
+    parser.add_argument("--lambda-est", type=float, help="weight of the estimation term; 0: no estimate is learned")
     parser.add_argument("--rest-from", type=int, metavar="STEP", help="from here on the restorer alone learns")
     parser.add_argument("--seed", type=int, help="of everything random")
     parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop cleanly at this step, to continue later")
@@ -69,15 +70,13 @@ def run(args: argparse.Namespace) -> int:
     if args.task not in TASKS:
         raise VdirError(f"there is no task {args.task!r}; choose one of {', '.join(TASKS)}.")
     task = TASKS[args.task]
-    if task.degradation is None:
-        raise VdirError(f"the task {task.name} cannot be trained yet: its degradation is not built.")
     if args.variant not in task.variants:
         raise VdirError(f"{task.name} has no variant {args.variant!r}; choose one of {', '.join(task.variants)}.")
     recipes = task.recipes[args.variant]
     name = args.recipe or next(iter(recipes))
     if name not in recipes:
         raise VdirError(f"{task.name} {args.variant} has no recipe {name!r}; choose one of {', '.join(recipes)}.")
-    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "rest_from", "seed")
+    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "rest_from", "seed")
     recipe = replace(recipes[name], **{k: getattr(args, k) for k in changes if getattr(args, k) is not None})
     architecture = task.variants[args.variant]
 
@@ -88,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
     validation = None
     if args.val is not None:
         side = 256 - 256 % max(d.scale for d in task.validation.values())
-        validation = Validation(centre_crops(args.val, architecture.channels, side, device), task.validation)
+        crops = centre_crops(args.val, architecture.channels, side, device)
+        validation = Validation(crops, task.validation, estimated=recipe.lambda_est > 0)
     about = {
         "task": task.name,
         "variant": args.variant,

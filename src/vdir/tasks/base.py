@@ -19,8 +19,7 @@ class Task:
     Attributes:
         name: as on the command line.
         summary: one sentence for people.
-        degradation: what training draws from; its ``quantity`` says what the estimator reads off. None where it is
-            not built yet: such a task has a name and benchmarks but cannot be trained.
+        degradation: what training draws from; its ``quantity`` says what the estimator reads off.
         variants: restorer by name, best first.
         recipes: training recipe by variant, then by name; the first of each is the default.
         validation: fixed degradations on which a run is watched, by label.
@@ -30,7 +29,7 @@ class Task:
 
     name: str
     summary: str
-    degradation: Degradation | None
+    degradation: Degradation
     variants: Mapping[str, Architecture]
     recipes: Mapping[str, Mapping[str, Recipe]]
     validation: Mapping[str, Degradation]

@@ -24,17 +24,20 @@ class Validation:
     Attributes:
         crops: (N, C, S, S) in [0, 1].
         cases: label -> degradation.
+        estimated: whether the estimator learns, so that its error says something.
     """
 
     crops: Tensor
     cases: Mapping[str, Degradation]
+    estimated: bool = True
 
     @torch.inference_mode()
     def measure(self, model: VDIR) -> dict[str, float]:
         """PSNR (8-bit output, all channels), mean error of the estimate, and the health of the latent.
 
         Returns:
-            ``psnr/<label>``, ``estimate_error/<label>`` (in the quantity's unit), ``kl`` and ``active_units``.
+            ``psnr/<label>``, ``kl`` and ``active_units``; where there is an estimate ``estimate_error/<label>``, in the
+            quantity's unit.
         """
         rows: dict[str, float] = {}
         kls, units = [], []
@@ -52,7 +55,8 @@ class Validation:
                 kls.append(posterior.kl().mean())
                 units.append(active_units(posterior))
             rows[f"psnr/{label}"] = float((-10 * torch.stack(errors).log10()).mean())
-            rows[f"estimate_error/{label}"] = float(torch.stack(misses).mean())
+            if self.estimated:
+                rows[f"estimate_error/{label}"] = float(torch.stack(misses).mean())
         return rows | {"kl": float(torch.stack(kls).mean()), "active_units": float(np.mean(units))}
 
     @torch.inference_mode()
@@ -86,5 +90,10 @@ def _centre(image: np.ndarray, size: int) -> np.ndarray:
 
 def labels(cases: Sequence[str], rows: Mapping[str, float]) -> str:
     """One line for people: ``30: 31.02 dB (estimate off by 0.8)  ...``."""
-    parts = [f"{c}: {rows[f'psnr/{c}']:.2f} dB (estimate off by {rows[f'estimate_error/{c}']:.2f})" for c in cases]
-    return "  ".join(parts)
+    return "  ".join(_label(case, rows) for case in cases)
+
+
+def _label(case: str, rows: Mapping[str, float]) -> str:
+    off = rows.get(f"estimate_error/{case}")
+    # Two digits that say something, whatever the unit.
+    return f"{case}: {rows[f'psnr/{case}']:.2f} dB" + ("" if off is None else f" (estimate off by {off:.2g})")
