@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vdir.data.benchmark import Benchmark
+from vdir.data.blocks import MeasuredBlocks, SubmittedBlocks
 from vdir.data.catalogue import Dataset, images, load, pairs
 from vdir.markdown import beside, number, table
 from vdir.metrics import DIGITS, Metric, Protocol, to_8bit
@@ -134,6 +136,46 @@ def evaluate(
         )
         for b in benchmarks
     ]
+
+
+def evaluate_blocks(
+    blocks: MeasuredBlocks,
+    folder: Path,
+    protocol: Protocol,
+    restore: Restore,
+    *,
+    limit: int | None = None,
+    progress: str | None = None,
+) -> Cell:
+    """Measure the blocks of photographs that come with the truth.
+
+    Args:
+        blocks: which benchmark.
+        folder: where :meth:`vdir.data.blocks.Blocks.find` found it.
+        protocol: how blocks are compared.
+        restore: what is measured.
+        limit: take only the first so many blocks.
+        progress: title of a bar on standard error; None shows none.
+
+    Raises:
+        VdirError: a file cannot be read, or a library to read it with is missing.
+    """
+    pairs = islice(blocks.pairs(folder), limit)
+    total = blocks.count if limit is None else min(limit, blocks.count)
+    images = tuple(
+        Measured(p.name, protocol.measure(p.clean, to_8bit(restore(p.noisy.astype(np.float32) / np.float32(255)))))
+        for p in tqdm(pairs, total=total, desc=progress, unit="block", disable=progress is None, file=sys.stderr)
+    )
+    return Cell(blocks.table, blocks.name, "real", images, complete=len(images) == blocks.count)
+
+
+def submit_blocks(
+    blocks: SubmittedBlocks, folder: Path, out: Path, restore: Restore, method: str, progress: str | None = None
+) -> None:
+    """Write what the owner of a benchmark takes: see :meth:`vdir.data.blocks.SubmittedBlocks.submit`."""
+    done = blocks.submit(folder, out, restore, method)
+    for _ in tqdm(done, total=blocks.count, desc=progress, unit="block", disable=progress is None, file=sys.stderr):
+        pass
 
 
 def _files(dataset: Dataset, data_dir: Path) -> list[tuple[Path, Path | None]]:

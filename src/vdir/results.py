@@ -28,7 +28,7 @@ class Result:
 
     Attributes:
         task: its name.
-        variant: of the restorer.
+        variant: of the restorer; where another task's weights were measured, their name.
         self_ensemble: the mean over eight flips and rotations was measured.
         weights_sha256: of the weights file, in hex.
         machine: what it ran on, in words, by kind (``"cpu"``, ``"gpu"``, ``"torch"``).

@@ -7,10 +7,17 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
+
+    from vdir.data.benchmark import Benchmark
+    from vdir.data.blocks import MeasuredBlocks, SubmittedBlocks
+    from vdir.evaluate import Image
+    from vdir.pipeline import Pipeline
+    from vdir.tasks import Task
 
 HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
 
@@ -24,50 +31,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
+    parser.add_argument(
+        "--submission",
+        type=Path,
+        metavar="DIR",
+        help="of blocks whose owner keeps the truth: write what is to be sent in",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print ours beside the paper's; always 0 if everything could be measured."""
     from vdir.errors import VdirError
-    from vdir.evaluate import evaluate, report
+    from vdir.evaluate import evaluate, evaluate_blocks, report, submit_blocks
     from vdir.paper import paper
-    from vdir.pipeline import load_pipeline
     from vdir.results import Result
     from vdir.tasks import TASKS
 
     if args.task not in TASKS:
         raise VdirError(f"there is no task {args.task!r}; choose from {', '.join(TASKS)}.")
     task = TASKS[args.task]
-    names = list(dict.fromkeys(b.dataset.name for b in task.benchmarks))
-    unknown = sorted(set(args.datasets or names) - set(names))
-    if unknown:
-        raise VdirError(f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}.")
     if args.limit is not None and args.limit < 1:
         raise VdirError("--limit must be at least 1.")
-    benchmarks = [b for b in task.benchmarks if b.dataset.name in (args.datasets or names)]
-    pipeline = load_pipeline(task.name, args.variant, weights=args.weights, device=args.device)
+    work = _find(args, task)
+    pipeline, variant = _load(args, task)
     card = pipeline.card
     assert card is not None  # a loaded pipeline has one
 
+    def restore(y: Image) -> NDArray[Any]:
+        restored: NDArray[Any] = pipeline.restore(y, self_ensemble=args.self_ensemble)
+        return restored
+
     start = time.monotonic()
     cells = evaluate(
-        benchmarks,
+        work.benchmarks,
         task.protocol,
-        lambda y: pipeline.restore(y, self_ensemble=args.self_ensemble),
+        restore,
         args.data,
         estimate=pipeline.estimate if pipeline.quantity is not None else None,
         limit=args.limit,
         progress=card.name,
     )
+    for blocks, folder in work.measured:
+        name = f"{card.name} {blocks.name}"
+        cells.append(evaluate_blocks(blocks, folder, task.protocol, restore, limit=args.limit, progress=name))
     seconds = time.monotonic() - start
-    print(report(cells, task.protocol, paper()))
+    if cells:
+        print(report(cells, task.protocol, paper()))
     for dataset in dict.fromkeys(c.dataset for c in cells if not c.complete):
         print(f"{dataset}: not all of its images were measured.", file=sys.stderr)
     if args.json:
         result = Result(
             task=task.name,
-            variant=card.variant,
+            variant=variant,
             self_ensemble=args.self_ensemble,
             weights_sha256=card.sha256,
             machine=describe_machine(pipeline.device),
@@ -75,7 +91,81 @@ def run(args: argparse.Namespace) -> int:
             cells=tuple(cells),
         )
         result.write(args.json)
+    for waiting, folder in work.submitted:
+        if args.submission is None:
+            print(f"{waiting.name}: its owner keeps the truth; --submission DIR writes what is to be sent in.")
+            continue
+        out = args.submission / waiting.name
+        submit_blocks(waiting, folder, out, restore, f"VDIR {card.name}", f"{card.name} {waiting.name}")
+        print(f"{waiting.name}: written to {out}; send {waiting.sent}.")
     return 0
+
+
+class _Work(NamedTuple):
+    """What is to be measured and is there."""
+
+    benchmarks: list[Benchmark]
+    measured: list[tuple[MeasuredBlocks, Path]]
+    submitted: list[tuple[SubmittedBlocks, Path]]
+
+
+def _find(args: argparse.Namespace, task: Task) -> _Work:
+    """The benchmarks that are asked for. Of a task with blocks those that are there: what is missing is said."""
+    from vdir.data.blocks import MeasuredBlocks, SubmittedBlocks
+    from vdir.data.catalogue import images
+    from vdir.errors import VdirError
+
+    names = list(dict.fromkeys([b.dataset.name for b in task.benchmarks] + [b.name for b in task.blocks]))
+    unknown = sorted(set(args.datasets or names) - set(names))
+    if unknown:
+        raise VdirError(f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}.")
+    wanted = args.datasets or names
+    work = _Work([b for b in task.benchmarks if b.dataset.name in wanted], [], [])
+    if args.submission is not None and not any(isinstance(b, SubmittedBlocks) for b in task.blocks):
+        raise VdirError(f"nothing is submitted for {task.name}; leave --submission out.")
+    if args.submission is not None and args.limit is not None:
+        raise VdirError("a submission needs all blocks; leave --limit out.")
+    if not task.blocks:
+        return work
+    absent = []
+    for dataset in dict.fromkeys(b.dataset for b in work.benchmarks):
+        try:
+            images(dataset, args.data)
+        except VdirError as error:
+            absent.append(str(error))
+            work.benchmarks[:] = [b for b in work.benchmarks if b.dataset != dataset]
+    for blocks in (b for b in task.blocks if b.name in wanted):
+        folder = blocks.find(args.data)
+        if folder is None:
+            absent.append(blocks.missing(args.data))
+        elif isinstance(blocks, MeasuredBlocks):
+            work.measured.append((blocks, folder))
+        elif isinstance(blocks, SubmittedBlocks):
+            work.submitted.append((blocks, folder))
+    if absent and (args.datasets or not any(work)):
+        raise VdirError(" ".join(absent))
+    for sentence in absent:
+        print(sentence, file=sys.stderr)
+    return work
+
+
+def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
+    """The model and what to call it. On photographs another task's weights may be measured too."""
+    from vdir.errors import VdirError
+    from vdir.pipeline import load_pipeline
+
+    if args.weights is None or any(b.degradation is not None for b in task.benchmarks):
+        pipeline = load_pipeline(task.name, args.variant, weights=args.weights, device=args.device)
+        assert pipeline.card is not None
+        return pipeline, pipeline.card.variant
+    pipeline = load_pipeline(None, args.variant, weights=args.weights, device=args.device)
+    card = pipeline.card
+    assert card is not None
+    if card.task == task.name:
+        return pipeline, card.variant
+    if pipeline.model.architecture.scale != 1:
+        raise VdirError(f"{args.weights}: {card.name} enlarges, and {task.name} does not; use other weights.")
+    return pipeline, card.name
 
 
 def describe_machine(device: torch.device) -> dict[str, str]:

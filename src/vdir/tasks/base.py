@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vdir.data.benchmark import Benchmark
+from vdir.data.blocks import Blocks
 from vdir.degrade import Degradation
 from vdir.metrics import Protocol
 from vdir.model import Architecture
@@ -25,6 +26,7 @@ class Task:
         validation: fixed degradations on which a run is watched, by label.
         protocol: how the published tables are measured.
         benchmarks: their cells.
+        blocks: benchmarks that their owners distribute cut into blocks; each may be there or not.
     """
 
     name: str
@@ -35,3 +37,4 @@ class Task:
     validation: Mapping[str, Degradation]
     protocol: Protocol
     benchmarks: tuple[Benchmark, ...]
+    blocks: tuple[Blocks, ...] = ()

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from vdir.data.benchmark import photographs
 from vdir.data.catalogue import CC15
+from vdir.data.dnd import DND
+from vdir.data.sidd import SIDD, SIDD_VALIDATION
 from vdir.degrade import CameraNoise, Jpeg
 from vdir.metrics import GAUSSIAN_11, Protocol
 from vdir.model import Architecture, Kind
@@ -42,4 +44,5 @@ REAL = Task(
     },
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr", "ssim"), window=GAUSSIAN_11),
     benchmarks=photographs("", CC15),
+    blocks=(SIDD_VALIDATION, SIDD, DND),
 )
