@@ -14,6 +14,7 @@ which never overflow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -77,6 +78,30 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
 
-def active_units(posterior: Posterior, threshold: float = 0.01) -> int:
+ACTIVE = 0.01
+"""Mean KL, in nats per element, from which a latent channel counts as carrying information."""
+
+
+def channel_kl(posterior: Posterior) -> Tensor:
+    """Eq. (15) averaged over images and places: nats per element of each latent channel, (4,)."""
+    return posterior.kl().mean((0, 2, 3))
+
+
+def active_units(posterior: Posterior, threshold: float = ACTIVE) -> int:
     """Latent channels whose mean KL exceeds ``threshold`` nats; 0 means that the posterior has collapsed."""
-    return int((posterior.kl().mean((0, 2, 3)) > threshold).sum().item())
+    return int((channel_kl(posterior) > threshold).sum().item())
+
+
+def collapse_warning(kl: Sequence[float], threshold: float = ACTIVE) -> str | None:
+    """One sentence where the posterior has collapsed (cf. eq. (20)), None where at least one channel is active.
+
+    Args:
+        kl: of each latent channel, :func:`channel_kl`.
+        threshold: in nats.
+    """
+    if any(value > threshold for value in kl):
+        return None
+    return (
+        f"the posterior has collapsed: no latent channel carries more than {threshold:g} nats and the restorer works "
+        "without it; lower beta or raise the weights of reconstruction and estimation."
+    )
