@@ -7,7 +7,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from vdir.model import VDIR, Architecture, Kind
 from vdir.nets import Discriminator, Posterior
-from vdir.objective import Losses, active_units, discriminator_loss, losses
+from vdir.objective import Losses, active_units, channel_kl, collapse_warning, discriminator_loss, losses
 
 
 @pytest.fixture
@@ -100,3 +100,18 @@ def test_active_units_counts_the_channels_that_carry_information():
     mean[:, 1], mean[:, 3] = 2.0, -1.0
     assert active_units(Posterior(mean, torch.zeros_like(mean))) == 2
     assert active_units(Posterior(torch.zeros_like(mean), torch.zeros_like(mean))) == 0
+
+
+def test_kl_per_channel_is_that_of_torch_distributions(generator):
+    mean, logvar = torch.randn(2, 2, 4, 3, 5, generator=generator)
+    q = torch.distributions.Normal(mean, (0.5 * logvar).exp())
+    prior = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    expected = torch.distributions.kl_divergence(q, prior).mean((0, 2, 3))
+    torch.testing.assert_close(channel_kl(Posterior(mean, logvar)), expected)
+
+
+def test_only_a_latent_without_any_active_channel_is_called_collapsed():
+    assert collapse_warning([0.0, 0.3, 0.0, 0.0]) is None
+    warning = collapse_warning([0.0, 0.009, 0.0, 0.002])
+    assert warning is not None
+    assert "collapsed" in warning

@@ -22,7 +22,7 @@ from vdir.recipe import Recipe
 from vdir.train.state import compact, load_state, save_state
 from vdir.train.throughput import flops_per_step
 from vdir.train.trainer import TERMS, Trainer
-from vdir.train.validate import Validation, labels
+from vdir.train.validate import Validation, health, labels
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def run(trainer: Trainer, folder: Path, limits: Limits, validation: Validation |
                     measured = validation.measure(trainer.ema)
                     row |= measured
                     bar.write(f"step {trainer.done}  {labels(list(validation.cases), measured)}", file=sys.stderr)
+                    if warning := health(measured):
+                        bar.write(f"step {trainer.done}  {warning}", file=sys.stderr)
                     validation.picture(trainer.ema, folder / "samples" / f"{trainer.done:08d}.png")
                 if main:
                     log.write(json.dumps(row) + "\n")

@@ -14,7 +14,7 @@ from torch import Tensor
 from vdir.data.pixels import read_folder
 from vdir.degrade import Degradation
 from vdir.model import VDIR
-from vdir.objective import active_units
+from vdir.objective import ACTIVE, channel_kl, collapse_warning
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Validation:
         """PSNR (8-bit output, all channels), mean error of the estimate, and the health of the latent.
 
         Returns:
-            ``psnr/<label>``, ``kl`` and ``active_units``; where there is an estimate ``estimate_error/<label>``, in the
-            quantity's unit.
+            ``psnr/<label>``; ``kl``, nats per latent element, and the same of each latent channel, ``kl/<channel>``;
+            ``active_units``, how many channels have more than :data:`vdir.objective.ACTIVE`; where there is an estimate
+            ``estimate_error/<label>``, in the quantity's unit.
         """
         rows: dict[str, float] = {}
-        kls, units = [], []
+        kls = []
         for label, degradation in self.cases.items():
             generator = torch.Generator(self.crops.device).manual_seed(0)
             errors, misses = [], []
@@ -52,12 +53,14 @@ class Validation:
                 errors.append((rounded - x).square().mean())
                 estimate = model.estimate(posterior.mean).mean((2, 3))
                 misses.append((estimate - params).abs().mean() * degradation.quantity.scale)
-                kls.append(posterior.kl().mean())
-                units.append(active_units(posterior))
+                kls.append(channel_kl(posterior))
             rows[f"psnr/{label}"] = float((-10 * torch.stack(errors).log10()).mean())
             if self.estimated:
                 rows[f"estimate_error/{label}"] = float(torch.stack(misses).mean())
-        return rows | {"kl": float(torch.stack(kls).mean()), "active_units": float(np.mean(units))}
+        # Over all cases: a channel may speak up at some kinds of damage only.
+        channels = torch.stack(kls).mean(0).tolist()
+        rows |= {f"kl/{i}": kl for i, kl in enumerate(channels)}
+        return rows | {"kl": float(np.mean(channels)), "active_units": float(sum(kl > ACTIVE for kl in channels))}
 
     @torch.inference_mode()
     def picture(self, model: VDIR, path: Path, images: int = 4) -> None:
@@ -86,6 +89,11 @@ def centre_crops(folder: Path, channels: int, size: int, device: torch.device | 
 def _centre(image: np.ndarray, size: int) -> np.ndarray:
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
+
+
+def health(rows: Mapping[str, float]) -> str | None:
+    """A sentence to warn with where what :meth:`Validation.measure` found says that the latent is dead."""
+    return collapse_warning([value for name, value in rows.items() if name.startswith("kl/")])
 
 
 def labels(cases: Sequence[str], rows: Mapping[str, float]) -> str:

@@ -1,0 +1,55 @@
+"""What a run is watched on: the health of its latent."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.train.conftest import TINY
+from vdir.degrade import GaussianNoise
+from vdir.model import VDIR, Architecture, Kind
+from vdir.objective import channel_kl
+from vdir.train.loop import Limits, run
+from vdir.train.validate import Validation, health
+
+
+@pytest.fixture
+def validation() -> Validation:
+    crops = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    return Validation(crops, {"10": GaussianNoise((10, 10)), "50": GaussianNoise((50, 50))})
+
+
+def silence(model: VDIR) -> VDIR:
+    """Make the posterior the prior, whatever the image."""
+    for head in (model.encoder.mean, model.encoder.logvar):
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    return model
+
+
+def test_kl_is_logged_for_each_channel(validation):
+    torch.manual_seed(0)
+    model = VDIR(Architecture(kind=Kind.FAST))
+    rows = validation.measure(model)
+    channels = [rows[f"kl/{i}"] for i in range(4)]
+    assert rows["kl"] == pytest.approx(sum(channels) / 4)
+    assert rows["active_units"] == 4
+    assert health(rows) is None
+    y, _ = GaussianNoise((10, 10))(validation.crops[:1], torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        alone = Validation(validation.crops[:1], {"10": GaussianNoise((10, 10))}).measure(model)
+        torch.testing.assert_close(torch.tensor([alone[f"kl/{i}"] for i in range(4)]), channel_kl(model.encode(y)))
+
+
+def test_a_collapsed_run_says_so_in_one_line(validation, make_trainer, tmp_path, capsys):
+    trainer = make_trainer(replace(TINY, lr=0.0, lr_floor=0.0))
+    silence(trainer.model)
+    silence(trainer.ema)
+    run(trainer, tmp_path, Limits(stop_at=1), validation, {})
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "collapsed" in line]
+    assert len(warnings) == 1
+    assert "step 1  the posterior has collapsed" in warnings[0]
+    row = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert row["active_units"] == 0
+    assert [row[f"kl/{i}"] for i in range(4)] == [0] * 4
