@@ -16,7 +16,7 @@ from scipy import io
 from vdir.data import matlab
 from vdir.data.blocks import SubmittedBlocks
 from vdir.data.dnd import DND, bounding_boxes, noisy_blocks
-from vdir.data.sidd import SIDD, SIDD_VALIDATION, training_pairs
+from vdir.data.sidd import SIDD, SIDD_VALIDATION, training_pairs, training_tiles
 from vdir.errors import VdirError
 
 BOXES = np.array([[1, 1, 4, 6], [3, 5, 10, 8]])
@@ -148,6 +148,24 @@ def test_sidd_training_pairs_by_their_names(tmp_path: Path) -> None:
         training_pairs(tmp_path)
     with pytest.raises(VdirError, match="SIDD-Medium"):
         training_pairs(medium / "nothing")
+
+
+def test_training_tiles_are_aligned_bounded_and_the_same_each_time(tmp_path: Path) -> None:
+    for number, size in (("0001", (1030, 600)), ("0002", (520, 1100)), ("0003", (40, 30))):
+        clean = np.random.default_rng(int(number)).integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(clean).save(tmp_path / f"{number}_GT_SRGB_010.PNG", compress_level=0)
+        Image.fromarray(255 - clean).save(tmp_path / f"{number}_NOISY_SRGB_010.PNG", compress_level=0)
+    one_each, all_of_them = training_tiles(tmp_path, 0.0), training_tiles(tmp_path, 100.0)
+    assert [t.shape for t in one_each] == [(512, 512, 6), (512, 512, 6), (40, 30, 6)]
+    assert len(all_of_them) == 5
+    for tile in all_of_them:
+        np.testing.assert_array_equal(tile[..., 3:], 255 - tile[..., :3])
+    assert len({tile.tobytes() for tile in all_of_them}) == 5
+    again = training_tiles(tmp_path, 0.0)
+    assert all(np.array_equal(a, b) for a, b in zip(one_each, again, strict=True))
+    Image.new("RGB", (8, 9)).save(tmp_path / "0003_NOISY_SRGB_010.PNG")
+    with pytest.raises(VdirError, match=r"0003_GT_SRGB_010\.PNG and .* one size"):
+        training_tiles(tmp_path, 0.0)
 
 
 def test_wrong_and_broken_files_are_explained(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.pictures import make_photo
 from vdir.data.pixels import TrainingImages
+from vdir.data.source import Synthetic
 from vdir.degrade import GaussianNoise
 from vdir.model import Architecture, Kind
 from vdir.recipe import SHORT
@@ -36,6 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def make_trainer(images):
     def make(recipe=TINY, architecture=None, degradation=None) -> Trainer:
         architecture = architecture or Architecture(kind=Kind.FAST)
-        return Trainer(architecture, degradation or GaussianNoise((0, 75)), recipe, images)
+        source = Synthetic(images, degradation or GaussianNoise((0, 75)), recipe.grey)
+        return Trainer(architecture, source, recipe)
 
     return make

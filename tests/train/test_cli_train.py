@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.pictures import make_photo
 from vdir.cli import main
 from vdir.hub import load
 
@@ -48,6 +50,37 @@ def test_mistakes_get_one_sentence_and_exit_code_2(folder, tmp_path, capsys, arg
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_real_trains_on_synthetic_noise_and_on_pairs_of_photographs(folder, tmp_path):
+    scene = tmp_path / "SIDD_Medium_Srgb" / "Data" / "0001_001_S6_00100_00060_3200_L"
+    scene.mkdir(parents=True)
+    for kind, seed in (("GT", 5), ("NOISY", 6)):
+        Image.fromarray(make_photo(48, 40, seed)).save(scene / f"0001_{kind}_SRGB_010.PNG")
+    run = tmp_path / "run"
+    command = ["train", "real", *FAST[1:], "--data", str(folder), "--out", str(run), "--sidd", str(tmp_path)]
+    assert main([*command, "--steps", "2", "--lambda-adv", "0", "--val", str(folder)]) == 2  # too small to watch
+    assert main([*command, "--steps", "2", "--lambda-adv", "0"]) == 0
+    model, card = load(run / "real-fast.safetensors")
+    assert model.architecture.params == 2
+    assert card.data == {
+        "images": 3, "megapixels": 0.0, "SIDD tiles": 1, "SIDD megapixels": 0.0, "SIDD share": 0.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gaussian"], "is not; leave it out"),
+        (["real", "--lambda-est", "1"], "cannot be learned"),
+        (["real", "--sidd-share", "1.5"], "no share"),
+        (["real"], "no pairs"),
+    ],
+)
+def test_pairs_that_make_no_sense_are_refused(folder, tmp_path, capsys, arguments, message):
+    command = ["train", *arguments, "--data", str(folder), "--out", str(tmp_path / "run"), "--sidd", str(folder)]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_missing_and_broken_training_images_are_named(folder, tmp_path, capsys):

@@ -117,12 +117,13 @@ from dataclasses import replace
 from tests.pictures import make_photo
 from tests.train.conftest import TINY
 from vdir.data.pixels import TrainingImages
+from vdir.data.source import Synthetic
 from vdir.degrade import GaussianNoise
 from vdir.model import Architecture, Kind
 from vdir.train.loop import Limits, run
 from vdir.train.trainer import Trainer
-trainer = Trainer(Architecture(kind=Kind.FAST), GaussianNoise((0, 75)), replace(TINY, steps=10**6, lambda_adv=0.0),
-                  TrainingImages([make_photo(40, 56, 0)]))
+source = Synthetic(TrainingImages([make_photo(40, 56, 0)]), GaussianNoise((0, 75)))
+trainer = Trainer(Architecture(kind=Kind.FAST), source, replace(TINY, steps=10**6, lambda_adv=0.0))
 run(trainer, Path(sys.argv[1]), Limits(log_every=1, save_minutes=0.0), None, {})
 """
 

@@ -9,9 +9,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vdir.errors import VdirError
+
+if TYPE_CHECKING:
+    from vdir.recipe import Recipe
+    from vdir.tasks import Task
 
 HELP = "train a model; the same command continues a run that was stopped or killed"
 
@@ -28,6 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the training images, for the weights' card",
     )
     parser.add_argument("--val", type=Path, metavar="DIR", help="held-out clean images to watch the run on")
+    parser.add_argument(
+        "--sidd", type=Path, metavar="DIR", help="also train on the pairs of SIDD-Medium sRGB below this folder"
+    )
+    parser.add_argument(
+        "--sidd-share", type=float, default=0.5, metavar="S", help="of every batch that is theirs (default: 0.5)"
+    )
+    parser.add_argument(
+        "--sidd-megapixels",
+        type=float,
+        default=320.0,
+        metavar="M",
+        help="how much of them to hold in memory, on the device, at 6 bytes per pixel (default: 320, which is 2 GB)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
     parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (a new run only)")
     parser.add_argument("--steps", type=int, help="length of the recipe, over which the rate decays")
@@ -61,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from vdir.data.pixels import TrainingImages, read_folder
+    from vdir.data.sidd import training_tiles
+    from vdir.data.source import Mixture, Photographs, Source, Synthetic
     from vdir.tasks import TASKS
     from vdir.train.export import export
     from vdir.train.loop import Limits, run, summary
@@ -79,11 +98,20 @@ def run(args: argparse.Namespace) -> int:
     changes = ("steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "rest_from", "seed")
     recipe = replace(recipes[name], **{k: getattr(args, k) for k in changes if getattr(args, k) is not None})
     architecture = task.variants[args.variant]
+    if args.sidd is not None:
+        _check_sidd(args, task, recipe)
 
     device = _start_processes(args.device)
     images = TrainingImages(read_folder(args.data, architecture.channels), device)
+    source: Source = Synthetic(images, task.degradation, recipe.grey)
+    data = {"images": len(images), "megapixels": round(len(images.pixels) / 1e6, 1)}
+    if args.sidd is not None:
+        pairs = TrainingImages(training_tiles(args.sidd, args.sidd_megapixels), device)
+        source = Mixture(source, Photographs(pairs, architecture.params), args.sidd_share)
+        data |= {"SIDD tiles": len(pairs), "SIDD megapixels": round(len(pairs.pixels) / 1e6, 1)}
+        data |= {"SIDD share": args.sidd_share}
     mode = {"auto": "default" if device.type == "cuda" else None, "off": None}.get(args.compile, args.compile)
-    trainer = Trainer(architecture, task.degradation, recipe, images, compile_mode=mode)
+    trainer = Trainer(architecture, source, recipe, compile_mode=mode)
     validation = None
     if args.val is not None:
         side = 256 - 256 % max(d.scale for d in task.validation.values())
@@ -94,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         "variant": args.variant,
         "recipe_name": name,
         "licence": args.licence,
-        "data": {"images": len(images), "megapixels": round(len(images.pixels) / 1e6, 1)},
+        "data": data,
         "hardware": hardware(device, trainer.world),
         "torch": str(torch.__version__),
         "commit": commit(),
@@ -113,6 +141,16 @@ def run(args: argparse.Namespace) -> int:
         if finished:
             print(f"weights written to {export(trainer, args.out, about)}", file=sys.stderr)
     return 0
+
+
+def _check_sidd(args: argparse.Namespace, task: Task, recipe: Recipe) -> None:
+    """Whether pairs of photographs make sense."""
+    if not task.blocks:
+        raise VdirError(f"--sidd is for tasks of photographs, which {task.name} is not; leave it out.")
+    if recipe.lambda_est > 0:
+        raise VdirError("what the cameras of SIDD did is not known and cannot be learned; leave --lambda-est at 0.")
+    if not 0 <= args.sidd_share <= 1:
+        raise VdirError(f"--sidd-share {args.sidd_share:g} is no share; give a number between 0 and 1.")
 
 
 def _start_processes(device: str | None) -> Any:

@@ -10,6 +10,7 @@ import base64
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from vdir.atomic import replacing
 from vdir.data import matlab
 from vdir.data.blocks import MeasuredBlocks, Pair, Restore, SubmittedBlocks
+from vdir.data.catalogue import load
 from vdir.errors import VdirError
 from vdir.metrics import to_8bit
 
@@ -123,6 +125,42 @@ def training_pairs(folder: Path) -> list[tuple[Path, Path]]:
     if not found:
         raise VdirError(f"there are no pairs NAME_GT_SRGB_010.PNG below {folder}; get SIDD-Medium sRGB from {_PAGE}.")
     return found
+
+
+TILE = 512
+"""Side of the tiles that training reads of the large photographs."""
+
+
+def training_tiles(folder: Path, megapixels: float) -> list[NDArray[np.uint8]]:
+    """Tiles of the training pairs, chosen at random but the same each time, as many as the memory is to hold.
+
+    Args:
+        folder: as for :func:`training_pairs`.
+        megapixels: of all tiles together, about; each takes 6 bytes of memory per pixel. Every pair gives the same
+            number, at least one; a pair is decoded (about 0.1 GB) and let go again.
+
+    Returns:
+        uint8 arrays (H, W, 6), H and W at most 512: RGB of the clean photograph, then of the noisy one.
+
+    Raises:
+        VdirError: there are no pairs, one cannot be decoded, or its two images differ in size.
+    """
+    pairs = training_pairs(folder)
+    each = max(1, round(megapixels * 1e6 / TILE**2 / len(pairs)))
+    with ThreadPoolExecutor() as pool:
+        tiles = pool.map(lambda number: _tiles(number, pairs[number], each), range(len(pairs)))
+        return [tile for of_one in tiles for tile in of_one]
+
+
+def _tiles(number: int, pair: tuple[Path, Path], count: int) -> list[NDArray[np.uint8]]:
+    """``count`` tiles of one pair that do not overlap, or all of them."""
+    clean, noisy = (load(path) for path in pair)
+    if clean.shape != noisy.shape or clean.ndim != 3:
+        raise VdirError(f"{pair[0]} and {pair[1].name} are not two RGB images of one size; unpack the archive again.")
+    rows, columns = (max(side // TILE, 1) for side in clean.shape[:2])
+    places = np.random.default_rng(number).permutation(rows * columns)[:count]
+    cuts = [tuple(slice(TILE * i, TILE * (i + 1)) for i in divmod(int(place), columns)) for place in places]
+    return [np.concatenate((clean[cut], noisy[cut]), axis=2) for cut in cuts]
 
 
 SIDD_VALIDATION = SiddValidation(

@@ -20,8 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from vdir.data.pixels import TrainingImages, turn_grey
-from vdir.degrade import Degradation
+from vdir.data.source import Source
 from vdir.errors import VdirError
 from vdir.model import VDIR, Architecture
 from vdir.nets import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
@@ -52,27 +51,20 @@ class Trainer:
 
     Args:
         architecture: of the model.
-        degradation: what the clean crops go through.
+        source: where the batches come from, on the device to train on.
         recipe: how to train.
-        images: clean images, on the device to train on.
         compile_mode: a mode of torch.compile, or None for eager.
     """
 
     def __init__(
         self,
         architecture: Architecture,
-        degradation: Degradation,
+        source: Source,
         recipe: Recipe,
-        images: TrainingImages,
         compile_mode: str | None = None,
     ) -> None:
-        self.architecture, self.degradation, self.recipe, self.images = (
-            architecture,
-            degradation,
-            recipe,
-            images,
-        )
-        self.device = images.pixels.device
+        self.architecture, self.source, self.recipe = architecture, source, recipe
+        self.device = source.device
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if recipe.batch % self.world:
             raise VdirError(f"a batch of {recipe.batch} cannot be shared by {self.world} processes; use a multiple.")
@@ -98,9 +90,7 @@ class Trainer:
         """The data of a step: crops, their degraded versions, f(T), and the latent's noise."""
         recipe, b = self.recipe, self.recipe.batch
         generator = torch.Generator(self.device).manual_seed(_seed(recipe.seed, step))
-        x = self.images.crops(b, recipe.patch * self.degradation.scale, generator)
-        x = turn_grey(x, recipe.grey, generator)
-        y, params = self.degradation(x, generator)
+        x, y, params = self.source.draw(b, recipe.patch, generator)
         latent = (b, LATENT_CHANNELS, *(-(-side // LATENT_STRIDE) for side in y.shape[-2:]))
         noise = torch.randn(latent, generator=generator, device=self.device)
         share = slice(self.rank * b // self.world, (self.rank + 1) * b // self.world)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vdir.data.pixels import read_folder
 from vdir.degrade import Degradation
+from vdir.errors import VdirError
 from vdir.model import VDIR
 from vdir.objective import ACTIVE, channel_kl, collapse_warning
 
@@ -82,7 +83,7 @@ def centre_crops(folder: Path, channels: int, size: int, device: torch.device | 
     """The centre of every image in a folder that is large enough: (N, C, size, size) in [0, 1]."""
     crops = [_centre(i, size) for i in read_folder(folder, channels) if min(i.shape[:2]) >= size]
     if not crops:
-        raise ValueError(f"no image in {folder} is {size} pixels high and wide")
+        raise VdirError(f"no image in {folder} is {size} pixels high and wide; give larger ones to watch the run on.")
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(device).float() / 255
 
 
