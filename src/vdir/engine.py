@@ -22,7 +22,7 @@ from vdir.nets import Posterior
 
 Window = npt.NDArray[np.float32]
 
-_BYTES = {Kind.FULL: 1400, Kind.FAST: 500, Kind.FFDNET: 550, Kind.FFDNET_ALONE: 550}
+_BYTES = {Kind.FULL_ALONE: 1400, Kind.FAST_ALONE: 500, Kind.FFDNET_ALONE: 550}
 """Peak of memory while restoring, per input pixel of a window; measured on the CPU by ``benchmarks/window.py``."""
 
 
@@ -47,7 +47,7 @@ class Engine:
         """Memory that a window takes while it is restored, per pixel of y."""
         a = self.model.architecture
         # Super-resolution's sub-pixel convolutions hold 64 channels at their output's size.
-        return _BYTES[a.kind] + (0 if a.scale == 1 else 700 * a.scale**2)
+        return _BYTES[a.kind.alone] + (0 if a.scale == 1 else 700 * a.scale**2)
 
     def to_model(self, window: Window) -> Tensor:
         """(h, w, C) -> y, (1, model channels, h, w). Grey is given to a colour model as three equal channels."""

@@ -19,12 +19,22 @@ from vdir.nets import LATENT_STRIDE, Decoder, Encoder, Estimator, FastRestorer, 
 
 
 class Kind(enum.StrEnum):
-    """Which restorer: the paper's, the ten times cheaper one, or FFDNet's chain (Table XI)."""
+    """Which restorer: the paper's, the ten times cheaper one, or FFDNet's chain (Table XI).
+
+    Each also alone, deaf to the latent: the naive blind model of eq. (5), which Tables VIII to XI compare with.
+    """
 
     FULL = "full"
     FAST = "fast"
     FFDNET = "ffdnet"
+    FULL_ALONE = "full-alone"
+    FAST_ALONE = "fast-alone"
     FFDNET_ALONE = "ffdnet-alone"
+
+    @property
+    def alone(self) -> Kind:
+        """The same restorer without the latent."""
+        return self if self.value.endswith("-alone") else Kind(f"{self.value}-alone")
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or self.scale not in (1, 2, 4) or self.params < 1:
             raise ValueError(f"channels must be 1 or 3, scale 1, 2 or 4, params positive: {self}")
-        if self.scale != 1 and self.kind != Kind.FULL:
+        if self.scale != 1 and self.kind not in (Kind.FULL, Kind.FULL_ALONE):
             raise ValueError(f"the {self.kind} restorer works at scale 1 only, got scale {self.scale}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,15 +79,14 @@ class Architecture:
 
 
 def _build_restorer(a: Architecture) -> Restorer | FastRestorer | FFDNet:
+    latent = a.kind != a.kind.alone
     match a.kind:
-        case Kind.FULL:
-            return Restorer(a.channels, a.scale)
-        case Kind.FAST:
-            return FastRestorer(a.channels)
-        case Kind.FFDNET:
-            return FFDNet(a.channels)
-        case Kind.FFDNET_ALONE:
-            return FFDNet(a.channels, latent=False)
+        case Kind.FULL | Kind.FULL_ALONE:
+            return Restorer(a.channels, a.scale, latent)
+        case Kind.FAST | Kind.FAST_ALONE:
+            return FastRestorer(a.channels, latent)
+        case Kind.FFDNET | Kind.FFDNET_ALONE:
+            return FFDNet(a.channels, latent)
 
 
 class VDIR(nn.Module):

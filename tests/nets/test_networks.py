@@ -14,7 +14,7 @@ def make(**fields) -> VDIR:
     return VDIR(Architecture(**fields)).eval()
 
 
-KINDS = [Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE]
+KINDS = [Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FULL_ALONE, Kind.FAST_ALONE, Kind.FFDNET_ALONE]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,6 +87,19 @@ def test_the_restorer_listens_to_the_latent():
     assert (model(y, latent=c) - model(y, latent=c + 1)).abs().max() > 1e-4
 
 
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FFDNET])
+def test_a_restorer_alone_is_deaf_to_the_latent_and_else_the_same(kind):
+    assert kind.alone != kind
+    assert kind.alone.alone == kind.alone
+    model, alone = make(kind=kind), make(kind=kind.alone)
+    y = torch.rand(1, 3, 16, 16)
+    assert torch.equal(alone(y), alone(y, latent=alone.encode(y).mean + 1))
+    own, others = (dict(m.restorer.named_parameters()) for m in (model, alone))
+    different = [name for name in own if own[name].shape != others[name].shape]
+    assert len(different) == 1  # the first convolution, without the latent's four channels
+    assert own[different[0]].shape[1] - others[different[0]].shape[1] == 4
+
+
 def test_posterior_samples_have_its_mean_and_variance(generator):
     mean, logvar = torch.tensor([0.3, -2.0]), torch.tensor([-1.0, 0.5])
     posterior = Posterior(mean.view(1, 2, 1, 1).expand(1, 2, 200, 200), logvar.view(1, 2, 1, 1).expand(1, 2, 200, 200))
@@ -108,3 +121,13 @@ def test_architecture_round_trip_and_refusals():
         Architecture.from_dict({**a.to_dict(), "kind": "transformer"})
     with pytest.raises(ValueError, match="scale 1 only"):
         Architecture(scale=2, kind=Kind.FAST)
+
+
+def test_a_fresh_encoder_sees_differences_and_no_brightness() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(3)
+    dark, bright = (encoder(torch.full((1, 3, 32, 32), value)).mean[..., 3:5, 3:5] for value in (0.2, 0.9))
+    assert torch.allclose(dark, bright, atol=1e-5)
+    step = torch.full((1, 3, 32, 32), 0.5)
+    step[..., 16:] += 0.02  # a block's edge
+    assert (encoder(step).mean[..., 3:5, 3:5] - dark).abs().max() > 0.01

@@ -68,6 +68,15 @@ def test_real_trains_on_synthetic_noise_and_on_pairs_of_photographs(folder, tmp_
     }  # fmt: skip
 
 
+def test_the_naive_baseline_learns_from_the_restoration_term_alone(folder, tmp_path):
+    run = tmp_path / "run"
+    assert main(["train", *FAST, "--data", str(folder), "--out", str(run), "--steps", "2", "--alone"]) == 0
+    model, card = load(run / "gaussian-fast-alone.safetensors")
+    assert model.architecture.kind == "fast-alone"
+    assert card.recipe["lambda_est"] == 0
+    assert all({"restoration", "total"} <= set(row) and not {"kl", "reconstruction"} & set(row) for row in metrics(run))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -22,11 +22,17 @@ BLOCKS = 5
 
 
 class FastRestorer(nn.Module):
-    """(y, c) -> xhat at the same size; odd sizes are completed by repeating the last row or column."""
+    """(y, c) -> xhat at the same size; odd sizes are completed by repeating the last row or column.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: C of y and xhat.
+        latent: whether c is concatenated; without it c is ignored.
+    """
+
+    def __init__(self, channels: int, latent: bool = True) -> None:
         super().__init__()
-        self.head = conv3x3(4 * channels + LATENT_CHANNELS, FILTERS)
+        self.latent = latent
+        self.head = conv3x3(4 * channels + LATENT_CHANNELS * latent, FILTERS)
         self.blocks = nn.Sequential(*(ResBlock(FILTERS) for _ in range(BLOCKS)))
         self.tail = conv3x3(FILTERS, 4 * channels, scale=BRANCH_SCALE)
 
@@ -39,8 +45,9 @@ class FastRestorer(nn.Module):
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
         """y: (B, C, H, W); c: (B, 4, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
         u = F.pixel_unshuffle(pad_to_even(y), 2)
-        h = self.head(torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1))
-        residual = F.pixel_shuffle(self.tail(self.blocks(h)), 2)
+        if self.latent:
+            u = torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1)
+        residual = F.pixel_shuffle(self.tail(self.blocks(self.head(u))), 2)
         return y + residual[..., : y.shape[-2], : y.shape[-1]]
 
 

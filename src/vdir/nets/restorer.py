@@ -25,12 +25,13 @@ class Restorer(nn.Module):
     Args:
         channels: C of y and xhat.
         scale: 1 for the residual tail; 2 or 4 for one or two sub-pixel x2 steps.
+        latent: whether c is concatenated; without it c is ignored.
     """
 
-    def __init__(self, channels: int, scale: int = 1) -> None:
+    def __init__(self, channels: int, scale: int = 1, latent: bool = True) -> None:
         super().__init__()
-        self.scale = scale
-        self.head = conv3x3(channels + LATENT_CHANNELS, FILTERS)
+        self.scale, self.latent = scale, latent
+        self.head = conv3x3(channels + LATENT_CHANNELS * latent, FILTERS)
         self.groups = nn.Sequential(*(RIRBlock(FILTERS, BLOCKS) for _ in range(GROUPS)))
         self.conv = conv3x3(FILTERS, FILTERS, scale=BRANCH_SCALE)
         steps = {1: 0, 2: 1, 4: 2}[scale]
@@ -46,7 +47,8 @@ class Restorer(nn.Module):
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
         """y: (B, C, H, W); c: (B, 4, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""
-        h = self.head(torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1))
+        given = torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1) if self.latent else y
+        h = self.head(given)
         h = h + self.conv(self.groups(h))
         out: Tensor = self.tail(self.up(h))
         return y + out if self.scale == 1 else out
