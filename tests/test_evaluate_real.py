@@ -103,6 +103,7 @@ def test_submissions_are_written_where_asked(tmp_path: Path, capsys: pytest.Capt
     [
         (["real", "--submission", "x", "--limit", "3"], "all blocks"),
         (["gaussian", "--submission", "x"], "nothing is submitted"),
+        (["real", "--weights", "a.safetensors", "--json", "a.json"], "a.json is the card"),
         (["real", "--datasets", "DND"], "Darmstadt"),
         (["real", "--datasets", "Kodak24"], "choose from CC15, SIDD-val, SIDD, DND"),
     ],

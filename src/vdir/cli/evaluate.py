@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     task = TASKS[args.task]
     if args.limit is not None and args.limit < 1:
         raise VdirError("--limit must be at least 1.")
+    if args.json is not None and args.weights is not None and args.json == args.weights.with_suffix(".json"):
+        raise VdirError(f"{args.json} is the card of the weights; write the numbers to another file.")
     work = _find(args, task)
     pipeline, variant = _load(args, task)
     card = pipeline.card
