@@ -41,8 +41,10 @@ class Recipe:
         clip: largest norm of the generator's gradient; inf does not clip.
         ema: decay of the averaged weights, which are what is kept; 0 keeps the last weights.
         grey: share of crops turned grey, so that a colour model serves grey images too.
-        muon: whether the square convolutions of the restorer, nearly all of its weights, learn by Muon
+        muon: whether the square convolutions of restorer and encoder, nearly all of their weights, learn by Muon
             (:mod:`vdir.train.muon`) instead of Adam.
+        lead: so many steps at the start are for encoder, decoder and estimator alone, without the restorer, which is
+            most of the work.
         rest_from: the step from which encoder, decoder and estimator rest and the restorer alone learns, on latents
             drawn from the settled posterior; None never.
         seed: of everything random in the run.
@@ -64,6 +66,7 @@ class Recipe:
     ema: float = 0.0
     grey: float = 0.0
     muon: bool = False
+    lead: int = 0
     rest_from: int | None = None
     seed: int = 0
 

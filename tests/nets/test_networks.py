@@ -5,7 +5,7 @@ import torch
 
 from vdir.errors import VdirError
 from vdir.model import VDIR, Architecture, Kind
-from vdir.nets import Discriminator, Posterior
+from vdir.nets import Discriminator, Encoder, Posterior
 from vdir.nets.blocks import RIRBlock
 
 
@@ -126,8 +126,8 @@ def test_architecture_round_trip_and_refusals():
 def test_a_fresh_encoder_sees_differences_and_no_brightness() -> None:
     torch.manual_seed(0)
     encoder = Encoder(3)
-    dark, bright = (encoder(torch.full((1, 3, 32, 32), value)).mean[..., 3:5, 3:5] for value in (0.2, 0.9))
+    dark, bright = (encoder(torch.full((1, 3, 64, 64), value)).mean[..., 7:9, 7:9] for value in (0.2, 0.9))
     assert torch.allclose(dark, bright, atol=1e-5)
-    step = torch.full((1, 3, 32, 32), 0.5)
-    step[..., 16:] += 0.02  # a block's edge
-    assert (encoder(step).mean[..., 3:5, 3:5] - dark).abs().max() > 0.01
+    step = torch.full((1, 3, 64, 64), 0.5)
+    step[..., 32:] += 0.02  # a block's edge
+    assert (encoder(step).mean[..., 7:9, 7:9] - dark).abs().max() > 0.01

@@ -50,18 +50,19 @@ def test_steps_are_those_of_torch_on_the_matrix(layout):
     assert (ours.flatten(1) - theirs).norm() < 0.02 * moved  # theirs multiplies in bfloat16
 
 
-def test_the_restorers_square_convolutions_learn_by_muon_and_the_rest_by_adam(make_trainer):
+def test_square_convolutions_of_restorer_and_encoder_learn_by_muon_and_the_rest_by_adam(make_trainer):
     trainer = make_trainer(MUON)
     muon = {id(p) for group in trainer.optimizers["muon"].param_groups for p in group["params"]}
     names = {name for name, p in trainer.model.named_parameters() if id(p) in muon}
-    assert names == {f"restorer.blocks.{n}.conv{i}.weight" for n in range(5) for i in (1, 2)}
+    restorer = {f"restorer.blocks.{n}.conv{i}.weight" for n in range(5) for i in (1, 2)}
+    assert names == restorer | {f"encoder.conv{i}.weight" for i in range(2, 6)}
     everything = sum(len(g["params"]) for o in trainer.optimizers.values() for g in o.param_groups)
     assert everything == len(list(trainer.model.parameters()))
 
 
-@pytest.mark.parametrize("rest_from", [None, 2, 3])
-def test_a_run_with_muon_and_rest_resumes_bit_for_bit(make_trainer, tmp_path, rest_from):
-    recipe = replace(MUON, rest_from=rest_from)
+@pytest.mark.parametrize(("lead", "rest_from"), [(0, None), (0, 2), (0, 3), (1, 3), (3, None)])
+def test_a_run_with_muon_lead_and_rest_resumes_bit_for_bit(make_trainer, tmp_path, lead, rest_from):
+    recipe = replace(MUON, lead=lead, rest_from=rest_from)
     run(make_trainer(recipe), tmp_path / "whole", Limits(), None, {})
     run(make_trainer(recipe), tmp_path / "halves", Limits(stop_at=2), None, {})
     second = make_trainer(recipe)
@@ -86,6 +87,23 @@ def test_from_the_rest_on_only_the_restorer_learns(make_trainer):
             assert torch.equal(value, averaged[name])
     after = trainer.model.restorer.state_dict()
     assert all(not torch.equal(before[k], after[k]) for k in before if k.endswith("weight"))
+
+
+def test_in_the_lead_all_but_the_restorer_learns(make_trainer):
+    trainer = make_trainer(replace(MUON, lead=2, lambda_adv=1e-3))
+    before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    for _ in range(2):
+        row = dict(zip(TERMS, trainer.step().tolist(), strict=True))
+    r = trainer.recipe
+    assert row["restoration"] != row["restoration"]  # not worked out
+    total = r.beta * row["kl"] + row["reconstruction"] + r.lambda_est * row["estimation"]
+    assert row["total"] == pytest.approx(total)
+    for name, value in trainer.model.state_dict().items():
+        if name.endswith("weight"):
+            assert torch.equal(value, before[name]) is name.startswith("restorer."), name
+    row = dict(zip(TERMS, trainer.step().tolist(), strict=True))
+    assert row["restoration"] > 0
+    assert not torch.equal(trainer.model.restorer.head.weight, before["restorer.head.weight"])
 
 
 def test_the_log_leaves_out_what_was_not_worked_out(make_trainer, tmp_path):

@@ -47,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
     parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (a new run only)")
+    parser.add_argument(
+        "--init-parts", nargs="+", metavar="PART", choices=("encoder", "restorer", "decoder", "estimator"),
+        help="take over these parts only (default: all)",
+    )  # fmt: skip
     parser.add_argument("--steps", type=int, help="length of the recipe, over which the rate decays")
     parser.add_argument("--batch", type=int, help="images per step, over all processes")
     parser.add_argument("--patch", type=int, help="side of the crops")
@@ -58,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the naive blind baseline: the restorer without a latent, learning from the restoration term only",
     )
+    parser.add_argument("--lead", type=int, metavar="STEPS", help="so many at first for all but the restorer")
     parser.add_argument("--rest-from", type=int, metavar="STEP", help="from here on the restorer alone learns")
     parser.add_argument("--seed", type=int, help="of everything random")
     parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop cleanly at this step, to continue later")
@@ -88,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     from vdir.tasks import TASKS
     from vdir.train.export import export
     from vdir.train.loop import Limits, run, summary
-    from vdir.train.trainer import Trainer
+    from vdir.train.trainer import PARTS, Trainer
     from vdir.train.validate import Validation, centre_crops
 
     if args.task not in TASKS:
@@ -100,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     name = args.recipe or next(iter(recipes))
     if name not in recipes:
         raise VdirError(f"{task.name} {args.variant} has no recipe {name!r}; choose one of {', '.join(recipes)}.")
-    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "rest_from", "seed")
+    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "lead", "rest_from", "seed")
     recipe = replace(recipes[name], **{k: getattr(args, k) for k in changes if getattr(args, k) is not None})
     architecture = task.variants[args.variant]
     variant = args.variant
@@ -142,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
         from vdir.hub import load
 
         weights, _ = load(args.init)
-        print(f"{trainer.start_from(weights)} tensors taken from {args.init}", file=sys.stderr)
+        print(f"{trainer.start_from(weights, args.init_parts or PARTS)} tensors taken from {args.init}", file=sys.stderr)
     limits = Limits(args.minutes, args.stop_at, args.log_every, args.validate_every, args.save_minutes, args.compact)
     finished = run(trainer, args.out, limits, validation, about)
     if trainer.rank == 0:

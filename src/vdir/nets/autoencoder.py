@@ -7,6 +7,7 @@ decoder mirrors it: the same layers backwards, nearest-neighbour upsampling for 
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -19,6 +20,15 @@ LATENT_STRIDE = 4
 FILTERS = 64
 
 
+CONTRAST = 6.0
+"""How much the encoder's first filters amplify at the start what differs between neighbouring pixels, and nothing else.
+
+Neighbours of a photograph are alike, and most of what He's start passes on is their common brightness, a hundred times
+what JPEG leaves behind: with it the estimate of the quality had not left its median after 2,000 training steps, with
+this start it does within 200.
+"""
+
+
 class Encoder(nn.Module):
     """y -> q(c|y). (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4)); 154,120 parameters at C = 3."""
 
@@ -28,6 +38,9 @@ class Encoder(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = conv3x3(channels, FILTERS, relu=True)
+        with torch.no_grad():
+            self.conv1.weight -= self.conv1.weight.mean((2, 3), keepdim=True)
+            self.conv1.weight *= CONTRAST
         self.conv2 = conv3x3(FILTERS, FILTERS, relu=True)
         self.conv3 = conv3x3(FILTERS, FILTERS, relu=True)
         self.conv4 = conv3x3(FILTERS, FILTERS, relu=True)

@@ -121,7 +121,7 @@ def run(trainer: Trainer, folder: Path, limits: Limits, validation: Validation |
                 row: dict[str, float] = {"step": trainer.done, "lr": recipe.learning_rate(trainer.done - 1)}
                 row |= meter.row()
                 row["seconds"] = seconds_before + time.perf_counter() - started
-                bar.set_postfix_str(f"{row['images_per_s']:.0f} images/s, restoration {row['restoration']:.4f}")
+                bar.set_postfix_str(f"{row['images_per_s']:.0f} images/s, loss {row['total']:.4f}")
                 if main and validation is not None and (looks or trainer.done == last):
                     measured = validation.measure(trainer.ema)
                     row |= measured

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, TypeVar
 
@@ -33,6 +33,9 @@ MAX_SKIPPED = 20
 """So many non-finite steps in a row mean that the run has diverged."""
 
 M = TypeVar("M", bound=nn.Module)
+
+PARTS = ("encoder", "restorer", "decoder", "estimator")
+"""Of a model, by name."""
 
 TERMS = (*Losses._fields, "total", "discriminator", "grad_norm")
 
@@ -78,8 +81,10 @@ class Trainer:
         self.discriminator = _placed(discriminator, self.device) if discriminator is not None else None
         if self.discriminator is not None:
             self.optimizers_d = {"adam_d": _adam(self.discriminator.parameters(), beta1=0.5)}
-        self.forward, self.forward_restorer = self._forward, self._forward_restorer
+        self.forward, self.forward_latent = self._forward, self._forward_latent
+        self.forward_restorer = self._forward_restorer
         if compile_mode:
+            self.forward_latent = torch.compile(self._forward_latent, mode=compile_mode)
             self.forward = torch.compile(self._forward, mode=compile_mode)
             self.forward_restorer = torch.compile(self._forward_restorer, mode=compile_mode)
         self.done = 0
@@ -112,7 +117,9 @@ class Trainer:
         batch = self.batch(self.done)
         self.data_seconds += time.perf_counter() - started
 
-        values, norm = self._restorer_step(batch, lr) if resting else self._joint_step(batch, lr)
+        leading = self.done < self.recipe.lead
+        work = self._latent_step if leading else self._restorer_step if resting else self._joint_step
+        values, norm = work(batch, lr)
         self._average_weights()
         self.done += 1
         return self._across_processes(torch.stack([*values, norm]).detach())
@@ -137,6 +144,25 @@ class Trainer:
         total = terms.total(beta=r.beta, lambda_adv=r.lambda_adv, lambda_est=r.lambda_est)
         return [*terms, total, loss_d], self._descend(total, self.optimizers, lr, clip=r.clip)
 
+    def _latent_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """Encoder, decoder and estimator learn: eq. (19) without the restoration, and without an adversary."""
+        with self._precision():
+            mean, logvar, yhat, estimate = self.forward_latent(batch.y, batch.noise)
+        terms = losses(
+            x=batch.x,
+            xhat=batch.x,  # a restoration term of zero
+            y=batch.y,
+            yhat=yhat.float(),
+            posterior=Posterior(mean.float(), logvar.float()),
+            params=batch.params,
+            estimate=estimate.float(),
+            fake_logits=None,
+        )
+        total = terms.total(beta=self.recipe.beta, lambda_adv=0.0, lambda_est=self.recipe.lambda_est)
+        unknown = total.new_full((), float("nan"))
+        norm = self._descend(total, self.optimizers, lr, clip=self.recipe.clip)
+        return [unknown, *terms[1:], total, unknown], norm
+
     def _restorer_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
         """The restorer alone learns: |x - xhat| on latents of the resting encoder, two thirds of a joint step's cost.
 
@@ -160,6 +186,11 @@ class Trainer:
         c = posterior.at(noise)
         size = (y.shape[-2], y.shape[-1])
         return (*posterior, self.model.restore(y, c), self.model.decode(c, size), self.model.estimate(c))
+
+    def _forward_latent(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        posterior = self.model.encode(y)
+        c = posterior.at(noise)
+        return (*posterior, self.model.decode(c, (y.shape[-2], y.shape[-1])), self.model.estimate(c))
 
     def _forward_restorer(self, y: Tensor, noise: Tensor) -> Tensor:
         with torch.no_grad():
@@ -270,10 +301,11 @@ class Trainer:
             ) from error
         self.done = step
 
-    def start_from(self, weights: VDIR) -> int:
-        """Take over every tensor of another model that has the same name and shape. Returns how many."""
+    def start_from(self, weights: VDIR, parts: Sequence[str] = PARTS) -> int:
+        """Take over every tensor of another model's parts that has the same name and shape. Returns how many."""
         own = self.model.state_dict()
-        taken = {k: v for k, v in weights.state_dict().items() if k in own and own[k].shape == v.shape}
+        given = {k: v for k, v in weights.state_dict().items() if k.partition(".")[0] in parts}
+        taken = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
         self.model.load_state_dict(taken, strict=False)
         self.ema.load_state_dict(taken, strict=False)
         return len(taken)
@@ -290,10 +322,11 @@ def _adam(parameters: Iterable[nn.Parameter], beta1: float) -> torch.optim.Adam:
 
 
 def _optimizers(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-    """Adam for all, or Muon for the restorer's convolutions from a width to the same width and Adam for the rest."""
+    """Adam for all, or Muon for restorer's and encoder's convolutions from a width to the same, and Adam for the rest."""
     if not recipe.muon:
         return {"adam": _adam(model.parameters(), beta1=0.9)}
-    square = [p for p in model.restorer.parameters() if p.ndim == 4 and p.shape[0] == p.shape[1]]
+    both = (*model.restorer.parameters(), *model.encoder.parameters())
+    square = [p for p in both if p.ndim == 4 and p.shape[0] == p.shape[1]]
     turned = {id(p) for p in square}
     return {
         "adam": _adam([p for p in model.parameters() if id(p) not in turned], beta1=0.9),
