@@ -322,7 +322,7 @@ def _adam(parameters: Iterable[nn.Parameter], beta1: float) -> torch.optim.Adam:
 
 
 def _optimizers(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-    """Adam for all, or Muon for restorer's and encoder's convolutions from a width to the same, and Adam for the rest."""
+    """Adam for all, or Muon for the square convolutions of restorer and encoder, and Adam for the rest."""
     if not recipe.muon:
         return {"adam": _adam(model.parameters(), beta1=0.9)}
     both = (*model.restorer.parameters(), *model.encoder.parameters())
