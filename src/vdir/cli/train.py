@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     if args.alone:
         # Nothing but the restorer learns, from the first step on.
         architecture = replace(architecture, kind=architecture.kind.alone)
-        recipe = replace(recipe, rest_from=0, lambda_adv=0.0, lambda_est=0.0)
+        recipe = replace(recipe, lead=0, rest_from=0, lambda_adv=0.0, lambda_est=0.0)
         variant = f"{variant}-alone"
     if args.sidd is not None:
         _check_sidd(args, task, recipe)
