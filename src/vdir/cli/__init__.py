@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from vdir.errors import VdirError
 
-COMMANDS = ("restore", "estimate", "evaluate", "calibrate", "train", "results")
+COMMANDS = ("restore", "estimate", "evaluate", "calibrate", "analyse", "train", "results")
 """Each is a module of this package with ``HELP``, ``add_arguments(parser)`` and ``run(args) -> int``."""
 
 

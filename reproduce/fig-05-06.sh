@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Figs. 5 and 6: pictures at sigma 30 restored with the latent of themselves, of their mirror image, of sigma 10 and of 50.
+# Writes fig-05.png (crops, PSNRs), fig-06.png (latents), fig-05.csv and fig-05.md (every picture; the means).
+# Usage: reproduce/fig-05-06.sh CBSD68 [options of vdir analyse manipulate, e.g. --images 12 --out DIR --weights FILE]
+set -euo pipefail
+vdir analyse manipulate --data "${1:?the folder of CBSD68}" --show 126007 --crop 130 190 "${@:2}"

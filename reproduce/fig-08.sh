@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Fig. 8: AvgPool(c) of patches of photographs, of images with synthetic camera noise and with Gaussian noise; t-SNE, and
+# how far the sources are apart. Meant for weights of the task real: add --task real, or --weights FILE.
+# Writes fig-08.png, fig-08.csv (the points) and fig-08-numbers.csv.
+# Usage: reproduce/fig-08.sh IMAGES CC15 [options of vdir analyse sources]
+set -euo pipefail
+vdir analyse sources --data "${1:?a folder of clean images}" --photographs "${2:?the folder of CC15}/real" --means "$2/mean" "${@:3}"

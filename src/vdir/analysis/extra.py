@@ -1,0 +1,22 @@
+"""The libraries that only figures need."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from vdir.errors import VdirError
+
+
+def need(module: str) -> Any:
+    """Import a module of matplotlib or scikit-learn.
+
+    Raises:
+        VdirError: the library is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise VdirError(
+            f"this needs {module.partition('.')[0]}, which is not installed; get it by: pip install 'vdir[analyse]'."
+        ) from error

@@ -1,0 +1,1 @@
+"""Pictures of what the analysis found. Nothing is calculated here; matplotlib is imported by the functions."""
