@@ -40,8 +40,8 @@ class Restoration:
     Attributes:
         image: the restored image, of the kind that was given, ``scale`` times as large along each side. With samples,
             their mean.
-        estimate: (P,), f(T) in the units of the task's quantity: the median over the image of a single number, the mean
-            of a kernel. None where the task has no estimator.
+        estimate: (P,), f(T) in the units of the task's quantity: the median of a single number over the places that
+            tell it (:attr:`Quantity.places`), the mean of a kernel. None where the task has no estimator.
         spread: (P,), how unsure the posterior is of the estimate at a place: the standard deviation of EST(c) under
             q(c|y), averaged over the image, in the same units. None with the estimate.
         std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
@@ -383,10 +383,14 @@ class Pipeline:
 
     def _in_units(self, seen: _Seen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         quantity = self._read()
-        # Strong texture looks like noise: the median over the places is nearer the truth than the mean. The numbers of
-        # a kernel belong together, and only their mean keeps the kernel's sum.
-        middle = np.median if quantity.size == 1 else np.mean
-        estimate = middle(seen.mean.astype(np.float64), axis=(1, 2)) * quantity.scale
+        mean = seen.mean.astype(np.float64)
+        if quantity.size == 1:
+            # Strong texture looks like noise: the median over the places is nearer the truth than the mean.
+            sure = seen.spread <= np.quantile(seen.spread, quantity.places)
+            estimate = np.median(mean[sure], keepdims=True) * quantity.scale
+        else:
+            # The numbers of a kernel belong together, and only their mean keeps the kernel's sum.
+            estimate = mean.mean(axis=(1, 2)) * quantity.scale
         return estimate, seen.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
 
 

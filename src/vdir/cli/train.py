@@ -147,7 +147,8 @@ def run(args: argparse.Namespace) -> int:
         from vdir.hub import load
 
         weights, _ = load(args.init)
-        print(f"{trainer.start_from(weights, args.init_parts or PARTS)} tensors taken from {args.init}", file=sys.stderr)
+        taken = trainer.start_from(weights, args.init_parts or PARTS)
+        print(f"{taken} tensors taken from {args.init}", file=sys.stderr)
     limits = Limits(args.minutes, args.stop_at, args.log_every, args.validate_every, args.save_minutes, args.compact)
     finished = run(trainer, args.out, limits, validation, about)
     if trainer.rank == 0:

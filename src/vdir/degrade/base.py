@@ -37,12 +37,14 @@ class Quantity:
         size: P, how many numbers.
         scale: multiply an estimate by this to get ``unit``.
         unit: e.g. ``"8-bit levels"``.
+        places: of a single number, the share of an image's places that tell it, those where the posterior is surest.
     """
 
     name: str
     size: int
     scale: float
     unit: str
+    places: float = 1.0
 
 
 class Degradation(ABC):

@@ -104,7 +104,8 @@ class Jpeg(Degradation):
     first: tuple[int, int] | None = None
     shift: tuple[int, int] | None = None
 
-    quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF")
+    # Flat places look the same at every quality.
+    quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF", places=0.2)
 
     def __post_init__(self) -> None:
         for low, high in (self.first or self.quality, self.quality):

@@ -229,7 +229,8 @@ def _check_fits(picture: Picture, format: Format, scale: int) -> None:
     if metadata.opaque and format is not Format.TIFF:
         raise Refusal(f"has a fourth channel that {format} would take for transparency", "write TIFF")
     if scale * max(picture.pixels.shape) > format.max_side:
-        raise Refusal(f"{'is' if scale == 1 else 'would be'} larger than {format} can hold ({format.max_side} pixels a side)", "write PNG or TIFF")
+        verb = "is" if scale == 1 else "would be"
+        raise Refusal(f"{verb} larger than {format} can hold ({format.max_side} pixels a side)", "write PNG or TIFF")
     if elsewhere and metadata.colour and metadata.icc is None:
         raise Refusal(f"would lose what its {picture.format} says about its colours as {format}", "write PNG")
     if picture.grey and not format.holds_grey and space_of(metadata.icc) == "GRAY":
