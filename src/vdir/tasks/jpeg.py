@@ -1,5 +1,7 @@
 """Blind removal of JPEG artifacts (paper section VII; Tables VI, VII, Fig. 4): one colour and one luma model."""
 
+from dataclasses import replace
+
 from vdir.data.benchmark import jpeg, jpeg_twice
 from vdir.data.catalogue import CLASSIC5, LIVE1, URBAN100
 from vdir.degrade import Jpeg
@@ -19,11 +21,13 @@ JPEG = Task(
     variants={"full": Architecture(), "fast": Architecture(kind=Kind.FAST)},
     recipes={
         "full": {"short": SHORT, "paper": PAPER},
-        "fast": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER},
+        # What quality a JPEG has is harder to see than noise: the encoder gets a start of its own.
+        "fast": {"short": SHORT, "cpu": replace(SHORT_CPU, lead=1_000), "paper": PAPER},
     },
     validation=_VALIDATION,
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
     benchmarks=jpeg("VII", (LIVE1, URBAN100), (10, 20, 30, 40, 50, 60, 70, 80))
+    + jpeg("", (LIVE1,), (95,))  # what is nearly clean must not get worse
     + jpeg_twice((LIVE1,), first=30, second=75, shift=(3, 5)),
 )
 
