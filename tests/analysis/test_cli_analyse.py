@@ -38,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures of few pixels, which take less time."""
     monkeypatch.setattr(style, "DPI", 50)
+    monkeypatch.setattr(style, "WEB_DPI", 50)
 
 
 def analyse(folder: Path, what: str, *options: object) -> int:

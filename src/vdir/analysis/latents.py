@@ -49,4 +49,6 @@ def reading(pipeline: Pipeline, ladder: Ladder, c: Tensor) -> float | None:
     if pipeline.quantity is None:
         return None
     middle = np.median if pipeline.quantity.size == 1 else np.mean
-    return float(ladder.read(middle(pipeline.engine.estimate(c), axis=(1, 2)) * pipeline.quantity.scale))
+    return float(
+        ladder.read(middle(pipeline.engine.estimate(c.to(pipeline.device)), axis=(1, 2)) * pipeline.quantity.scale)
+    )

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vdir.analysis.ladder import Ladder, ladder
-from vdir.analysis.latents import reading, restored
+from vdir.analysis.latents import encode, reading, restored
 from vdir.analysis.measures import detail_kept, noise_left
 from vdir.analysis.samples import chosen_files, read, to_tensor
 from vdir.analysis.tables import Value
@@ -93,12 +92,12 @@ def manipulate(pipeline: Pipeline, x: NDArray[np.uint8], name: str = "") -> Mani
     draws = [_draw(axis, clean, seed) for seed in range(_DRAWS)]
     results = {}
     for latent in LATENTS:
-        c = [pipeline.engine.encode(_last(draw[latent], pipeline)).mean for draw in draws]
+        c = [encode(pipeline, draw[latent]).mean for draw in draws]
         pairs = zip(draws, c, strict=True)
         found = [restored(pipeline, draw["own"], one)[0].permute(1, 2, 0).numpy() for draw, one in pairs]
         results[latent] = Result(
             image=to_8bit(found[0]),
-            latent=c[0][0].cpu().numpy(),
+            latent=c[0][0].numpy(),
             psnr=psnr(x, to_8bit(found[0])),
             noise_left=noise_left(*found),
             detail_kept=detail_kept(x / 255, np.mean(found, axis=0)),
@@ -115,10 +114,6 @@ def _draw(axis: Ladder, x: Tensor, seed: int) -> dict[str, Tensor]:
 
     own = at(axis.own)
     return {"own": own, "flipped": own.flip(3), "milder": at(axis.mild), "stronger": at(axis.strong)}
-
-
-def _last(y: Tensor, pipeline: Pipeline) -> Tensor:
-    return y.to(pipeline.device).contiguous(memory_format=torch.channels_last)
 
 
 def manipulate_folder(

@@ -128,22 +128,24 @@ def gather(
     """
     generator = torch.Generator().manual_seed(seed)
     first, second, third = _thirds(cut(clean, size, 3 * count, seed), count)
-    found = {CAMERA: _source(pipeline, _camera(first.x, generator), first)}
+    noisy = _camera(first.x, generator)
+    found = {CAMERA: _source(pipeline, noisy, first, _strength(noisy, first.x))}
     strengths = _strength(_camera(second.x, generator), second.x)
     found[GAUSSIAN] = _source(pipeline, _gaussian(second.x, strengths, generator), second, strengths)
     found[CLEAN] = _source(pipeline, third.x, third, torch.zeros(count))
     offset = len(clean)
     if means is None:
-        found[PHOTOGRAPHS] = _source(pipeline, *_two(cut(photographs, size, count, seed)), offset=offset)
+        real = cut(photographs, size, count, seed)
+        found[PHOTOGRAPHS] = _source(pipeline, real.x, real, torch.full((count,), torch.nan), offset)
         return found
     if [p.shape for p in photographs] != [m.shape for m in means]:
         raise VdirError("photographs and means are no pairs; give two folders with the same scenes in the same order.")
-    real, mean = (_thirds(cut(part, size, 3 * count, seed), count) for part in (photographs, means))
-    found[PHOTOGRAPHS] = _source(pipeline, real[0].x, real[0], _strength(real[0].x, mean[0].x), offset)
-    strengths = _strength(real[1].x, mean[1].x)
-    noisy = _gaussian(mean[1].x, strengths, generator)
-    found[MEANS_NOISY] = _source(pipeline, noisy, mean[1], strengths, offset)
-    found[MEANS] = _source(pipeline, mean[2].x, mean[2], torch.zeros(count), offset)
+    # The same draw of the same places: what is at the same index in both is the same piece of the same scene.
+    photos, scenes = (_thirds(cut(part, size, 3 * count, seed), count) for part in (photographs, means))
+    found[PHOTOGRAPHS] = _source(pipeline, photos[0].x, photos[0], _strength(photos[0].x, scenes[0].x), offset)
+    strengths = _strength(photos[1].x, scenes[1].x)
+    found[MEANS_NOISY] = _source(pipeline, _gaussian(scenes[1].x, strengths, generator), scenes[1], strengths, offset)
+    found[MEANS] = _source(pipeline, scenes[2].x, scenes[2], torch.zeros(count), offset)
     return found
 
 
@@ -186,10 +188,6 @@ def _thirds(patches: Patches, count: int) -> list[Patches]:
     return [patches.part(np.arange(i * count, (i + 1) * count)) for i in range(3)]
 
 
-def _two(patches: Patches) -> tuple[Tensor, Patches]:
-    return patches.x, patches
-
-
 def _camera(x: Tensor, generator: torch.Generator) -> Tensor:
     return _CAMERA(x, generator).image
 
@@ -205,11 +203,11 @@ def _strength(y: Tensor, x: Tensor) -> Tensor:
     return (y - x).flatten(1).square().mean(1).sqrt() * 255
 
 
-def _source(pipeline: Pipeline, y: Tensor, patches: Patches, noise: Tensor | None = None, offset: int = 0) -> Source:
-    strengths = _strength(y, patches.x) if noise is None else noise
+def _source(pipeline: Pipeline, y: Tensor, patches: Patches, noise: Tensor, offset: int = 0) -> Source:
+    """The latents of patches as they are, or with noise added; ``offset`` keeps scenes of other folders apart."""
     return Source(
         points=pooled(encode(pipeline, y).mean),
         image=patches.image + offset,
-        noise=strengths.double().numpy(),
+        noise=noise.double().numpy(),
         seen=to_8bit(y.permute(0, 2, 3, 1).numpy()),
     )

@@ -111,7 +111,7 @@ def steer(
         for j, t in enumerate(shifts):
             moved = [c + float(t) * step for c in latents]
             found = [restored(pipeline, y, c)[0].permute(1, 2, 0).numpy() for y, c in zip(draws, moved, strict=True)]
-            told = reading(pipeline, axis, moved[0].to(pipeline.device))
+            told = reading(pipeline, axis, moved[0])
             measured[:, i, j] = (
                 np.nan if told is None else told,
                 noise_left(*found),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,10 @@ def draw_levels(codes: Codes, plane: NDArray[Any], axis: Ladder, path: Path, see
         seed: of the order in which points are drawn, so that no level covers the others.
     """
     order = np.random.RandomState(seed).permutation(len(plane))
-    with style.figure(_height(plane, 3.1) + 0.35) as drawn:
-        left, right = drawn.subplots(1, 2)
-        _sheet(left, plane[order], codes.seen[order])
-        shown = _points(right, plane[order], c=codes.level[order], cmap=style.ORDERED)
-        bar = drawn.colorbar(shown, ax=[left, right], location="right", shrink=0.7, aspect=26, pad=0.01)
+    with _panels(plane, 0.0) as (drawn, above, below):
+        _sheet(above, plane[order], codes.seen[order])
+        shown = _points(below, plane[order], c=codes.level[order], cmap=style.ORDERED)
+        bar = drawn.colorbar(shown, ax=[above, below], location="right", shrink=0.5, aspect=26, pad=0.01)
         bar.set_label(f"{axis.symbol} ({axis.unit})")
         bar.set_ticks(axis.steps[::2])
         bar.outline.set_visible(False)
@@ -49,22 +49,29 @@ def draw_sources(found: Mapping[str, Source], plane: NDArray[Any], path: Path, s
     seen = np.concatenate([found[name].seen for name in SHOWN])
     colour = np.repeat(style.COLOURS[: len(SHOWN)], [len(found[name].points) for name in SHOWN])
     order = np.random.RandomState(seed).permutation(len(plane))
-    with style.figure(_height(plane, 3.5) + 0.6) as drawn:
-        left, right = drawn.subplots(1, 2)
-        _sheet(left, plane[order], seen[order])
-        _points(right, plane[order], c=list(colour[order]))
+    with _panels(plane, 0.25) as (drawn, above, below):
+        _sheet(above, plane[order], seen[order])
+        _points(below, plane[order], c=list(colour[order]))
         marks = [
-            right.scatter([], [], s=22, color=style.COLOURS[i], linewidths=0, label=name)
+            below.scatter([], [], s=22, color=style.COLOURS[i], linewidths=0, label=name)
             for i, name in enumerate(SHOWN)
         ]
-        drawn.legend(handles=marks, loc="outside lower right", ncols=len(SHOWN), handletextpad=0.2, columnspacing=1.2)
+        drawn.legend(handles=marks, loc="outside lower center", ncols=len(SHOWN), handletextpad=0.2, columnspacing=1.2)
         return style.save(drawn, path)
 
 
-def _height(plane: NDArray[Any], width: float) -> float:
-    """Of a panel that is as wide as this, in inches."""
+@contextmanager
+def _panels(plane: NDArray[Any], more: float) -> Iterator[tuple[Any, Any, Any]]:
+    """A figure with two panels for a plane, one above the other where it is wide, with some more inches of height."""
     across, up = (max(float(np.ptp(column)), 1e-9) for column in plane.T)
-    return width * min(max(up / across, 0.3), 1.5)
+    shape = max(up / across, 0.3)
+    if shape < 0.7:
+        height, rows, columns = 2 * (0.9 * style.WIDTH * shape + 0.3), 2, 1
+    else:
+        height, rows, columns = 0.45 * style.WIDTH * min(shape, 1.5) + 0.3, 1, 2
+    with style.figure(height + more) as drawn:
+        first, second = drawn.subplots(rows, columns).flat
+        yield drawn, first, second
 
 
 def _sheet(axes: Any, plane: NDArray[Any], seen: NDArray[np.uint8]) -> None:
@@ -74,7 +81,7 @@ def _sheet(axes: Any, plane: NDArray[Any], seen: NDArray[np.uint8]) -> None:
 
 
 def _points(axes: Any, plane: NDArray[Any], **look: Any) -> Any:
-    shown = axes.scatter(plane[:, 0], plane[:, 1], s=9, linewidths=0, **look)
+    shown = axes.scatter(plane[:, 0], plane[:, 1], s=16, linewidths=0, **look)
     axes.set_aspect("equal")
     axes.margins(0.02)
     style.bare(axes)

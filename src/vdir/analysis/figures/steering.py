@@ -53,7 +53,7 @@ def _curve(axes: Any, x: NDArray[Any], values: NDArray[Any], colour: str) -> Non
 
 
 def _signed(shift: float) -> str:
-    return "own latent" if shift == 0 else f"{shift:+.3g}"
+    return "own latent" if shift == 0 else f"{shift:+.3g}".replace("-", "−")
 
 
 def _middle(image: NDArray[np.uint8], side: int = 128) -> NDArray[np.uint8]:

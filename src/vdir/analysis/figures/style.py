@@ -21,6 +21,8 @@ ORDERED = "cividis"
 WIDTH = 7.2
 """Of a figure in inches: two columns of a paper."""
 DPI = 180
+WEB_DPI = 120
+"""Of JPEGs, which are for pages."""
 
 _RULES = {
     "font.size": 9,
@@ -62,7 +64,7 @@ def save(drawn: Any, path: Path) -> Path:
 
     Args:
         drawn: the figure.
-        path: ends in ``.png``, or in ``.jpg`` for a fifth of the bytes.
+        path: ends in ``.png``, or in ``.jpg`` for a small file to show on a page.
 
     Raises:
         VdirError: it cannot be written.
@@ -70,10 +72,11 @@ def save(drawn: Any, path: Path) -> Path:
     from PIL import Image
 
     raw, out = io.BytesIO(), io.BytesIO()
-    drawn.savefig(raw, format="png", dpi=DPI, facecolor="white")
+    small = path.suffix == ".jpg"
+    drawn.savefig(raw, format="png", dpi=WEB_DPI if small else DPI, facecolor="white")
     rgb = Image.open(raw).convert("RGB")
-    if path.suffix == ".jpg":
-        rgb.save(out, "JPEG", quality=82, subsampling="4:4:4", optimize=True)
+    if small:
+        rgb.save(out, "JPEG", quality=75, subsampling="4:2:0", optimize=True)
     else:
         rgb.save(out, "PNG", optimize=True)
     return write(path, out.getvalue())
