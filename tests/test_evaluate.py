@@ -193,7 +193,7 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     def load(task: str, variant: str | None, weights: Path | None, device: str | None) -> SimpleNamespace:
         calls.append(("load", task, variant, weights, device))
-        card = SimpleNamespace(name=f"{task}-fast", variant="fast", sha256="ab" * 32)
+        card = SimpleNamespace(task=task, name=f"{task}-fast", variant="fast", sha256="ab" * 32)
         return SimpleNamespace(
             restore=restore,
             estimate=lambda y: np.array([12.0]),

@@ -128,4 +128,21 @@ def test_weights_of_another_task_are_measured_under_their_name(
     assert (result.task, result.label) == ("real", "gaussian-fast")
     model.model.architecture.scale = 2
     assert main(command) == 2
-    assert "enlarges" in capsys.readouterr().err
+    assert "does not enlarge as real does" in capsys.readouterr().err
+
+
+def test_colour_weights_are_measured_on_grey_images_of_the_same_damage_only(
+    tmp_path: Path, photo: np.ndarray, model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Classic5").mkdir()
+    Image.fromarray(photo[..., 0]).save(tmp_path / "Classic5" / "a.png")
+    file = tmp_path / "out.json"
+    command = ["evaluate", "jpeg-y", "--data", str(tmp_path), "--weights", "any.safetensors", "--json", str(file)]
+    command += ["--datasets", "Classic5"]
+    model.card.task, model.card.name = "jpeg", "jpeg-fast"
+    assert main(command) == 0
+    result = Result.read(file)
+    assert (result.task, result.label, len(result.cells)) == ("jpeg-y", "jpeg-fast", 6)
+    model.card.task, model.card.name = "gaussian", "gaussian-fast"
+    assert main(command) == 2
+    assert "for gaussian-fast, not jpeg-y" in capsys.readouterr().err

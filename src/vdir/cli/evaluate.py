@@ -152,21 +152,26 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
 
 
 def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
-    """The model and what to call it. On photographs another task's weights may be measured too."""
+    """The model and what to call it.
+
+    Another task's weights may be measured too: any on photographs, elsewhere those that know the same kind of damage,
+    as the colour model of JPEG artifacts does on grey images.
+    """
     from vdir.errors import VdirError
     from vdir.pipeline import load_pipeline
+    from vdir.tasks import TASKS
 
-    if args.weights is None or any(b.degradation is not None for b in task.benchmarks):
-        pipeline = load_pipeline(task.name, args.variant, weights=args.weights, device=args.device)
-        assert pipeline.card is not None
-        return pipeline, pipeline.card.variant
-    pipeline = load_pipeline(None, args.variant, weights=args.weights, device=args.device)
+    asked = task.name if args.weights is None else None
+    pipeline = load_pipeline(asked, args.variant, weights=args.weights, device=args.device)
     card = pipeline.card
     assert card is not None
     if card.task == task.name:
         return pipeline, card.variant
-    if pipeline.model.architecture.scale != 1:
-        raise VdirError(f"{args.weights}: {card.name} enlarges, and {task.name} does not; use other weights.")
+    synthetic = any(b.degradation is not None for b in task.benchmarks)
+    if synthetic and type(TASKS[card.task].degradation) is not type(task.degradation):
+        raise VdirError(f"{args.weights}: these weights are for {card.name}, not {task.name}; ask for that.")
+    if pipeline.model.architecture.scale != task.degradation.scale:
+        raise VdirError(f"{args.weights}: {card.name} does not enlarge as {task.name} does; use other weights.")
     return pipeline, card.name
 
 
