@@ -1,14 +1,17 @@
 """Which task a picture gets, and ``vdir estimate``."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as Pillow
 
 from tests.pictures import make_photo
-from vdir.choose import choose
+from vdir.choose import choose, noise_correlation
 from vdir.cli import main
+from vdir.degrade import CameraNoise
 from vdir.errors import VdirError
 from vdir.hub import shipped
 from vdir.image import read
@@ -208,3 +211,50 @@ def test_every_estimator_is_asked_and_the_header_too(
 def test_a_task_without_an_estimator(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["estimate", "a.png", "--task", "real"]) == 2
     assert "real" in capsys.readouterr().err
+
+
+def camera(clean: np.ndarray, **changes: Any) -> np.ndarray:
+    noise = CameraNoise(**{"shot": (0.06, 0.06), "read": (0.02, 0.02), **changes})
+    x = torch.from_numpy(clean.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    y = noise(x, torch.Generator().manual_seed(0)).image[0].permute(1, 2, 0).numpy()
+    return (255 * y).round().astype(np.uint8)
+
+
+def ramp(side: int = 192) -> np.ndarray:
+    """Grey that brightens slowly, (side, side, 3), uint8."""
+    return np.repeat(np.linspace(60, 180, side * side).reshape(side, side, 1), 3, axis=2).round().astype(np.uint8)
+
+
+def test_white_noise_is_not_correlated_and_a_cameras_is() -> None:
+    white = noise_correlation(noisy(ramp().astype(float), 8))
+    assert white is not None
+    assert abs(white) < 0.05
+    assert (noise_correlation(camera(ramp())) or 0) > 0.22
+    assert (noise_correlation(camera(ramp(), smoothing=(1.0, 1.0))) or 0) > 0.5
+
+
+def test_the_correlation_is_that_of_the_noise_whatever_the_type_and_size() -> None:
+    # Independent draws averaged with their right neighbour: correlation 1/2 across, 0 down.
+    draw = np.random.default_rng(0).standard_normal((1024, 4097)).astype(np.float32) / 100
+    image = 0.5 + (draw[:, 1:] + draw[:, :-1]) / 2
+    known = 0.25
+    for kind in (image, np.round(65535 * image).astype(np.uint16), image[..., None], np.tile(image, (4, 4))):
+        assert noise_correlation(kind) == pytest.approx(known, abs=0.06)  # the trend takes some with it
+
+
+@pytest.mark.parametrize("image", [np.full((256, 256), 128, np.uint8), np.full((256, 256, 3), 255, np.uint8),
+                                   np.zeros((40, 40), np.float32)])  # fmt: skip
+def test_where_nothing_is_to_be_seen_there_is_no_correlation(image: np.ndarray) -> None:
+    assert noise_correlation(image) is None
+
+
+def test_noise_that_neighbours_share_is_for_the_real_task(clean: np.ndarray) -> None:
+    real = Blocky(0)
+
+    def with_real(task: str) -> Any:
+        return real if task == "real" else load(task)
+
+    choice = choose(camera(ramp()), with_real)
+    assert choice.pipeline is real
+    assert "as a camera's" in choice.reason
+    assert choose(noisy(ramp().astype(float), 8), with_real).pipeline is load("gaussian")
