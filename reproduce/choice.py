@@ -1,8 +1,9 @@
 """What ``vdir restore`` does without a task, and what that does to the picture: python reproduce/choice.py FOLDER
 
-On every image of a folder of clean images: as it is, with white noise (8 bits, clipped, as files are), and saved as a
-JPEG of known quality. Counts what the rule chooses, and tells the PSNR of the damaged and of the resulting picture;
-one that is left alone is what it was. Of a clean picture it tells the lowest PSNR against itself.
+On every image of a folder of clean images: as it is, with white noise (8 bits, clipped, as files are), with the noise
+of a camera (as `real` is validated on, and as it is trained on), and saved as a JPEG of known quality. Counts what the
+rule chooses, and tells the PSNR of the damaged and of the resulting picture; one that is left alone is what it was. Of
+a clean picture it tells the lowest PSNR against itself.
 """
 
 from __future__ import annotations
@@ -12,18 +13,28 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 import vdir
 from vdir.choose import choose
+from vdir.degrade import Degradation
 from vdir.degrade.jpeg import decode, encode
 from vdir.metrics import psnr
+from vdir.tasks import TASKS
 
 
 def noisy(clean: np.ndarray, sigma: float) -> np.ndarray:
     """White noise of this level, seeded, stored with 8 bits."""
     noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
     return (clean + np.float32(sigma) * noise).round().clip(0, 255).astype(np.uint8)
+
+
+def photographed(clean: np.ndarray, noise: Degradation, seed: int) -> np.ndarray:
+    """The noise of a camera, seeded, stored with 8 bits."""
+    x = torch.from_numpy(clean.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    y = noise(x, torch.Generator().manual_seed(seed)).image[0].permute(1, 2, 0).numpy()
+    return (255 * y).round().clip(0, 255).astype(np.uint8)
 
 
 def main() -> int:
@@ -35,16 +46,24 @@ def main() -> int:
     parser.add_argument("--quality", type=int, nargs="*", default=[95, 85, 75, 40])
     args = parser.parse_args()
     files = sorted(p for p in args.folder.iterdir() if p.is_file())[:: args.every]
-    cases: list[tuple[str, float | None, int | None]] = [("clean", None, None)]
-    cases += [(f"sigma {s:g}", s, None) for s in args.sigma] + [(f"QF {q}", None, q) for q in args.quality]
+    real = TASKS["real"]
+    cases: list[tuple[str, float | Degradation | None, int | None]] = [("clean", None, None)]
+    cases += [(f"sigma {s:g}", s, None) for s in args.sigma]
+    cases += [(f"camera, {label}", noise, None) for label, noise in real.validation.items()]
+    cases += [("camera, as in training", real.degradation, None)]
+    cases += [(f"QF {q}", None, q) for q in args.quality]
     print(f"{len(files)} images\n")
-    print("| case | left alone | gaussian | jpeg | PSNR before | after |\n|:--|--:|--:|--:|--:|--:|")
-    for name, sigma, quality in cases:
+    print("| case | left alone | gaussian | real | jpeg | PSNR before | after |\n|:--|--:|--:|--:|--:|--:|--:|")
+    for name, noise, quality in cases:
         counts: Counter[str] = Counter()
         before, after = [], []
-        for file in files:
+        for seed, file in enumerate(files):
             clean = np.asarray(Image.open(file).convert("RGB"))[: args.side, : args.side]
-            y = clean if sigma is None else noisy(clean, sigma)
+            y = clean
+            if isinstance(noise, Degradation):
+                y = photographed(clean, noise, seed)
+            elif noise is not None:
+                y = noisy(clean, noise)
             if quality is not None:
                 y = decode(encode(clean, quality))
             pipeline = choose(y, vdir.load, quality=quality).pipeline
@@ -54,7 +73,10 @@ def main() -> int:
         told = f"{np.mean(before):.2f} | {np.mean(after):.2f}"
         if name == "clean":
             told = "the same | " + ("the same" if counts["left"] == len(files) else f"{min(after):.2f} at the lowest")
-        print(f"| {name} | {counts['left']} | {counts['gaussian']} | {counts['jpeg']} | {told} |", flush=True)
+        print(
+            f"| {name} | {counts['left']} | {counts['gaussian']} | {counts['real']} | {counts['jpeg']} | {told} |",
+            flush=True,
+        )
     return 0
 
 
