@@ -1,5 +1,6 @@
 """Which task a picture gets, and ``vdir estimate``."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -248,13 +249,35 @@ def test_where_nothing_is_to_be_seen_there_is_no_correlation(image: np.ndarray) 
     assert noise_correlation(image) is None
 
 
-def test_noise_that_neighbours_share_is_for_the_real_task(clean: np.ndarray) -> None:
-    real = Blocky(0)
+class Sensor:
+    """In place of a real pipeline, which reads this sensor's noise everywhere."""
 
-    def with_real(task: str) -> Any:
-        return real if task == "real" else load(task)
+    quantity = CameraNoise.quantity
 
-    choice = choose(camera(ramp()), with_real)
+    def __init__(self, shot: float, read: float) -> None:
+        self.map = np.repeat(np.array([shot, read], np.float32), 64).reshape(2, 8, 8)
+
+    def survey(self, image: np.ndarray, tile: int | None = None) -> Survey:
+        return Survey(np.zeros(2), np.zeros(2), self.map)
+
+
+def with_sensor(shot: float, read: float) -> tuple[Any, Callable[[str], Any]]:
+    real = Sensor(shot, read)
+    return real, lambda task: real if task == "real" else load(task)
+
+
+def test_noise_that_neighbours_share_is_for_the_real_task() -> None:
+    real, loader = with_sensor(0.0, 0.0)
+    choice = choose(camera(ramp()), loader)
     assert choice.pipeline is real
     assert "as a camera's" in choice.reason
-    assert choose(noisy(ramp().astype(float), 8), with_real).pipeline is load("gaussian")
+    assert choose(noisy(ramp().astype(float), 8), loader).pipeline is load("gaussian")
+
+
+def test_smoothed_noise_is_seen_by_the_real_tasks_reading() -> None:
+    smoothed = camera(ramp(), shot=(0.02, 0.02), read=(0.01, 0.01), smoothing=(1.5, 1.5))
+    real, loader = with_sensor(0.02, 0.01)  # 3.4 levels at mid-grey
+    choice = choose(smoothed, loader)
+    assert choice.pipeline is real
+    assert "noise level of 3.4" in choice.reason
+    assert choose(smoothed, with_sensor(0.02, 0.005)[1]).pipeline is None  # 2.6 levels: what clean pictures read

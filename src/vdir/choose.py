@@ -1,13 +1,15 @@
 """Which task a picture needs, when nobody says: a rule that looks at the picture, and says why.
 
-1. Noise everywhere? The estimator's map is read at its tenth percentile, the quietest places. White noise is there
-   too, at nearly its full level; texture, which also looks like noise, is not.
-2. If the quietest places show at least :data:`NOISE` levels, and at least :data:`EVEN` of the median, it is noise.
-   Where neighbouring pixels share it (:func:`noise_correlation`), as they do after a camera's demosaicing, the real
-   task removes it, otherwise the gaussian task.
-3. Saved as a JPEG once? The quality is the lower of the two that the pixels show and the file's header tells; the
+1. Noise everywhere? The gaussian estimator's map is read at its tenth percentile, the quietest places. White noise is
+   there too, at nearly its full level; texture, which also looks like noise, is not. It is noise where that shows at
+   least :data:`NOISE` levels, and at least :data:`EVEN` of the median.
+2. A camera's noise reduction hides noise from that reading, but not from the real task's: a sensor's noise of at least
+   :data:`SENSOR` levels in the quietest places is noise too.
+3. Where neighbouring pixels share the noise (:func:`noise_correlation`), as they do after a camera's demosaicing, the
+   real task removes it; otherwise the gaussian task does, where it sees it.
+4. Saved as a JPEG once? The quality is the lower of the two that the pixels show and the file's header tells; the
    pixels know of an earlier saving. Under :data:`QUALITY`, the jpeg task repairs it.
-4. Otherwise the picture is left alone: restoring a clean picture costs some of its finest texture.
+5. Otherwise the picture is left alone: restoring a clean picture costs some of its finest texture.
 
 Enlarging is never chosen: it changes the picture's size, and only a person knows whether that is wanted.
 ``reproduce/choice.py`` measures how often the rule is right.
@@ -23,13 +25,21 @@ import numpy as np
 import numpy.typing as npt
 
 from vdir.arrays import Image
+from vdir.degrade.camera import sensor_deviation
 from vdir.errors import VdirError
 from vdir.pipeline import Pipeline
 
 NOISE = 2.0
 """8-bit levels in the quietest places from which on there is noise to remove."""
-EVEN = 0.5
+EVEN = 0.6
 """Share of the median that the quietest places show at least, if it is noise and no texture."""
+SENSOR = 3.0
+"""8-bit levels of a sensor's noise, at mid-grey and in the quietest places, from which on there is noise to remove.
+
+Clean photographs read up to 2.9, since the strengths that `real` is trained on are never zero.
+"""
+MID_GREY = 0.2
+"""Irradiance at which a sensor's noise is told as one number."""
 CORRELATED = 0.15
 """Correlation of neighbours' noise from which on it is a camera's: white noise has none, demosaiced noise 0.25."""
 QUALITY = 85
@@ -65,18 +75,18 @@ def choose(
         tile: see :class:`Pipeline`.
         quality: of the file, if it is a JPEG and its header tells.
     """
-    gaussian = load("gaussian")
+    gaussian, real = load("gaussian"), _if_there(load, "real")
     levels = gaussian.survey(image, tile=tile).map[0]
     quiet, median = np.percentile(levels, (10, 50))
-    if quiet >= max(NOISE, EVEN * median):
-        reason = f"since even its quietest places have a noise level of {quiet:.1f}"
+    white = quiet >= max(NOISE, EVEN * median)
+    sensor = 0.0 if real is None or real.quantity is None else _sensor_level(real, image, tile)
+    if white or sensor >= SENSOR:
         shared = noise_correlation(image)
-        real = _if_there(load, "real") if shared is not None and shared >= CORRELATED else None
-        if real is not None:
-            return Choice(
-                real, f"task real, {reason}, and neighbouring pixels share it as a camera's do ({shared:.2f})"
-            )
-        return Choice(gaussian, f"task gaussian, {reason}")
+        if real is not None and shared is not None and shared >= CORRELATED:
+            reason = f"even its quietest places have a noise level of {quiet if white else sensor:.1f}"
+            return Choice(real, f"task real, since {reason}, shared by neighbours as a camera's is ({shared:.2f})")
+        if white:
+            return Choice(gaussian, f"task gaussian, since even its quietest places have a noise level of {quiet:.1f}")
     jpeg = _if_there(load, "jpeg")
     if jpeg is not None:
         seen = float(jpeg.estimate(image, tile=tile)[0])
@@ -91,6 +101,12 @@ def choose(
         None, f"left alone: what looks like noise (level {median:.1f}) is texture, since the quietest places have "
         f"{quiet:.1f}"
     )  # fmt: skip
+
+
+def _sensor_level(real: Pipeline, image: Image, tile: int | None) -> float:
+    """The sensor's noise in the quietest tenth of an image, at mid-grey, in 8-bit levels."""
+    shot, read = real.survey(image, tile=tile).map
+    return float(np.percentile(255 * sensor_deviation(shot, read, MID_GREY), 10))
 
 
 def noise_correlation(image: Image) -> float | None:
