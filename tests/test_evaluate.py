@@ -187,16 +187,15 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """Stands in for a loaded model; returns how it was asked for and used."""
     calls: list[tuple[object, ...]] = []
 
-    def restore(y: np.ndarray, *, self_ensemble: bool) -> np.ndarray:
-        calls.append(("restore", self_ensemble))
-        return y
+    class Unchanging(SimpleNamespace):
+        def __call__(self, y: np.ndarray, *, self_ensemble: bool, tile: int) -> SimpleNamespace:
+            calls.append(("restore", self_ensemble))
+            return SimpleNamespace(image=y, estimate=np.array([12.0]))
 
     def load(task: str, variant: str | None, weights: Path | None, device: str | None) -> SimpleNamespace:
         calls.append(("load", task, variant, weights, device))
         card = SimpleNamespace(task=task, name=f"{task}-fast", variant="fast", sha256="ab" * 32)
-        return SimpleNamespace(
-            restore=restore,
-            estimate=lambda y: np.array([12.0]),
+        return Unchanging(
             quantity=None if task == "real" else GaussianNoise.quantity,
             card=card,
             device=torch.device("cpu"),

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from vdir.data.benchmark import Benchmark
     from vdir.data.blocks import MeasuredBlocks, SubmittedBlocks
     from vdir.evaluate import Image
-    from vdir.pipeline import Pipeline
+    from vdir.pipeline import Pipeline, Restoration
     from vdir.tasks import Task
+
+TILE = 1024
+"""Side of a tile in input pixels: most images of the benchmarks are one, and no pixel is worked on twice."""
 
 HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
 
@@ -60,23 +63,21 @@ def run(args: argparse.Namespace) -> int:
     card = pipeline.card
     assert card is not None  # a loaded pipeline has one
 
-    def restore(y: Image) -> NDArray[Any]:
-        restored: NDArray[Any] = pipeline.restore(y, self_ensemble=args.self_ensemble)
-        return restored
+    once = _Once(pipeline, args.self_ensemble)
 
     start = time.monotonic()
     cells = evaluate(
         work.benchmarks,
         task.protocol,
-        restore,
+        once.restore,
         args.data,
-        estimate=pipeline.estimate if pipeline.quantity is not None else None,
+        estimate=once.estimate if pipeline.quantity is not None else None,
         limit=args.limit,
         progress=card.name,
     )
     for blocks, folder in work.measured:
         name = f"{card.name} {blocks.name}"
-        cells.append(evaluate_blocks(blocks, folder, task.protocol, restore, limit=args.limit, progress=name))
+        cells.append(evaluate_blocks(blocks, folder, task.protocol, once.restore, limit=args.limit, progress=name))
     seconds = time.monotonic() - start
     if cells:
         print(report(cells, task.protocol, paper()))
@@ -98,9 +99,31 @@ def run(args: argparse.Namespace) -> int:
             print(f"{waiting.name}: its owner keeps the truth; --submission DIR writes what is to be sent in.")
             continue
         out = args.submission / waiting.name
-        submit_blocks(waiting, folder, out, restore, f"VDIR {card.name}", f"{card.name} {waiting.name}")
+        submit_blocks(waiting, folder, out, once.restore, f"VDIR {card.name}", f"{card.name} {waiting.name}")
         print(f"{waiting.name}: written to {out}; send {waiting.sent}.")
     return 0
+
+
+class _Once:
+    """An image's restoration and estimate, which are asked for one after the other, from one pass of the networks."""
+
+    def __init__(self, pipeline: Pipeline, self_ensemble: bool) -> None:
+        self._pipeline, self._self_ensemble = pipeline, self_ensemble
+        self._last: tuple[Image, Restoration] | None = None
+
+    def restore(self, y: Image) -> NDArray[Any]:
+        restored: NDArray[Any] = self._pass(y).image
+        return restored
+
+    def estimate(self, y: Image) -> NDArray[Any]:
+        found = self._pass(y).estimate
+        assert found is not None  # asked only where there is an estimator
+        return found
+
+    def _pass(self, y: Image) -> Restoration:
+        if self._last is None or self._last[0] is not y:
+            self._last = y, self._pipeline(y, self_ensemble=self._self_ensemble, tile=TILE)
+        return self._last[1]
 
 
 class _Work(NamedTuple):
