@@ -2,10 +2,10 @@
 
     python reproduce/sigma.py BENCHMARKS [--dataset CBSD68] [--variant fast | --weights FILE] [--out sigma.csv]
 
-On every image with white noise of each level as in Table I (seed 0 before each image, neither clipped nor rounded): mean
-over the images of |estimate - truth| in 8-bit levels, and the mean of estimate - truth, which tells too high from too
-low. scikit-image's `estimate_sigma` is Donoho's median of the finest wavelet coefficients, mean over the channels; it
-needs scikit-image and PyWavelets. Hardware: one CPU core, three minutes on CBSD68.
+On every image with white noise of each level as in Table I (seed 0 before each image, neither clipped nor rounded),
+in 8-bit levels: the mean over the images of |estimate - truth|, the mean of estimate - truth, which tells too high from
+too low, and the largest |estimate - truth|. scikit-image's `estimate_sigma` is Donoho's median of the finest wavelet
+coefficients, mean over the channels; it needs scikit-image and PyWavelets. Hardware: one CPU core, three minutes.
 """
 
 from __future__ import annotations

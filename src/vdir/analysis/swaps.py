@@ -87,9 +87,7 @@ def report(rows: Sequence[Sequence[Value]], axis: Ladder) -> str:
     for i, latent in enumerate(LATENTS):
         lost = scores[:, 0] - scores[:, i]
         told = (lost.mean(), lost.min(), lost.max()) if i else (None, None, None)
-        lines.append(
-            [labels.get(latent, latent), number(float(scores[:, i].mean()), 2), *(number(v, 2) for v in told)]
-        )
+        lines.append([labels.get(latent, latent), number(float(scores[:, i].mean()), 2), *(number(v, 2) for v in told)])
     return table(["latent", "PSNR", "lost", "least", "most"], lines)
 
 

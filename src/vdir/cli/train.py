@@ -127,9 +127,7 @@ def run(args: argparse.Namespace) -> int:
         variant = f"{variant}-alone"
     if args.two_stage:
         if recipe.lambda_est == 0:
-            raise VdirError(
-                "a two-stage model needs an estimate to tell its restorer; give --lambda-est above 0."
-            )
+            raise VdirError("a two-stage model needs an estimate to tell its restorer; give --lambda-est above 0.")
         architecture = replace(architecture, kind=architecture.kind.two_stage)
         # One kind of step from the first to the last; nothing is asked of the latent itself.
         recipe = replace(recipe, lead=0, rest_from=None, lambda_adv=0.0, beta=0.0)
