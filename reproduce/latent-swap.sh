@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fig. 5's experiment as numbers: PSNR at sigma 30 with no latent, with another picture's, and with those of sigma 10 and 50.
-# Hardware: one CPU core, four minutes for CBSD68. Expected with gaussian-fast: see docs/latent.md.
+# Hardware: one CPU core, four minutes for CBSD68. Expected: not known yet over all pictures.
 # Writes swap.csv (every picture).
 # Usage: reproduce/latent-swap.sh CBSD68 [options of vdir analyse swap, e.g. --images 12 --out DIR --weights FILE]
 set -euo pipefail

@@ -60,6 +60,10 @@ class Kind(enum.StrEnum):
         return self.value.removesuffix("-alone").removesuffix("-two-stage")
 
 
+_POINT = -40.0
+"""log sigma^2 of a posterior that is a point: finite, so that its KL is a number."""
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Everything needed to build the networks; travels with the weights.
@@ -147,8 +151,10 @@ class VDIR(nn.Module):
         return -(-(self.encoder.reach + estimator + self.restorer.reach) // LATENT_STRIDE) * LATENT_STRIDE
 
     def encode(self, y: Tensor) -> Posterior:
-        """q(c|y): (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4))."""
+        """q(c|y): (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4)). A two-stage model's is a point."""
         posterior: Posterior = self.encoder(y)
+        if self.architecture.two_stage:
+            return Posterior(posterior.mean, torch.full_like(posterior.logvar, _POINT))
         return posterior
 
     def tell(self, c: Tensor) -> Tensor:

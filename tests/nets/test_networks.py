@@ -108,6 +108,8 @@ def test_a_two_stage_restorer_is_told_the_estimate_and_nothing_else_of_the_laten
     model = make(kind=kind.two_stage, params=2)
     y = torch.rand(1, 3, 16, 16)
     c = model.encode(y).mean
+    # Its posterior is a point: there is nothing to draw.
+    torch.testing.assert_close(model.encode(y).sample(torch.Generator().manual_seed(0)), c)
     assert torch.equal(model(y), model.restorer(y, model.estimate(c)))
     with torch.no_grad():
         model.estimator.conv2.weight.zero_()  # an estimate that is the same whatever the latent
