@@ -243,6 +243,13 @@ def test_the_command_prints_and_writes(
     assert result.machine["torch"].startswith("PyTorch")
 
 
+def test_cases_can_be_chosen(data: Path, restorer: list[tuple[object, ...]]) -> None:
+    file = data / "one.json"
+    options = ["--datasets", "CBSD68", "Urban100", "--cases", "sigma 30", "--json", str(file)]
+    assert run("gaussian", "--data", str(data), *options) == 0
+    assert [(c.dataset, c.case) for c in Result.read(file).cells] == [("CBSD68", "sigma 30"), ("Urban100", "sigma 30")]
+
+
 def test_a_task_without_known_damage_is_not_asked_for_it(
     data: Path, restorer: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,6 +263,7 @@ def test_a_task_without_known_damage_is_not_asked_for_it(
         (["denoise"], "gaussian"),
         (["gaussian", "--datasets", "Set5"], "CBSD68"),
         (["gaussian", "--limit", "0"], "at least 1"),
+        (["gaussian", "--cases", "sigma 11"], "no case 'sigma 11'; choose from sigma 10"),
     ],
 )
 def test_what_cannot_be_measured_is_explained(

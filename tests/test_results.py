@@ -13,7 +13,7 @@ from vdir.errors import VdirError
 from vdir.evaluate import Cell, Measured
 from vdir.markdown import beside, number, table
 from vdir.paper import paper
-from vdir.results import Result, merged, page, read_folder
+from vdir.results import Result, comparison, merged, page, read_folder
 from vdir.tasks import TASKS
 
 
@@ -128,3 +128,26 @@ def test_numbers_are_rounded_signed_and_never_minus_zero() -> None:
     assert beside(30.0, 30.25, 2) == ["30.00", "30.25", "-0.25"]
     assert beside(30.0, None, 2) == ["30.00", "-", "-"]
     assert number(-0.001, 2) == "0.00"
+
+
+def test_models_are_compared_row_by_row_with_the_papers() -> None:
+    def result(psnr: float, *, complete: bool = True) -> Result:
+        return dataclasses.replace(FULL, cells=(cell("CBSD68", "sigma 30", psnr, complete=complete),))
+
+    text = comparison("IX", {"restoration": result(30.5), "two-stage": result(30.25)}, paper())
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if "|" in line]
+    assert lines[0] == ["", "CBSD68, sigma 30: ours", "paper", "diff."]
+    rows = {line[0]: line[1:] for line in lines[2:]}
+    assert rows["restoration"] == ["30.50", "30.47", "+0.03"]
+    assert rows["two-stage"] == ["30.25", "-", "-"]  # not a row of the paper's
+    assert rows["restoration, KL, reconstruction"] == ["-", "30.56", "-"]  # not measured
+    assert "first 2 images only" not in text
+    assert "first 2 images only" in comparison("IX", {"restoration": result(30, complete=False)}, paper())
+    with pytest.raises(VdirError, match="no table 'XX'"):
+        comparison("XX", {}, paper())
+
+
+def test_a_comparison_has_a_column_for_each_dataset_and_case() -> None:
+    measured = dataclasses.replace(FULL, cells=(cell("Urban100", "sigma 30", 30.0), cell("Urban100", "sigma 50", 28.0)))
+    text = comparison("XI", {"VDIR (FFDNet)": measured}, paper())
+    assert [t in text for t in ("30.82", "-0.82", "28.49", "-0.49", "30.53")] == [True] * 5

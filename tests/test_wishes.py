@@ -291,8 +291,8 @@ def test_a_jpeg_quality_is_read_where_the_posterior_is_surest() -> None:
     task = TASKS["jpeg"]
     pipeline = Pipeline(VDIR(task.variants["fast"]), task)
     seen = _Seen(1, np.empty((40, 40, 3), np.uint8))
-    seen.mean[:], seen.spread[:] = 0.5, 0.2  # flat places: anything
-    seen.mean[0, :2], seen.spread[0, :2] = 0.3, 0.1  # the surest fifth
+    seen.drawn[:], seen.spread[:] = 0.5, 0.2  # flat places: anything
+    seen.drawn[0, :2], seen.spread[0, :2] = 0.3, 0.1  # the surest fifth
     estimate, spread = pipeline._in_units(seen)
     assert estimate.tolist() == [pytest.approx(30)]
     assert spread.tolist() == [pytest.approx(18)]

@@ -15,13 +15,24 @@ import torch
 from torch import Tensor, nn
 
 from vdir.errors import VdirError
-from vdir.nets import LATENT_STRIDE, Decoder, Encoder, Estimator, FastRestorer, FFDNet, Posterior, Restorer
+from vdir.nets import (
+    LATENT_CHANNELS,
+    LATENT_STRIDE,
+    Decoder,
+    Encoder,
+    Estimator,
+    FastRestorer,
+    FFDNet,
+    Posterior,
+    Restorer,
+)
 
 
 class Kind(enum.StrEnum):
     """Which restorer: the paper's, the ten times cheaper one, or FFDNet's chain (Table XI).
 
-    Each also alone, deaf to the latent: the naive blind model of eq. (5), which Tables VIII to XI compare with.
+    Each also alone, deaf to the latent: the naive blind model of eq. (5), which Tables VIII to XI compare with; and as
+    the second stage of the two-stage model of eqs. (6)-(7), told not the latent but the estimate EST(c) at each place.
     """
 
     FULL = "full"
@@ -30,11 +41,27 @@ class Kind(enum.StrEnum):
     FULL_ALONE = "full-alone"
     FAST_ALONE = "fast-alone"
     FFDNET_ALONE = "ffdnet-alone"
+    FULL_TWO_STAGE = "full-two-stage"
+    FAST_TWO_STAGE = "fast-two-stage"
+    FFDNET_TWO_STAGE = "ffdnet-two-stage"
 
     @property
     def alone(self) -> Kind:
-        """The same restorer without the latent."""
-        return self if self.value.endswith("-alone") else Kind(f"{self.value}-alone")
+        """The same restorer told nothing."""
+        return Kind(f"{self._restorer}-alone")
+
+    @property
+    def two_stage(self) -> Kind:
+        """The same restorer told the estimate."""
+        return Kind(f"{self._restorer}-two-stage")
+
+    @property
+    def _restorer(self) -> str:
+        return self.value.removesuffix("-alone").removesuffix("-two-stage")
+
+
+_POINT = -40.0
+"""log sigma^2 of a posterior that is a point: finite, so that its KL is a number."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +83,7 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or self.scale not in (1, 2, 4) or self.params < 1:
             raise ValueError(f"channels must be 1 or 3, scale 1, 2 or 4, params positive: {self}")
-        if self.scale != 1 and self.kind not in (Kind.FULL, Kind.FULL_ALONE):
+        if self.scale != 1 and self.kind.alone != Kind.FULL_ALONE:
             raise ValueError(f"the {self.kind} restorer works at scale 1 only, got scale {self.scale}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,16 +104,27 @@ class Architecture:
         except ValueError as error:
             raise VdirError(f"this version of vdir cannot build the architecture {dict(values)}: {error}.") from error
 
+    @property
+    def two_stage(self) -> bool:
+        """Whether the restorer is told the estimate instead of the latent."""
+        return self.kind == self.kind.two_stage
+
+    @property
+    def told(self) -> int:
+        """How many numbers the restorer is told at each place, besides the image."""
+        if self.kind == self.kind.alone:
+            return 0
+        return self.params if self.two_stage else LATENT_CHANNELS
+
 
 def _build_restorer(a: Architecture) -> Restorer | FastRestorer | FFDNet:
-    latent = a.kind != a.kind.alone
-    match a.kind:
-        case Kind.FULL | Kind.FULL_ALONE:
-            return Restorer(a.channels, a.scale, latent)
-        case Kind.FAST | Kind.FAST_ALONE:
-            return FastRestorer(a.channels, latent)
-        case Kind.FFDNET | Kind.FFDNET_ALONE:
-            return FFDNet(a.channels, latent)
+    match a.kind.alone:
+        case Kind.FULL_ALONE:
+            return Restorer(a.channels, a.scale, a.told)
+        case Kind.FAST_ALONE:
+            return FastRestorer(a.channels, a.told)
+        case _:
+            return FFDNet(a.channels, a.told)
 
 
 class VDIR(nn.Module):
@@ -109,16 +147,23 @@ class VDIR(nn.Module):
 
         Tiles that start on multiples of 4 and carry this much halo restore exactly as the whole image does.
         """
-        return -(-(self.encoder.reach + self.restorer.reach) // LATENT_STRIDE) * LATENT_STRIDE
+        estimator = self.estimator.reach if self.architecture.two_stage else 0
+        return -(-(self.encoder.reach + estimator + self.restorer.reach) // LATENT_STRIDE) * LATENT_STRIDE
 
     def encode(self, y: Tensor) -> Posterior:
-        """q(c|y): (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4))."""
+        """q(c|y): (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4)). A two-stage model's is a point."""
         posterior: Posterior = self.encoder(y)
+        if self.architecture.two_stage:
+            return Posterior(posterior.mean, torch.full_like(posterior.logvar, _POINT))
         return posterior
+
+    def tell(self, c: Tensor) -> Tensor:
+        """What the restorer is told of a latent: the latent itself, or by a two-stage model EST(c)."""
+        return self.estimate(c) if self.architecture.two_stage else c
 
     def restore(self, y: Tensor, c: Tensor) -> Tensor:
         """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale)."""
-        xhat: Tensor = self.restorer(y, c)
+        xhat: Tensor = self.restorer(y, self.tell(c))
         return xhat
 
     def decode(self, c: Tensor, size: tuple[int, int]) -> Tensor:

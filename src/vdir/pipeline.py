@@ -40,8 +40,9 @@ class Restoration:
     Attributes:
         image: the restored image, of the kind that was given, ``scale`` times as large along each side. With samples,
             their mean.
-        estimate: (P,), f(T) in the units of the task's quantity: the median of a single number over the places that
-            tell it (:attr:`Quantity.places`), the mean of a kernel. None where the task has no estimator.
+        estimate: (P,), f(T) in the units of the task's quantity: EST(c) averaged over draws of c, of a single number
+            its median over the places that tell it (:attr:`Quantity.places`), of a kernel the mean. None where the task
+            has no estimator.
         spread: (P,), how unsure the posterior is of the estimate at a place: the standard deviation of EST(c) under
             q(c|y), averaged over the image, in the same units. None with the estimate.
         std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
@@ -61,7 +62,8 @@ class Survey:
     Attributes:
         estimate: (P,), :attr:`Restoration.estimate`.
         spread: (P,), :attr:`Restoration.spread`.
-        map: (P, ceil(H / 4), ceil(W / 4)), the estimate at every position of the latent, in the same units.
+        map: (P, ceil(H / 4), ceil(W / 4)), EST of the posterior's mean at every position of the latent, in the same
+            units.
     """
 
     estimate: npt.NDArray[np.float64]
@@ -108,7 +110,7 @@ MOST = 4.0
 BLEND = 0.25
 """Below this strength the answer also fades into the image."""
 _DRAWS = 4
-"""Of the posterior, for the spread of the estimate."""
+"""Of the posterior, for the estimate and its spread."""
 
 
 class Pipeline:
@@ -323,19 +325,23 @@ class Pipeline:
             spread = spread + difference * (one - mean)
         return mean, np.sqrt(spread.mean(axis=2) / np.float32(wishes.samples - 1))
 
-    def _read_off(self, posterior: Posterior, cut: Tile) -> tuple[Window, Window]:
-        """EST(c) at the mean and its spread, at the tile's latent positions: (P, h, w) each.
+    def _read_off(self, posterior: Posterior, cut: Tile) -> tuple[Window, Window, Window]:
+        """EST(c) at the mean, its mean over draws and its spread, at the tile's latent positions: (P, h, w) each.
 
-        The spread is of a few draws, seeded by the place: its average over an image is what is used.
+        There are a few draws, seeded by the place: their averages over an image are what is used. The estimator learned
+        on draws; being convex, it reads lower at the mean than on average over them, a noise level by half a level.
         """
         inner = slices(cut, 1, LATENT_STRIDE, inner=True)
         rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
         at_mean = self.engine.estimate(posterior.mean)
-        squares = np.zeros_like(at_mean)
+        differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
         for n in range(_DRAWS):
             noise = torch.from_numpy(latent_noise(0, n, rows, columns)).to(self.device)
-            squares += np.square(self.engine.estimate(posterior.at(noise)) - at_mean)
-        return at_mean[:, *inner], np.sqrt(squares / np.float32(_DRAWS))[:, *inner]
+            difference = self.engine.estimate(posterior.at(noise)) - at_mean
+            differences += difference
+            squares += np.square(difference)
+        drawn = at_mean + differences / np.float32(_DRAWS)
+        return at_mean[:, *inner], drawn[:, *inner], np.sqrt(squares / np.float32(_DRAWS))[:, *inner]
 
     def _amount(self, source: Image, wishes: Wishes) -> float:
         """By how much the latent is to be steered; 1 leaves it."""
@@ -383,14 +389,14 @@ class Pipeline:
 
     def _in_units(self, seen: _Seen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         quantity = self._read()
-        mean = seen.mean.astype(np.float64)
+        drawn = seen.drawn.astype(np.float64)
         if quantity.size == 1:
             # Strong texture looks like noise: the median over the places is nearer the truth than the mean.
             sure = seen.spread <= np.quantile(seen.spread, quantity.places)
-            estimate = np.median(mean[sure], keepdims=True) * quantity.scale
+            estimate = np.median(drawn[sure], keepdims=True) * quantity.scale
         else:
             # The numbers of a kernel belong together, and only their mean keeps the kernel's sum.
-            estimate = mean.mean(axis=(1, 2)) * quantity.scale
+            estimate = drawn.mean(axis=(1, 2)) * quantity.scale
         return estimate, seen.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
 
 
@@ -399,11 +405,11 @@ class _Seen:
 
     def __init__(self, params: int, x: Image) -> None:
         h, w = (-(-n // LATENT_STRIDE) for n in x.shape[:2])
-        self.mean, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
+        self.mean, self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(3))
 
-    def note(self, cut: Tile, mean: Window, spread: Window) -> None:
+    def note(self, cut: Tile, mean: Window, drawn: Window, spread: Window) -> None:
         outer = slices(cut, 1, LATENT_STRIDE)
-        self.mean[:, *outer], self.spread[:, *outer] = mean, spread
+        self.mean[:, *outer], self.drawn[:, *outer], self.spread[:, *outer] = mean, drawn, spread
 
 
 def load_pipeline(

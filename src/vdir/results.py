@@ -14,7 +14,7 @@ from typing import Any
 
 from vdir.errors import VdirError
 from vdir.evaluate import Cell, Measured
-from vdir.markdown import number, table
+from vdir.markdown import beside, number, table
 from vdir.metrics import DIGITS, Metric
 from vdir.paper import Paper
 from vdir.tasks import Task
@@ -144,6 +144,37 @@ def page(results: Sequence[Result], tasks: Mapping[str, Task], paper: Paper) -> 
             parts += [_cells(name, metric, task, mine, paper) for metric in task.protocol.metrics]
             parts += _estimates(name, task, mine) + _peers(name, task, paper)
     return "\n".join(parts)
+
+
+def comparison(name: str, rows: Mapping[str, Result], paper: Paper) -> str:
+    """A table that compares models, such as an ablation: a row for each, its cells beside the paper's, as Markdown.
+
+    Args:
+        name: of the paper's table, whose datasets and cases are the columns.
+        rows: what to call a model, its name in the paper's table where that has it -> its measurements.
+        paper: the published numbers; what it has and ``rows`` has not comes first.
+
+    Raises:
+        VdirError: there is no such table.
+    """
+    if name not in paper.tables:
+        raise VdirError(f"the paper has no table {name!r}; choose from {', '.join(paper.tables)}.")
+    published = paper.tables[name]
+    theirs = published.values["psnr"]
+    columns = [(d, c) for d in dict.fromkeys(d for cells in theirs.values() for d in cells) for c in published.cases]
+    lines = []
+    for method in dict.fromkeys((*(m for m in theirs if m not in rows), *rows)):
+        line = [method]
+        for dataset, case in columns:
+            cells = rows[method].cells if method in rows else ()
+            ours = [c.mean("psnr") for c in cells if (c.dataset, c.case) == (dataset, case) and c.images]
+            line += beside(ours[0] if ours else None, published.value("psnr", method, dataset, case), DIGITS["psnr"])
+        lines.append(line)
+    header = ["", *(text for d, c in columns for text in (f"{d}, {c}: ours", "paper", "diff."))]
+    used = [c for r in rows.values() for c in r.cells if (c.dataset, c.case) in columns]
+    partly = sorted({len(c.images) for c in used if not c.complete})
+    note = f"\nOurs are over the first {' or '.join(map(str, partly))} images only.\n" if partly else ""
+    return f"{published.title}, {NAMES['psnr']}\n\n{table(header, lines)}{note}"
 
 
 def _machines(results: Sequence[Result]) -> str:

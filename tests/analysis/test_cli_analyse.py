@@ -80,6 +80,16 @@ def test_manipulate(folder, tmp_path, capsys):
     assert (tmp_path / "fig-05.md").read_text().startswith("| latent")
 
 
+def test_swap(folder, tmp_path, capsys, monkeypatch):
+    for library in ("matplotlib", "sklearn", "scipy"):
+        monkeypatch.setitem(sys.modules, library, None)  # it draws nothing
+    assert analyse(folder, "swap", "-o", tmp_path) == 0
+    assert "milder (σ 10)" in capsys.readouterr().out
+    rows = lines(tmp_path / "swap.csv")
+    assert [r["image"] for r in rows] == ["0", "1", "2"]
+    assert all(float(r[latent]) > 0 for r in rows for latent in ("own", "zero", "another's", "milder", "stronger"))
+
+
 def test_map(folder, tmp_path, capsys):
     assert analyse(folder, "map", "--patches", 6, "--patch", 16, "-o", tmp_path) == 0
     assert "R^2 of a linear probe for the level" in capsys.readouterr().out

@@ -14,7 +14,8 @@ def make(**fields) -> VDIR:
     return VDIR(Architecture(**fields)).eval()
 
 
-KINDS = [Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FULL_ALONE, Kind.FAST_ALONE, Kind.FFDNET_ALONE]
+KINDS = list(Kind)
+HEARING = [kind for kind in KINDS if kind != kind.alone]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,18 +37,18 @@ def test_super_resolution_multiplies_the_size(scale):
     assert make(scale=scale)(torch.rand(1, 3, 9, 6)).shape == (1, 3, 9 * scale, 6 * scale)
 
 
-@pytest.mark.parametrize("fields", [{"kind": k} for k in KINDS[:3]] + [{"scale": 2}, {"scale": 4}])
+@pytest.mark.parametrize("fields", [{"kind": k} for k in HEARING] + [{"scale": 2}, {"scale": 4}])
 def test_reach_holds_and_is_not_wasteful(fields):
     """Gradients of an output pixel vanish beyond the stated reach, and do not all vanish a little inside it."""
     model = make(channels=1, **fields)
     for p in model.parameters():  # positive weights: no path is cut by a ReLU or by cancellation
         p.data = p.data.abs() + 1e-3
     scale, centre = model.architecture.scale, model.reach + 12
-    y = torch.rand(1, 1, 4, 2 * centre, requires_grad=True)
+    y = torch.rand(1, 1, 12, 2 * centre, requires_grad=True)  # enough rows for pooling to choose the farthest
     restored = model(y)[0, 0]
     farthest = 0
     for offset in range(4):  # every phase of the latent's grid
-        (gradient,) = torch.autograd.grad(restored[0, (centre + offset) * scale], y, retain_graph=True)
+        (gradient,) = torch.autograd.grad(restored[6 * scale, (centre + offset) * scale], y, retain_graph=True)
         columns = gradient[0, 0].abs().sum(0).nonzero().flatten()
         farthest = max(farthest, centre + offset - int(columns.min()), int(columns.max()) - centre - offset)
     assert model.reach - 4 < farthest <= model.reach
@@ -98,6 +99,24 @@ def test_a_restorer_alone_is_deaf_to_the_latent_and_else_the_same(kind):
     different = [name for name in own if own[name].shape != others[name].shape]
     assert len(different) == 1  # the first convolution, without the latent's four channels
     assert own[different[0]].shape[1] - others[different[0]].shape[1] == 4
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FFDNET])
+def test_a_two_stage_restorer_is_told_the_estimate_and_nothing_else_of_the_latent(kind):
+    assert kind.two_stage.two_stage == kind.alone.two_stage == kind.two_stage
+    assert kind.two_stage.alone == kind.alone
+    model = make(kind=kind.two_stage, params=2)
+    y = torch.rand(1, 3, 16, 16)
+    c = model.encode(y).mean
+    # Its posterior is a point: there is nothing to draw.
+    torch.testing.assert_close(model.encode(y).sample(torch.Generator().manual_seed(0)), c)
+    assert torch.equal(model(y), model.restorer(y, model.estimate(c)))
+    with torch.no_grad():
+        model.estimator.conv2.weight.zero_()  # an estimate that is the same whatever the latent
+        assert torch.equal(model(y, latent=c), model(y, latent=c + 1))
+        before = model(y)
+        model.estimator.conv2.bias += 0.5
+        assert (model(y) - before).abs().max() > 1e-4
 
 
 def test_posterior_samples_have_its_mean_and_variance(generator):

@@ -43,6 +43,9 @@ def test_a_run_stops_goes_on_and_ends_in_weights_with_a_card(folder, tmp_path, c
         (["gaussian", "--variant", "huge"], "no variant 'huge'"),
         (["gaussian", "--recipe", "soup"], "no recipe 'soup'"),
         (["gaussian", "--patch", "500"], "no training image is 500 pixels"),
+        (["gaussian", "--sigma", "50", "30"], "no range of noise levels"),
+        (["jpeg", "--sigma", "30", "30"], "--sigma is for white noise"),
+        (["real", "--recipe", "short", "--lambda-est", "0", "--two-stage"], "needs an estimate"),
     ],
 )
 def test_mistakes_get_one_sentence_and_exit_code_2(folder, tmp_path, capsys, arguments, message):
@@ -75,6 +78,28 @@ def test_the_naive_baseline_learns_from_the_restoration_term_alone(folder, tmp_p
     assert model.architecture.kind == "fast-alone"
     assert card.recipe["lambda_est"] == 0
     assert all({"restoration", "total"} <= set(row) and not {"kl", "reconstruction"} & set(row) for row in metrics(run))
+
+
+def test_the_two_stage_baseline_has_a_restoration_and_an_estimation_term(folder, tmp_path):
+    run = tmp_path / "run"
+    assert main(["train", *FAST, "--data", str(folder), "--out", str(run), "--steps", "2", "--two-stage"]) == 0
+    model, card = load(run / "gaussian-fast-two-stage.safetensors")
+    assert model.architecture.kind == "fast-two-stage"
+    assert card.recipe["lambda_est"] > 0
+    terms = {"restoration", "estimation", "total"}
+    assert all(terms <= set(row) and not {"kl", "reconstruction", "adversarial"} & set(row) for row in metrics(run))
+
+
+def test_a_specific_model_sees_one_noise_level(folder, tmp_path):
+    run = tmp_path / "run"
+    command = ["train", *FAST, "--data", str(folder), "--out", str(run), "--alone", "--lr", "0"]
+    noisy = [*command, "--steps", "1", "--sigma", "70", "70"]
+    assert main(noisy) == 0
+    assert load(run / "gaussian-fast-alone.safetensors")[1].data["sigma"] == [70, 70]
+    mild = [*command[:-4], str(tmp_path / "mild"), *command[-3:], "--steps", "1", "--sigma", "1", "1"]
+    assert main(mild) == 0
+    # An untrained restorer passes the noise on.
+    assert metrics(run)[0]["restoration"] > 1.5 * metrics(tmp_path / "mild")[0]["restoration"]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,30 @@ def test_every_kind_of_model_and_damage_trains(architecture, degradation):
     assert all(not torch.equal(before[k], after[k]) for k in before if k.endswith("weight"))
 
 
+def test_in_a_two_stage_model_each_stage_learns_its_own_term(make_trainer):
+    """Eqs. (6)-(7): nothing of the restoration reaches the estimator, nothing of the estimation the restorer."""
+
+    def gradients(lambda_est):
+        recipe = replace(TINY, lambda_est=lambda_est, clip=float("inf"))
+        trainer = make_trainer(recipe, Architecture(kind=Kind.FAST_TWO_STAGE))
+        row = dict(zip(TERMS, trainer.step().tolist(), strict=True))
+        assert row["total"] == pytest.approx(row["restoration"] + lambda_est * row["estimation"])
+        named = trainer.model.named_parameters()
+        return {name: p.grad for name, p in named if p.grad is not None and p.grad.any()}
+
+    first, both = gradients(0.0), gradients(1.0)
+    assert {name.partition(".")[0] for name in first} == {"restorer"}
+    assert {name.partition(".")[0] for name in both} == {"encoder", "estimator", "restorer"}
+    assert all(torch.equal(first[name], both[name]) for name in first)
+
+
+def test_a_two_stage_model_learns_to_read_the_noise_level(make_trainer):
+    recipe = replace(TINY, steps=120, warmup=10, lr=1e-3, batch=8, lambda_adv=0.0)
+    rows = values(make_trainer(recipe, Architecture(kind=Kind.FAST_TWO_STAGE)), 120)
+    off = 255 * rows[:, TERMS.index("estimation")]
+    assert off[-20:].mean() < 0.6 * 18.75  # what always saying the middle of 0 to 75 is off by
+
+
 def test_a_step_with_bad_gradients_changes_nothing_and_many_stop_the_run(make_trainer, monkeypatch):
     trainer = make_trainer(replace(TINY, lambda_adv=0.0))
     trainer.step()

@@ -21,6 +21,7 @@ _WHAT = {
     "manipulate": "Figs. 5, 6: pictures restored with latents that are not their own",
     "map": "Fig. 7: the latents of patches at ten levels of damage",
     "sources": "Fig. 8: the latents of photographs, camera noise and Gaussian noise",
+    "swap": "what a restoration loses with no latent, with that of another picture, of less or of more damage",
     "steer": "the latent moved along the direction in which the damage grows",
 }
 
@@ -40,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
             continue
         sub.add_argument("-o", "--out", type=Path, default=Path("analysis"), metavar="DIR", help="default: analysis")
+        if what == "swap":
+            continue
         sub.add_argument("--format", choices=("png", "jpg"), default="png", help="of the pictures (default: png)")
         sub.add_argument("--seed", type=int, default=0, help="of patches, noise and t-SNE (default: 0)")
     for what, count in (("map", 100), ("sources", 300), ("steer", 60)):
@@ -70,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("images", "patches", "patch"):
         if getattr(args, name, None) is not None and getattr(args, name) < 1:
             raise VdirError(f"--{name} must be at least 1.")
-    if args.what != "health":
+    if args.what not in ("health", "swap"):
         need("matplotlib")  # before minutes of work
     if args.what in ("map", "sources"):
         need("sklearn")
@@ -105,6 +108,16 @@ def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
         write_csv(args.out / "fig-05.csv", manipulation.HEADER, rows),
         write(args.out / "fig-05.md", report.encode()),
     ]
+
+
+def _swap(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
+    from vdir.analysis import swaps
+    from vdir.analysis.ladder import ladder
+    from vdir.analysis.tables import write_csv
+
+    rows = swaps.swap_folder(pipeline, args.data, args.images, _bar("swap"))
+    print(swaps.report(rows, ladder(pipeline.task.degradation)))
+    return [write_csv(args.out / "swap.csv", swaps.HEADER, rows)]
 
 
 def _map(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
@@ -185,6 +198,7 @@ _RUN: dict[str, Callable[[argparse.Namespace, Pipeline], list[Path]]] = {
     "manipulate": _manipulate,
     "map": _map,
     "sources": _sources,
+    "swap": _swap,
     "steer": _steer,
 }
 

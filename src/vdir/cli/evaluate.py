@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="default: the weights of the package")
     parser.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30"')
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
     parser.add_argument(
@@ -145,7 +146,12 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     if unknown:
         raise VdirError(f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}.")
     wanted = args.datasets or names
-    work = _Work([b for b in task.benchmarks if b.dataset.name in wanted], [], [])
+    cases = list(dict.fromkeys(b.case for b in task.benchmarks))
+    unknown = sorted(set(args.cases or cases) - set(cases))
+    if unknown:
+        raise VdirError(f"{task.name} has no case {', '.join(map(repr, unknown))}; choose from {', '.join(cases)}.")
+    measured = [b for b in task.benchmarks if b.dataset.name in wanted and b.case in (args.cases or cases)]
+    work = _Work(measured, [], [])
     if args.submission is not None and not any(isinstance(b, SubmittedBlocks) for b in task.blocks):
         raise VdirError(f"nothing is submitted for {task.name}; leave --submission out.")
     if args.submission is not None and args.limit is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vdir.errors import VdirError
 
 if TYPE_CHECKING:
+    from vdir.degrade import Degradation
     from vdir.recipe import Recipe
     from vdir.tasks import Task
 
@@ -22,7 +23,7 @@ HELP = "train a model; the same command continues a run that was stopped or kill
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="which task, e.g. gaussian")
-    parser.add_argument("--variant", default="full", help="full or fast (default: full)")
+    parser.add_argument("--variant", default="full", help="full or fast; of gaussian also ffdnet (default: full)")
     parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="clean training images, searched below")
     parser.add_argument(
@@ -57,11 +58,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=float, help="learning rate")
     parser.add_argument("--lambda-adv", type=float, help="weight of the adversarial term; 0: no discriminator")
     parser.add_argument("--lambda-est", type=float, help="weight of the estimation term; 0: no estimate is learned")
-    parser.add_argument(
+    baseline = parser.add_mutually_exclusive_group()
+    baseline.add_argument(
         "--alone",
         action="store_true",
         help="the naive blind baseline: the restorer without a latent, learning from the restoration term only",
     )
+    baseline.add_argument(
+        "--two-stage",
+        action="store_true",
+        help="the two-stage baseline: the restorer told an estimate that is learned by supervision, and no latent",
+    )
+    parser.add_argument(
+        "--sigma", type=float, nargs=2, metavar=("LOW", "HIGH"),
+        help="of gaussian: train on these noise levels; twice the same makes a specific model",
+    )  # fmt: skip
     parser.add_argument("--lead", type=int, metavar="STEPS", help="so many at first for all but the restorer")
     parser.add_argument("--rest-from", type=int, metavar="STEP", help="from here on the restorer alone learns")
     parser.add_argument("--seed", type=int, help="of everything random")
@@ -114,13 +125,23 @@ def run(args: argparse.Namespace) -> int:
         architecture = replace(architecture, kind=architecture.kind.alone)
         recipe = replace(recipe, lead=0, rest_from=0, lambda_adv=0.0, lambda_est=0.0)
         variant = f"{variant}-alone"
+    if args.two_stage:
+        if recipe.lambda_est == 0:
+            raise VdirError("a two-stage model needs an estimate to tell its restorer; give --lambda-est above 0.")
+        architecture = replace(architecture, kind=architecture.kind.two_stage)
+        # One kind of step from the first to the last; nothing is asked of the latent itself.
+        recipe = replace(recipe, lead=0, rest_from=None, lambda_adv=0.0, beta=0.0)
+        variant = f"{variant}-two-stage"
+    degradation = task.degradation if args.sigma is None else _between(task, *args.sigma)
     if args.sidd is not None:
         _check_sidd(args, task, recipe)
 
     device = _start_processes(args.device)
     images = TrainingImages(read_folder(args.data, architecture.channels), device)
-    source: Source = Synthetic(images, task.degradation, recipe.grey)
-    data = {"images": len(images), "megapixels": round(len(images.pixels) / 1e6, 1)}
+    source: Source = Synthetic(images, degradation, recipe.grey)
+    data: dict[str, Any] = {"images": len(images), "megapixels": round(len(images.pixels) / 1e6, 1)}
+    if args.sigma is not None:
+        data |= {"sigma": args.sigma}
     if args.sidd is not None:
         pairs = TrainingImages(training_tiles(args.sidd, args.sidd_megapixels), device)
         source = Mixture(source, Photographs(pairs, architecture.params), args.sidd_share)
@@ -168,6 +189,17 @@ def _check_sidd(args: argparse.Namespace, task: Task, recipe: Recipe) -> None:
         raise VdirError("what the cameras of SIDD did is not known and cannot be learned; leave --lambda-est at 0.")
     if not 0 <= args.sidd_share <= 1:
         raise VdirError(f"--sidd-share {args.sidd_share:g} is no share; give a number between 0 and 1.")
+
+
+def _between(task: Task, low: float, high: float) -> Degradation:
+    """The task's noise, but of these levels."""
+    from vdir.degrade import GaussianNoise
+
+    if not isinstance(task.degradation, GaussianNoise):
+        raise VdirError(f"--sigma is for white noise, which {task.name} is not about; leave it out.")
+    if not 0 <= low <= high:
+        raise VdirError(f"--sigma {low:g} {high:g} is no range of noise levels; give the lower one first, 0 or more.")
+    return replace(task.degradation, sigma=(low, high))
 
 
 def _start_processes(device: str | None) -> Any:

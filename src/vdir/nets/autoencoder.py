@@ -84,6 +84,9 @@ class Estimator(nn.Module):
     latent's size measures the same and costs a sixteenth.
     """
 
+    reach = 2 * LATENT_STRIDE
+    """Image pixels by which an estimate, resized to the image, sees further than the latent."""
+
     def __init__(self, params: int) -> None:
         super().__init__()
         self.conv1 = conv3x3(LATENT_CHANNELS, FILTERS, relu=True)

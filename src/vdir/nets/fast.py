@@ -26,13 +26,13 @@ class FastRestorer(nn.Module):
 
     Args:
         channels: C of y and xhat.
-        latent: whether c is concatenated; without it c is ignored.
+        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
     """
 
-    def __init__(self, channels: int, latent: bool = True) -> None:
+    def __init__(self, channels: int, told: int = LATENT_CHANNELS) -> None:
         super().__init__()
-        self.latent = latent
-        self.head = conv3x3(4 * channels + LATENT_CHANNELS * latent, FILTERS)
+        self.told = told
+        self.head = conv3x3(4 * channels + told, FILTERS)
         self.blocks = nn.Sequential(*(ResBlock(FILTERS) for _ in range(BLOCKS)))
         self.tail = conv3x3(FILTERS, 4 * channels, scale=BRANCH_SCALE)
 
@@ -43,9 +43,9 @@ class FastRestorer(nn.Module):
         return 2 * convolutions + 1
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, 4, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
+        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
         u = F.pixel_unshuffle(pad_to_even(y), 2)
-        if self.latent:
+        if self.told:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1)
         residual = F.pixel_shuffle(self.tail(self.blocks(self.head(u))), 2)
         return y + residual[..., : y.shape[-2], : y.shape[-1]]

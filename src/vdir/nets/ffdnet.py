@@ -1,7 +1,7 @@
 """FFDNet's plain chain as a restorer, for the comparison of Table XI.
 
 Twelve 3x3 convolutions of 96 filters at half resolution, ReLU between, no skips (the colour FFDNet). Inside the
-framework the latent takes the place of FFDNet's noise-level map; alone (``latent=False``) it is the naive blind
+framework the latent takes the place of FFDNet's noise-level map; alone (``told=0``) it is the naive blind
 baseline.
 """
 
@@ -24,14 +24,14 @@ class FFDNet(nn.Module):
 
     Args:
         channels: C of y and xhat.
-        latent: whether c is concatenated; without it c is ignored.
+        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
     """
 
-    def __init__(self, channels: int, latent: bool = True) -> None:
+    def __init__(self, channels: int, told: int = LATENT_CHANNELS) -> None:
         super().__init__()
-        self.latent = latent
+        self.told = told
         layers: list[nn.Module] = [
-            conv3x3(4 * channels + LATENT_CHANNELS * latent, FILTERS, relu=True),
+            conv3x3(4 * channels + told, FILTERS, relu=True),
             nn.ReLU(),
         ]
         for _ in range(LAYERS - 2):
@@ -44,8 +44,8 @@ class FFDNet(nn.Module):
         return 2 * LAYERS + 1
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, 4, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
+        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
         u = F.pixel_unshuffle(pad_to_even(y), 2)
-        if self.latent:
+        if self.told:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1)
         return F.pixel_shuffle(self.layers(u), 2)[..., : y.shape[-2], : y.shape[-1]]

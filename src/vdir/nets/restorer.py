@@ -25,13 +25,13 @@ class Restorer(nn.Module):
     Args:
         channels: C of y and xhat.
         scale: 1 for the residual tail; 2 or 4 for one or two sub-pixel x2 steps.
-        latent: whether c is concatenated; without it c is ignored.
+        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
     """
 
-    def __init__(self, channels: int, scale: int = 1, latent: bool = True) -> None:
+    def __init__(self, channels: int, scale: int = 1, told: int = LATENT_CHANNELS) -> None:
         super().__init__()
-        self.scale, self.latent = scale, latent
-        self.head = conv3x3(channels + LATENT_CHANNELS * latent, FILTERS)
+        self.scale, self.told = scale, told
+        self.head = conv3x3(channels + told, FILTERS)
         self.groups = nn.Sequential(*(RIRBlock(FILTERS, BLOCKS) for _ in range(GROUPS)))
         self.conv = conv3x3(FILTERS, FILTERS, scale=BRANCH_SCALE)
         steps = {1: 0, 2: 1, 4: 2}[scale]
@@ -46,8 +46,8 @@ class Restorer(nn.Module):
         return body + {1: 1, 2: 2, 4: 2}[self.scale]
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, 4, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""
-        given = torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1) if self.latent else y
+        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""
+        given = torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1) if self.told else y
         h = self.head(given)
         h = h + self.conv(self.groups(h))
         out: Tensor = self.tail(self.up(h))

@@ -3,6 +3,9 @@
     discriminator step   Adam on -log D(y) - log(1 - D(yhat)),                      yhat detached
     generator step       Adam on |x - xhat| + beta KL + |y - yhat| + lambda_1 adv + lambda_2 |f(T) - EST(c)|
 
+A two-stage model (eqs. (6)-(7)) has one step instead: Adam on |x - xhat| for the restorer, and on
+lambda_2 |f(T) - EST(c)| for encoder and estimator, with c = mu(y).
+
 The randomness of step n is a function of (seed, n) alone: no generator state has to be kept, a resumed run sees the
 same crops and noise, and so does every process of a distributed run, which draws the whole batch and keeps its share.
 """
@@ -82,11 +85,12 @@ class Trainer:
         if self.discriminator is not None:
             self.optimizers_d = {"adam_d": _adam(self.discriminator.parameters(), beta1=0.5)}
         self.forward, self.forward_latent = self._forward, self._forward_latent
-        self.forward_restorer = self._forward_restorer
+        self.forward_restorer, self.forward_two_stage = self._forward_restorer, self._forward_two_stage
         if compile_mode:
             self.forward_latent = torch.compile(self._forward_latent, mode=compile_mode)
             self.forward = torch.compile(self._forward, mode=compile_mode)
             self.forward_restorer = torch.compile(self._forward_restorer, mode=compile_mode)
+            self.forward_two_stage = torch.compile(self._forward_two_stage, mode=compile_mode)
         self.done = 0
         self.skipped = 0
         self.data_seconds = 0.0
@@ -118,7 +122,10 @@ class Trainer:
         self.data_seconds += time.perf_counter() - started
 
         leading = self.done < self.recipe.lead
-        work = self._latent_step if leading else self._restorer_step if resting else self._joint_step
+        if self.architecture.two_stage:
+            work = self._two_stage_step
+        else:
+            work = self._latent_step if leading else self._restorer_step if resting else self._joint_step
         values, norm = work(batch, lr)
         self._average_weights()
         self.done += 1
@@ -175,6 +182,22 @@ class Trainer:
         unknown = restoration.new_full((), float("nan"))
         return [restoration if term in ("restoration", "total") else unknown for term in TERMS[:-1]], norm
 
+    def _two_stage_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """Eqs. (6) and (7) at once: the estimator learns f(T) and nothing else, the restorer acts on what it finds.
+
+        Each learns its own term, so that they can share a step. The terms that a two-stage model does not have are
+        reported as not a number.
+        """
+        with self._precision():
+            xhat, estimate = self.forward_two_stage(batch.y)
+        restoration = (batch.x - xhat.float()).abs().mean()
+        estimation = (estimate.float() - batch.params[:, :, None, None]).abs().mean()
+        total = restoration + self.recipe.lambda_est * estimation
+        norm = self._descend(total, self.optimizers, lr, clip=self.recipe.clip)
+        known = {"restoration": restoration, "estimation": estimation, "total": total}
+        unknown = total.new_full((), float("nan"))
+        return [known.get(term, unknown) for term in TERMS[:-1]], norm
+
     def _settle(self) -> None:
         """Give the parts that will rest their averaged weights, which are those that will be kept."""
         for part, averaged in ((self.model.encoder, self.ema.encoder), (self.model.decoder, self.ema.decoder),
@@ -196,6 +219,11 @@ class Trainer:
         with torch.no_grad():
             c = self.model.encode(y).at(noise)
         return self.model.restore(y, c)
+
+    def _forward_two_stage(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        estimate = self.model.estimate(self.model.encode(y).mean)
+        # Without its gradient: what the restorer would like to be told is not for the estimator to learn.
+        return self.model.restorer(y, estimate.detach()), estimate
 
     def _discriminator_step(self, y: Tensor, yhat: Tensor, lr: float) -> Tensor:
         if self.discriminator is None:

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Fig. 5's experiment as numbers: PSNR at sigma 30 with no latent, with another picture's, and with those of sigma 10 and 50.
+# Hardware: one CPU core, four minutes for CBSD68. Expected: not known yet over all pictures.
+# Writes swap.csv (every picture).
+# Usage: reproduce/latent-swap.sh CBSD68 [options of vdir analyse swap, e.g. --images 12 --out DIR --weights FILE]
+set -euo pipefail
+vdir analyse swap --data "${1:?the folder of CBSD68}" "${@:2}"
