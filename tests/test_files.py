@@ -69,7 +69,7 @@ def test_a_file_is_restored(job: Job) -> None:
         task="gaussian",
         variant="fast",
         weights_sha256="ab12",
-        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,)),
+        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,), "noise level 12.5 (8-bit levels)"),
     )
     np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
     np.testing.assert_array_equal(seen[0].pixels, read(job.source).pixels)

@@ -158,10 +158,16 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
     """One table of the paper with our columns beside it."""
     published = paper.tables.get(name)
     methods = list(published.values.get(metric, {})) if published else []
+    plain = "Bicubic" not in methods and any(
+        c.table == name and c.images and c.bicubic(metric) is not None for r in results for c in r.cells
+    )
     rows = []
     for b in (b for b in task.benchmarks if b.table == name):
         theirs = {m: paper.value(name, metric, m, b.dataset.name, b.case) for m in methods}
         row = [b.dataset.name, b.case, *(number(v, DIGITS[metric]) for v in theirs.values())]
+        if plain:
+            found = [c.bicubic(metric) for r in results if (c := r.cell(name, b.dataset.name, b.case)) and c.images]
+            row.append(number(next((v for v in found if v is not None), None), DIGITS[metric]))
         for r in results:
             cell = r.cell(name, b.dataset.name, b.case)
             ours = cell.mean(metric) if cell and cell.images else None
@@ -172,7 +178,7 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
             if target is not None:
                 row.append(number(ours - target if ours is not None else None, DIGITS[metric], signed=True))
         rows.append(row)
-    header = ["dataset", "case", *methods]
+    header = ["dataset", "case", *methods] + ["Bicubic"] * plain
     for r in results:
         header += [f"ours: {r.label}"] + ([f"{r.label} − VDIR"] if "VDIR" in methods else [])
     title = f"Table {name}: {published.title}" if published else "Not in the paper"

@@ -6,6 +6,7 @@ import argparse
 import platform
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="default: the weights of the package")
     parser.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "x2 bicubic" "x2 area"')
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
     parser.add_argument(
@@ -42,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print ours beside the paper's; always 0 if everything could be measured."""
+    from vdir.calibrate import bicubic
     from vdir.errors import VdirError
-    from vdir.evaluate import evaluate, evaluate_blocks, report, submit_blocks
+    from vdir.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
     from vdir.paper import paper
     from vdir.results import Result
     from vdir.tasks import TASKS
@@ -60,20 +63,24 @@ def run(args: argparse.Namespace) -> int:
     card = pipeline.card
     assert card is not None  # a loaded pipeline has one
 
-    def restore(y: Image) -> NDArray[Any]:
-        restored: NDArray[Any] = pipeline.restore(y, self_ensemble=args.self_ensemble)
+    def restore(y: Image, direct: bool = True) -> NDArray[Any]:
+        restored: NDArray[Any] = pipeline.restore(y, self_ensemble=args.self_ensemble, direct=direct)
         return restored
 
     start = time.monotonic()
-    cells = evaluate(
-        work.benchmarks,
-        task.protocol,
-        restore,
-        args.data,
-        estimate=pipeline.estimate if pipeline.quantity is not None else None,
-        limit=args.limit,
-        progress=card.name,
-    )
+    cells: list[Cell] = []
+    for direct in (True, False):
+        same_grid = [b for b in work.benchmarks if b.direct == direct]
+        cells += evaluate(
+            same_grid,
+            task.protocol,
+            partial(restore, direct=direct),
+            args.data,
+            estimate=partial(pipeline.estimate, direct=direct) if pipeline.quantity is not None else None,
+            bicubic=bicubic(task.degradation.scale) if task.degradation.scale > 1 else None,
+            limit=args.limit,
+            progress=card.name if same_grid else None,
+        )
     for blocks, folder in work.measured:
         name = f"{card.name} {blocks.name}"
         cells.append(evaluate_blocks(blocks, folder, task.protocol, restore, limit=args.limit, progress=name))
@@ -122,7 +129,14 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     if unknown:
         raise VdirError(f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}.")
     wanted = args.datasets or names
-    work = _Work([b for b in task.benchmarks if b.dataset.name in wanted], [], [])
+    cases = list(dict.fromkeys(b.case for b in task.benchmarks))
+    unknown = sorted(set(args.cases or cases) - set(cases))
+    if unknown:
+        raise VdirError(f"{task.name} has no case {', '.join(unknown)}; choose from {', '.join(cases)}.")
+    of_cases = [b for b in task.benchmarks if b.case in (args.cases or cases)]
+    work = _Work([b for b in of_cases if b.dataset.name in wanted], [], [])
+    if args.cases and not work.benchmarks:
+        raise VdirError(f"{task.name} has these cases on other datasets; leave out --datasets or --cases.")
     if args.submission is not None and not any(isinstance(b, SubmittedBlocks) for b in task.blocks):
         raise VdirError(f"nothing is submitted for {task.name}; leave --submission out.")
     if args.submission is not None and args.limit is not None:
