@@ -76,7 +76,7 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a picture suffered from: ``values`` of the quantity ``name`` in ``unit``, their ``spread``, and ``words``."""
+    """What a picture suffered from: ``values`` of the quantity ``name`` in ``unit``, their ``spread``, and words."""
 
     name: str
     unit: str

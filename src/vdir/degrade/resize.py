@@ -3,9 +3,9 @@
     bicubic    Keys' a = -0.5, widened by s against aliasing, as in Pillow and MATLAB.  Sigma = 0
     area       the mean of s x s pixels, as a sensor's.                                 Sigma = (s^2 - 1) / 12
 
-(Keys' kernel has no second moment: it keeps parabolas.) Pixel i of y is the middle of pixels s i to s i + s - 1 of
-x, (s - 1) / 2 pixels from where direct decimation has it (:mod:`vdir.degrade.blur`). No network can see this in y, so there
-is one grid for all, that of direct decimation, and :func:`onto_direct_grid` brings ordinary images there.
+(Keys' kernel has no second moment: it keeps parabolas.) Pixel i of y is the middle of pixels s i to s i + s - 1 of x,
+(s - 1) / 2 pixels from where direct decimation has it (:mod:`vdir.degrade.blur`). No network can see this in y, so
+there is one grid for all, that of direct decimation, and :func:`onto_direct_grid` brings ordinary images there.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ first (:func:`vdir.degrade.resize.onto_direct_grid`).
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,8 +41,8 @@ class Enlarge(nn.Module):
         if self.scale == 1:
             return y
         b, c, h, w = y.shape
-        # Half precision would show: it has no more digits than 8-bit pixels.
-        with torch.autocast(y.device.type, enabled=False):
+        # Half precision would show: it has no more digits than 8-bit pixels. (The meta device knows no autocast.)
+        with nullcontext() if y.is_meta else torch.autocast(y.device.type, enabled=False):
             planes = F.pad(y.float().reshape(b * c, 1, h, w), (1, 2, 1, 2), mode="replicate")
             large = F.pixel_shuffle(F.conv2d(planes, self.weights), self.scale)
         return large.view(b, c, h * self.scale, w * self.scale)
