@@ -25,7 +25,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     card = SimpleNamespace(task="real", name="real-fast", variant="fast", sha256="ab" * 32)
     architecture = SimpleNamespace(scale=1)
     pipeline = SimpleNamespace(
-        restore=lambda y, self_ensemble: y, card=card, quantity=None, device=SimpleNamespace(type="cpu"),
+        restore=lambda y, self_ensemble, direct=True: y, card=card, quantity=None, device=SimpleNamespace(type="cpu"),
         model=SimpleNamespace(architecture=architecture),
     )  # fmt: skip
 

@@ -208,7 +208,7 @@ def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
 def _peers(name: str, task: Task, paper: Paper) -> list[str]:
     """Other methods in the same cells."""
     published = paper.tables.get(name)
-    cases = published.cases if published else tuple(dict.fromkeys(b.case for b in task.benchmarks))
+    cases = published.cases if published else tuple(dict.fromkeys(b.case for b in task.benchmarks if b.table == name))
     rows = []
     for peer in (p for p in paper.peers if p.table == name):
         for dataset, values in peer.psnr.items():

@@ -62,7 +62,9 @@ def test_a_point_becomes_the_kernel_where_the_point_was() -> None:
     x[0, 0, 16, 18] = 1
     y, _ = Blur.fixed(2, G_ANI)(x, np.random.RandomState(0))
     # Pixel (8, 9) of y sits on pixel (16, 18) of x: direct decimation has no half-pixel shift.
-    expected = torch.from_numpy(kernel(G_ANI)).float()[1::2, 1::2]  # offsets -6, -4, ..., 6; k is symmetric about its centre
+    expected = torch.from_numpy(kernel(G_ANI)).float()[
+        1::2, 1::2
+    ]  # offsets -6, -4, ..., 6; k is symmetric about its centre
     torch.testing.assert_close(y[0, 0, 5:12, 6:13], expected.mul(255).round() / 255)
 
 

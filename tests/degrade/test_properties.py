@@ -101,7 +101,9 @@ def test_degradations_are_values(degradation: Degradation) -> None:
         setattr(degradation, field, None)
 
 
-@pytest.mark.parametrize("degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise | OnDirectGrid | Either)], ids=str)
+@pytest.mark.parametrize(
+    "degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise | OnDirectGrid | Either)], ids=str
+)
 def test_what_a_file_could_hold_stays_in_8_bits(degradation: Degradation, photo: np.ndarray) -> None:
     levels = degradation(batch(photo), torch.Generator().manual_seed(0)).image * 255
     assert levels.min() >= 0

@@ -59,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None and args.weights is not None and args.json == args.weights.with_suffix(".json"):
         raise VdirError(f"{args.json} is the card of the weights; write the numbers to another file.")
     work = _find(args, task)
+    if args.self_ensemble and task.degradation.scale > 1 and any(b.direct for b in work.benchmarks):
+        ordinary = " ".join(dict.fromkeys(f'"{b.case}"' for b in task.benchmarks if not b.direct))
+        raise VdirError(f"a flip moves the grid of direct decimation; with --self-ensemble give --cases {ordinary}.")
     pipeline, variant = _load(args, task)
     card = pipeline.card
     assert card is not None  # a loaded pipeline has one
