@@ -287,7 +287,7 @@ def test_super_resolution_is_measured_on_both_grids_beside_bicubic(
     assert restorer[2:] == [("restore a file", True)]
     with pytest.raises(VdirError, match="flip moves the grid"):
         run("sr-x2", "--data", str(data), *options, "--self-ensemble")
-    with pytest.raises(VdirError, match="no case area; choose from x2 g_2.0"):
+    with pytest.raises(VdirError, match="no case area; choose from x2 g_2"):
         run("sr-x2", "--data", str(data), "--cases", "area")
 
 

@@ -1,4 +1,4 @@
-"""Ordinary resizers are Pillow's; the grid they leave is where it is said to be, and the shift goes to the other one."""
+"""Ordinary resizers are Pillow's; the grid they leave is where it is said to be; the shift goes to the other one."""
 
 import math
 
