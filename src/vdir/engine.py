@@ -47,8 +47,8 @@ class Engine:
     def bytes_per_pixel(self) -> int:
         """Memory that a window takes while it is restored, per pixel of y."""
         a = self.model.architecture
-        # Super-resolution's sub-pixel convolutions hold 64 channels at their output's size.
-        return _BYTES[a.kind.alone] + (0 if a.scale == 1 else 700 * a.scale**2)
+        # Residual, interpolation and their sum have scale^2 pixels each.
+        return _BYTES[a.kind.alone] + (0 if a.scale == 1 else 120 * a.scale**2)
 
     def to_model(self, window: Window, direct: bool = False) -> Tensor:
         """(h, w, C) -> y, (1, model channels, h, w). Grey is given to a colour model as three equal channels.

@@ -42,7 +42,7 @@ class Enlarge(nn.Module):
             return y
         b, c, h, w = y.shape
         # Half precision would show: it has no more digits than 8-bit pixels. (The meta device knows no autocast.)
-        with nullcontext() if y.is_meta else torch.autocast(y.device.type, enabled=False):
+        with nullcontext() if y.device.type == "meta" else torch.autocast(y.device.type, enabled=False):
             planes = F.pad(y.float().reshape(b * c, 1, h, w), (1, 2, 1, 2), mode="replicate")
             large = F.pixel_shuffle(F.conv2d(planes, self.weights), self.scale)
         return large.view(b, c, h * self.scale, w * self.scale)
