@@ -157,5 +157,11 @@ def test_a_record_is_json(job: Job) -> None:
     assert record["source"] == str(job.source)
     assert record["status"] == "restored"
     assert record["reason"] is None
-    assert record["estimate"] == {"name": "noise level", "unit": "8-bit levels", "values": [12.5], "spread": [0.5]}
+    assert record["estimate"] == {
+        "name": "noise level",
+        "unit": "8-bit levels",
+        "values": [12.5],
+        "spread": [0.5],
+        "words": "noise level 12.5 (8-bit levels)",
+    }
     assert Outcome(job.source, None).to_record()["output"] is None

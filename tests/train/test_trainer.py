@@ -57,7 +57,7 @@ def test_a_short_run_learns_to_restore(make_trainer):
     ],
 )
 def test_every_kind_of_model_and_damage_trains(architecture, degradation):
-    pictures = [make_photo(40, 56, s)[..., : architecture.channels] for s in range(2)]
+    pictures = [make_photo(68, 72, s)[..., : architecture.channels] for s in range(2)]
     recipe = replace(TINY, batch=2)
     trainer = Trainer(architecture, Synthetic(TrainingImages(pictures), degradation, recipe.grey), recipe)
     before = {k: v.clone() for k, v in trainer.model.named_parameters()}
