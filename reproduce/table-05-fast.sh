@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Table V with the fast variant, trained from nothing on a CPU, and files made small by ordinary resizers; bicubic beside
 # both.
-# Hardware: one CPU core, two to three hours by estimate for training and half an hour for measuring. Expected: not known
-# yet, it was only rehearsed.
+# Hardware: one CPU core, by estimate an hour for training and half an hour for measuring. Expected: not known yet, it was
+# only rehearsed.
 # Stop and start it again at will: training goes on where it was.
 # Usage: reproduce/table-05-fast.sh IMAGES HELD_OUT BENCHMARKS
 set -euo pipefail

@@ -5,7 +5,12 @@
     xhat = y enlarged by s + shuffle(conv(h'), r s)
 
 A lower resolution buys a wide reach for little; residual blocks instead of FFDNet's plain chain learn several times
-faster at the same cost. With the encoder it is 1,008,820 parameters and 0.238 MMAC per pixel at s = 1.
+faster at the same cost. With the encoder:
+
+    s   parameters   MMAC per input pixel   per output pixel
+    1    1,008,820                  0.238              0.238
+    2    1,039,960                  0.246              0.062
+    4    1,164,520                  0.278              0.017
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ the sharpest of all, which a model that mostly sees blur learns last."""
 
 # 48x48 low-resolution patches (paper section VI).
 _RECIPES = {"short": replace(SHORT, patch=48), "paper": replace(PAPER, patch=48)}
-# An hour and a half on one core. A kernel is harder to see than noise: the encoder gets a start of its own.
+# About an hour on one core. A kernel is harder to see than noise: the encoder gets a start of its own.
 _CPU = replace(SHORT_CPU, steps=5_000, batch=16, patch=48, warmup=200, lead=500, rest_from=2_500)
 
 
