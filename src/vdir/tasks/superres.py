@@ -18,8 +18,8 @@ from vdir.tasks.base import Task
 
 _DATASETS = (SET5, BSD100, URBAN100)
 _FILES = 0.375
-"""Share of a batch that was made small by ordinary resizers: two kernels beside a whole family, so the smaller part; but
-these are the sharpest images, which a model that mostly sees blur learns last."""
+"""Share of a batch that was made small by ordinary resizers. It is two kernels beside a whole family, so the smaller
+part; but they make the sharpest images, which a model that mostly sees blur learns last."""
 
 # 48x48 low-resolution patches (paper section VI).
 _RECIPES = {"short": replace(SHORT, patch=48), "paper": replace(PAPER, patch=48)}
