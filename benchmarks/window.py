@@ -37,7 +37,7 @@ def main() -> int:
         kind, scale, side = sys.argv[1:]
         print(json.dumps(measure(kind, int(scale), int(side))))
         return 0
-    for kind, scale in (("fast", 1), ("ffdnet", 1), ("full", 1), ("full", 2), ("full", 4)):
+    for kind, scale in (*((kind, s) for kind in ("fast", "full") for s in (1, 2, 4)), ("ffdnet", 1)):
         sides = [s // scale for s in SIDES]
         peaks = [
             int(subprocess.run([sys.executable, __file__, kind, str(scale), str(s)], capture_output=True, text=True,

@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from vdir.calibrate import bicubic
 from vdir.cli import evaluate as command
-from vdir.data.benchmark import Benchmark, blur, gaussian, jpeg, photographs
+from vdir.data.benchmark import Benchmark, blur, gaussian, jpeg, photographs, resized
 from vdir.data.catalogue import CBSD68, CC15, CLASSIC5, KODAK24, LIVE1, SET5
 from vdir.degrade import GaussianNoise
 from vdir.degrade.blur import G_2_0, G_ANI
@@ -20,7 +21,8 @@ from vdir.errors import VdirError
 from vdir.evaluate import evaluate, report
 from vdir.metrics import UNIFORM_8, Protocol, luma_8bit, psnr, to_8bit
 from vdir.paper import paper
-from vdir.results import Result
+from vdir.results import Result, page
+from vdir.tasks import TASKS
 
 RGB = Protocol("rgb")
 
@@ -56,7 +58,7 @@ def test_degraded_images_have_the_axes_of_the_clean_ones(photo: np.ndarray) -> N
     y, k = blur("V", (SET5,), 4, {"g_2.0": G_2_0})[0].degrade(photo)
     assert y.shape == (24, 32, 3)
     assert y.dtype == np.float32
-    assert k.shape == (225,)
+    assert k == pytest.approx([2, 2, 0])
 
 
 def test_truth_is_in_the_unit_that_people_use(photo: np.ndarray) -> None:
@@ -143,10 +145,25 @@ def test_super_resolution_gets_small_images_and_returns_large_ones(data: Path, f
         assert y.shape[:2] == (60 // factor, 80 // factor)  # 61 to 63 rows, 81 columns: cropped
         return y.repeat(factor, 0).repeat(factor, 1)
 
-    cells = blur("V", (SET5,), factor, {"g_2.0": G_2_0})
-    (cell,) = evaluate(cells, Protocol("y", factor, ("psnr", "ssim")), enlarge, data, limit=1, estimate=unchanged)
-    assert 10 < cell.mean("psnr") < 40
-    assert cell.estimate_error is None  # a kernel has no single error to print
+    cells = blur("V", (SET5,), factor, {"g_2.0": G_2_0}) + resized("", (SET5,), factor)
+    assert [b.case for b in cells] == [f"x{factor} {name}" for name in ("g_2.0", "bicubic", "area")]
+    assert [b.direct for b in cells] == [True, False, False]
+    protocol = Protocol("y", factor, ("psnr", "ssim"))
+    blurred, soft, averaged = evaluate(
+        cells, protocol, enlarge, data, limit=1, estimate=lambda y: np.array([1.0, 2.0, 0.0]), bicubic=bicubic(factor)
+    )
+    assert 10 < blurred.mean("psnr") < 40
+    assert blurred.estimate_error == pytest.approx(1 / 3)  # mean over the three numbers of Sigma, (2, 2, 0)
+    assert soft.estimate_error == pytest.approx(1)
+    # Repeating pixels is worse than bicubic, but for direct decimation, whose grid bicubic misses as well.
+    assert soft.mean("psnr") < soft.bicubic("psnr")
+    x = pixels_of(data / "Set5" / "0.png")[:60, :80]
+    small = Image.fromarray(x).resize((80 // factor, 60 // factor), Image.Resampling.BOX)
+    plain = np.asarray(small.resize((80, 60), Image.Resampling.BICUBIC))
+    assert averaged.bicubic("ssim") == pytest.approx(protocol.measure(x, plain)["ssim"], abs=2e-3)
+    text = report([blurred, averaged], protocol, paper())
+    assert f"{averaged.bicubic('psnr'):.2f}" in text
+    assert "bicubic" not in report(evaluate(cells, protocol, enlarge, data, limit=1), protocol, paper()).splitlines()[0]
 
 
 def test_photographs_are_restored_as_they_are(data: Path, photo: np.ndarray) -> None:
@@ -188,9 +205,10 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     calls: list[tuple[object, ...]] = []
 
     class Unchanging(SimpleNamespace):
-        def __call__(self, y: np.ndarray, *, self_ensemble: bool, tile: int) -> SimpleNamespace:
-            calls.append(("restore", self_ensemble))
-            return SimpleNamespace(image=y, estimate=np.array([12.0]))
+        def __call__(self, y: np.ndarray, *, self_ensemble: bool, direct: bool, tile: int) -> SimpleNamespace:
+            calls.append(("restore", self_ensemble) if direct else ("restore a file", self_ensemble))
+            scale = TASKS[str(calls[0][1])].degradation.scale
+            return SimpleNamespace(image=y.repeat(scale, 0).repeat(scale, 1), estimate=np.array([12.0]))
 
     def load(task: str, variant: str | None, weights: Path | None, device: str | None) -> SimpleNamespace:
         calls.append(("load", task, variant, weights, device))
@@ -250,6 +268,35 @@ def test_cases_can_be_chosen(data: Path, restorer: list[tuple[object, ...]]) -> 
     assert [(c.dataset, c.case) for c in Result.read(file).cells] == [("CBSD68", "sigma 30"), ("Urban100", "sigma 30")]
 
 
+def test_super_resolution_is_measured_on_both_grids_beside_bicubic(
+    data: Path, restorer: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = data / "sr.json"
+    options = ["--datasets", "Set5", "--limit", "1", "--json", str(file)]
+    assert run("sr-x2", "--data", str(data), *options) == 0
+    assert restorer[1:] == [("restore", False)] * 2 + [("restore a file", False)] * 2
+    found = Result.read(file)
+    assert [(c.table, c.case) for c in found.cells] == [
+        ("IV", "x2 g_2.0"),
+        ("IV", "x2 g_ani"),
+        ("", "x2 bicubic"),
+        ("", "x2 area"),
+    ]
+    assert all(c.bicubic("psnr") is not None and c.bicubic("ssim") is not None for c in found.cells)
+    text = page([found], TASKS, paper())
+    assert f"| {found.cells[3].bicubic('psnr'):.2f} |" in text
+    del restorer[1:]
+    assert run("sr-x2", "--data", str(data), *options, "--cases", "x2 area") == 0
+    assert restorer[2:] == [("restore a file", False)]
+    del restorer[1:]
+    assert run("sr-x2", "--data", str(data), *options, "--self-ensemble", "--cases", "x2 area") == 0
+    assert restorer[2:] == [("restore a file", True)]
+    with pytest.raises(VdirError, match="flip moves the grid"):
+        run("sr-x2", "--data", str(data), *options, "--self-ensemble")
+    with pytest.raises(VdirError, match="no case area; choose from x2 g_2"):
+        run("sr-x2", "--data", str(data), "--cases", "area")
+
+
 def test_a_task_without_known_damage_is_not_asked_for_it(
     data: Path, restorer: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,7 +310,7 @@ def test_a_task_without_known_damage_is_not_asked_for_it(
         (["denoise"], "gaussian"),
         (["gaussian", "--datasets", "Set5"], "CBSD68"),
         (["gaussian", "--limit", "0"], "at least 1"),
-        (["gaussian", "--cases", "sigma 11"], "no case 'sigma 11'; choose from sigma 10"),
+        (["gaussian", "--cases", "sigma 11"], "no case sigma 11; choose from sigma 10"),
     ],
 )
 def test_what_cannot_be_measured_is_explained(

@@ -22,7 +22,7 @@ from vdir.results import Result
 class Unchanging(SimpleNamespace):
     """In place of a pipeline."""
 
-    def __call__(self, y: np.ndarray, *, self_ensemble: bool, tile: int) -> SimpleNamespace:
+    def __call__(self, y: np.ndarray, *, self_ensemble: bool, direct: bool, tile: int) -> SimpleNamespace:
         return SimpleNamespace(image=y, estimate=None)
 
 

@@ -69,7 +69,7 @@ def test_a_file_is_restored(job: Job) -> None:
         task="gaussian",
         variant="fast",
         weights_sha256="ab12",
-        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,)),
+        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,), "noise level 12.5 (8-bit levels)"),
     )
     np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
     np.testing.assert_array_equal(seen[0].pixels, read(job.source).pixels)
@@ -157,5 +157,11 @@ def test_a_record_is_json(job: Job) -> None:
     assert record["source"] == str(job.source)
     assert record["status"] == "restored"
     assert record["reason"] is None
-    assert record["estimate"] == {"name": "noise level", "unit": "8-bit levels", "values": [12.5], "spread": [0.5]}
+    assert record["estimate"] == {
+        "name": "noise level",
+        "unit": "8-bit levels",
+        "values": [12.5],
+        "spread": [0.5],
+        "words": "noise level 12.5 (8-bit levels)",
+    }
     assert Outcome(job.source, None).to_record()["output"] is None

@@ -608,12 +608,24 @@ def test_replacing_gives_ordinary_rights(tmp_path: Path) -> None:
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_alpha_grows_with_the_pixels() -> None:
-    picture = Picture(noise((3, 4, 3)), noise((3, 4)))
-    larger = picture.with_pixels(noise((6, 8, 3)))
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_alpha_grows_with_the_pixels(kind: type[np.generic], scale: int) -> None:
+    peak = np.iinfo(kind).max
+    pixels = np.zeros((12, 16, 3), kind)
+    ramp = np.broadcast_to(np.arange(16) * (peak // 16), (12, 16)).astype(kind)
+    larger = Picture(pixels, ramp).with_pixels(np.zeros((12 * scale, 16 * scale, 3), kind))
     assert larger.alpha is not None
-    assert picture.alpha is not None
-    np.testing.assert_array_equal(larger.alpha[1::2, ::2], picture.alpha)
+    assert larger.alpha.dtype == kind
+    assert larger.alpha.shape == (12 * scale, 16 * scale)
+    # Small pixel i is the middle of its block: (i + 0.5) scale - 0.5.
+    expected = ((np.arange(16 * scale) + 0.5) / scale - 0.5) * (peak // 16)
+    inside = slice(2 * scale, -2 * scale)
+    np.testing.assert_allclose(larger.alpha[5, inside], expected[inside], atol=1)
+    for constant in (0, peak, peak // 3):
+        flat = Picture(pixels, np.full((12, 16), constant, kind)).with_pixels(larger.pixels).alpha
+        assert flat is not None
+        assert (flat == constant).all()
 
 
 # Files that are broken or lie

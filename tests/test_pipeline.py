@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 
+from tests.pictures import make_photo
 from vdir.arrays import transformed
 from vdir.errors import VdirError
-from vdir.hub import find, load
+from vdir.hub import Card, find, load, shipped
 from vdir.model import VDIR, Architecture, Kind
 from vdir.pipeline import Pipeline, load_pipeline, restore
 from vdir.sampling import latent_noise
@@ -76,12 +78,16 @@ def test_tiles_of_the_full_model() -> None:
     np.testing.assert_array_equal(model(y, tile=640).image, model(y, tile=WHOLE).image)
 
 
-@pytest.mark.slow
+FULL = pytest.param(Kind.FULL, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("scale", [2, 4])
-def test_tiles_when_enlarging(scale: int) -> None:
-    model = pipeline(Architecture(params=3, scale=scale), f"sr-x{scale}")
+@pytest.mark.parametrize("kind", [Kind.FAST, FULL])
+def test_tiles_when_enlarging(kind: Kind, scale: int, direct: bool) -> None:
+    model = pipeline(Architecture(params=3, scale=scale, kind=kind), f"sr-x{scale}")
     y = image(24, 3500, 3)[:, :3470]
-    whole, tiled = model(y, tile=WHOLE), model(y, tile=1800)
+    whole, tiled = (model(y, tile=side, direct=direct) for side in (WHOLE, 1800))
     assert tiled.image.shape == (24 * scale, 3470 * scale, 3)
     np.testing.assert_array_equal(tiled.image, whole.image)
     np.testing.assert_array_equal(tiled.estimate, whole.estimate)
@@ -148,7 +154,7 @@ def test_the_same_kind_of_array_comes_back(fast: Pipeline, dtype: type, shape: t
 def test_an_untouched_image_survives_the_conversions() -> None:
     model = pipeline()
     with torch.no_grad():
-        model.model.restorer.get_parameter("tail.weight").zero_()
+        model.model.restorer.get_parameter("tail.weight").data.zero_()
     for dtype in (np.uint8, np.uint16):
         y = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (40, 50, 3), dtype, endpoint=True)
         np.testing.assert_array_equal(model.restore(y), y)
@@ -158,7 +164,7 @@ def test_an_untouched_image_survives_the_conversions() -> None:
 def test_values_outside_the_range_are_kept() -> None:
     model = pipeline()
     with torch.no_grad():
-        model.model.restorer.get_parameter("tail.weight").zero_()
+        model.model.restorer.get_parameter("tail.weight").data.zero_()
     y = image(12, 12, 3) * 5 - 2
     np.testing.assert_array_equal(model.restore(y), y)
 
@@ -189,9 +195,12 @@ def test_colour_through_a_luma_model_keeps_chroma() -> None:
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (1, 7), (2, 3), (5, 1), (3, 4)])
-@pytest.mark.parametrize("architecture", [FAST, Architecture(), Architecture(params=3, scale=4)])
+@pytest.mark.parametrize(
+    "architecture",
+    [FAST, Architecture(), Architecture(params=3, scale=4), Architecture(params=3, scale=2, kind=Kind.FAST)],
+)
 def test_tiny_images(architecture: Architecture, h: int, w: int) -> None:
-    model = pipeline(architecture, "sr-x4" if architecture.scale == 4 else "gaussian")
+    model = pipeline(architecture, "gaussian" if architecture.scale == 1 else f"sr-x{architecture.scale}")
     found = model(image(h, w, 3), self_ensemble=True)
     assert found.image.shape == (h * architecture.scale, w * architecture.scale, 3)
     assert np.isfinite(found.image).all()
@@ -278,3 +287,74 @@ def test_tiles_cover_once_on_the_grid_with_enough_around(h: int, w: int, side: i
             assert span.high == length or (span.high - span.stop >= halo and span.high % 4 == 0)
         assert (rows.high - rows.low) * (columns.high - columns.low) >= min(AREA, h * w)
     assert (covered == 1).all()
+
+
+def enlarger(scale: int) -> Pipeline:
+    """A super-resolver that has learned nothing: the interpolation that its residual is added to."""
+    model = pipeline(Architecture(params=3, scale=scale, kind=Kind.FAST), f"sr-x{scale}")
+    model.model.restorer.get_parameter("tail.weight").data.zero_()
+    return model
+
+
+def centroid(plane: np.ndarray) -> tuple[float, float]:
+    weights = plane.astype(np.float64)
+    rows, columns = np.indices(plane.shape)
+    return float((rows * weights).sum() / weights.sum()), float((columns * weights).sum() / weights.sum())
+
+
+def bicubic(y: np.ndarray, scale: int) -> np.ndarray:
+    size = (y.shape[1] * scale, y.shape[0] * scale)
+    return np.asarray(Pillow.fromarray(y).resize(size, Pillow.Resampling.BICUBIC))
+
+
+def shift(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """By how many (rows, columns) a lies further down and right than b, by least squares on b's slopes."""
+    slopes = np.stack([g.ravel() for g in np.gradient(b)], 1)
+    found: np.ndarray = -np.linalg.lstsq(slopes, (a - b).ravel(), rcond=None)[0]
+    return found
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_an_enlarged_file_stays_where_it_is(scale: int) -> None:
+    model = enlarger(scale)
+    rows, columns = np.indices((30, 40))
+    y = np.exp(-((rows - 13.3) ** 2 + (columns - 20.8) ** 2) / 18).astype(np.float32)
+    found, plain = model.restore(y), bicubic(y, scale)
+    assert found.shape == plain.shape
+    np.testing.assert_allclose(centroid(found), centroid(plain), atol=0.05)
+    np.testing.assert_allclose(shift(found, plain), 0, atol=0.05)
+    assert np.abs(found - plain).max() < 0.02
+    # Of an image that was decimated directly the result lies (s - 1) / 2 pixels further up and left.
+    moved = model.restore(y, direct=True)
+    np.testing.assert_allclose(shift(moved[4:-4, 4:-4], found[4:-4, 4:-4]), -(scale - 1) / 2, atol=0.1)
+    np.testing.assert_allclose(moved[::scale, ::scale], y, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_the_self_ensemble_of_an_enlarged_file_stays_where_it_is(scale: int) -> None:
+    model = enlarger(scale)
+    rows, columns = np.indices((30, 40))
+    y = np.exp(-((rows - 13.3) ** 2 + (columns - 20.8) ** 2) / 18).astype(np.float32)
+    np.testing.assert_allclose(shift(model.restore(y, self_ensemble=True), bicubic(y, scale)), 0, atol=0.05)
+    with pytest.raises(VdirError, match="flip moves the grid"):
+        model.restore(y, direct=True, self_ensemble=True)
+
+
+SUPER_RESOLVERS = [card for card in shipped() if TASKS[card.task].degradation.scale > 1]
+
+
+@pytest.mark.parametrize("card", SUPER_RESOLVERS, ids=lambda card: card.name)
+def test_trained_super_resolvers_keep_files_where_they_are(card: Card) -> None:
+    model = load_pipeline(card.task, card.variant, device="cpu")
+    y = make_photo(96, 128, seed=3)
+    found, plain = (
+        x.astype(np.float64).mean(axis=2)[8:-8, 8:-8]
+        for x in (model.restore(y), bicubic(y, model.task.degradation.scale))
+    )
+    np.testing.assert_allclose(shift(found, plain), 0, atol=0.1)
+
+
+def test_scale_1_has_one_grid(fast: Pipeline) -> None:
+    y = image(20, 24, 3)
+    np.testing.assert_array_equal(fast.restore(y, direct=True), fast.restore(y))
+    np.testing.assert_array_equal(fast.estimate(y, direct=True), fast.estimate(y))

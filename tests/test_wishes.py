@@ -264,7 +264,7 @@ def test_wishes_that_make_no_sense(shipped: Pipeline, wishes: dict[str, Any], wh
 
 
 def test_enlarging_has_no_strength() -> None:
-    pipeline = Pipeline(VDIR(Architecture(scale=2, params=225)), TASKS["sr-x2"])
+    pipeline = Pipeline(VDIR(Architecture(scale=2, params=3)), TASKS["sr-x2"])
     with pytest.raises(VdirError, match="has no strength"):
         pipeline(np.zeros((8, 8, 3), np.float32), strength=0.5)
 

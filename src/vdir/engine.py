@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vdir.arrays import luma
+from vdir.degrade.resize import onto_direct_grid
 from vdir.errors import VdirError
 from vdir.model import VDIR, Kind
 from vdir.nets import Posterior
@@ -46,18 +47,26 @@ class Engine:
     def bytes_per_pixel(self) -> int:
         """Memory that a window takes while it is restored, per pixel of y."""
         a = self.model.architecture
-        # Super-resolution's sub-pixel convolutions hold 64 channels at their output's size.
-        return _BYTES[a.kind.alone] + (0 if a.scale == 1 else 700 * a.scale**2)
+        # Residual, interpolation and their sum have scale^2 pixels each.
+        return _BYTES[a.kind.alone] + (0 if a.scale == 1 else 120 * a.scale**2)
 
-    def to_model(self, window: Window) -> Tensor:
-        """(h, w, C) -> y, (1, model channels, h, w). Grey is given to a colour model as three equal channels."""
+    def to_model(self, window: Window, direct: bool = False) -> Tensor:
+        """(h, w, C) -> y, (1, model channels, h, w). Grey is given to a colour model as three equal channels.
+
+        For a super-resolver y is brought onto its grid, which reads from :data:`vdir.degrade.resize.SHIFT_REACH` pixels
+        around; ``direct`` says that it is there already.
+        """
         channels = self.model.architecture.channels
         if channels == 1 and window.shape[2] == 3:
             window = luma(window)
         elif channels == 3 and window.shape[2] == 1:
             window = np.repeat(window, 3, axis=2)
         # (h, w, C) in memory is channels_last already.
-        return torch.from_numpy(np.ascontiguousarray(window)).to(self.device).permute(2, 0, 1)[None]
+        y = torch.from_numpy(np.ascontiguousarray(window)).to(self.device).permute(2, 0, 1)[None]
+        if direct or self.model.architecture.scale == 1:
+            return y
+        with self._mode(half=False):
+            return onto_direct_grid(y, self.model.architecture.scale).contiguous(memory_format=torch.channels_last)
 
     def from_model(self, xhat: Tensor, given: Window) -> Window:
         """xhat, (1, model channels, h, w), in the channels of the window that was given."""

@@ -41,11 +41,14 @@ class Measured:
         image: name of the clean file, without its ending.
         values: what the protocol measures.
         estimate_error: mean |estimate - f(T)|, in the quantity's unit; None where not asked or not known.
+        bicubic: what the protocol measures of the degraded image, enlarged by bicubic interpolation; None where not
+            asked.
     """
 
     image: str
     values: Mapping[Metric, float]
     estimate_error: float | None = None
+    bicubic: Mapping[Metric, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Cell:
         """The mean of the images' values, as in the published tables."""
         return float(np.mean([i.values[metric] for i in self.images]))
 
+    def bicubic(self, metric: Metric) -> float | None:
+        """The mean of bicubic interpolation's values, where they were measured."""
+        values = [i.bicubic[metric] for i in self.images if i.bicubic is not None]
+        return float(np.mean(values)) if values else None
+
     @property
     def estimate_error(self) -> float | None:
         """The mean of the images' estimation errors."""
@@ -84,6 +92,7 @@ def evaluate(
     data_dir: Path,
     *,
     estimate: Estimate | None = None,
+    bicubic: Restore | None = None,
     limit: int | None = None,
     jobs: int = 1,
     progress: str | None = None,
@@ -95,7 +104,8 @@ def evaluate(
         protocol: how images are compared.
         restore: what is measured.
         data_dir: holds the datasets' folders.
-        estimate: also measure this, where y is as large as x and f(T) is known.
+        estimate: also measure this, where f(T) is known.
+        bicubic: also measure this enlargement.
         limit: take only the first so many images of each dataset.
         jobs: images worked on at once, in threads.
         progress: title of a bar on standard error; None shows none.
@@ -113,7 +123,7 @@ def evaluate(
     def measure(item: tuple[Dataset, Path, Path | None]) -> dict[Benchmark, Measured]:
         dataset, clean, noisy = item
         mine = [b for b in benchmarks if b.dataset == dataset]
-        return dict(_measure_image(mine, protocol, restore, estimate, clean, noisy))
+        return dict(_measure_image(mine, protocol, restore, estimate, bicubic, clean, noisy))
 
     # Images are the outer loop, so that each is decoded once for all of its cases.
     with ThreadPoolExecutor(jobs) as pool:
@@ -189,6 +199,7 @@ def _measure_image(
     protocol: Protocol,
     restore: Restore,
     estimate: Estimate | None,
+    bicubic: Restore | None,
     clean: Path,
     noisy: Path | None,
 ) -> Iterator[tuple[Benchmark, Measured]]:
@@ -203,21 +214,24 @@ def _measure_image(
         else:
             raise ValueError(f"{benchmark.dataset.name} brings no degraded images")
         error = None
-        if estimate is not None and truth is not None and benchmark.scale == 1:
+        if estimate is not None and truth is not None:
             error = float(np.abs(estimate(y) - truth).mean())
-        yield benchmark, Measured(clean.stem, protocol.measure(x, to_8bit(restore(y))), error)
+        plain = None if bicubic is None else protocol.measure(x, to_8bit(bicubic(y)))
+        yield benchmark, Measured(clean.stem, protocol.measure(x, to_8bit(restore(y))), error, plain)
 
 
 def report(cells: Sequence[Cell], protocol: Protocol, paper: Paper, method: str = "VDIR") -> str:
-    """The cells beside the paper's, as a Markdown table; with the estimate's error where it was measured."""
+    """The cells beside the paper's, as a Markdown table; with bicubic's and the estimate's error where measured."""
+    plain = any(i.bicubic is not None for c in cells for i in c.images)
     estimates = any(c.estimate_error is not None for c in cells)
     rows = []
     for c in cells:
         row = [c.table or "-", c.dataset, c.case, str(len(c.images))]
         for m in protocol.metrics:
             row += beside(c.mean(m), paper.value(c.table, m, method, c.dataset, c.case), DIGITS[m])
+            row += [number(c.bicubic(m), DIGITS[m])] * plain
         rows.append(row + [number(c.estimate_error, 2)] * estimates)
     header = ["table", "dataset", "case", "images"]
     for m in protocol.metrics:
-        header += [m.upper(), "paper", "diff."]
+        header += [m.upper(), "paper", "diff."] + ["bicubic"] * plain
     return table(header + ["estimate off by"] * estimates, rows, words=3)

@@ -76,12 +76,13 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a picture suffered from: ``values`` of the quantity ``name``, in ``unit``, and their ``spread``."""
+    """What a picture suffered from: ``values`` of the quantity ``name`` in ``unit``, their ``spread``, and words."""
 
     name: str
     unit: str
     values: tuple[float, ...]
     spread: tuple[float, ...]
+    words: str
 
 
 @dataclass
@@ -222,7 +223,8 @@ def estimate_of(
     quantity = pipeline.quantity
     if estimate is None or spread is None or quantity is None:
         return None
-    return Estimate(quantity.name, quantity.unit, tuple(map(float, estimate)), tuple(map(float, spread)))
+    values = tuple(map(float, estimate))
+    return Estimate(quantity.name, quantity.unit, values, tuple(map(float, spread)), quantity.words(values))
 
 
 def _reason(error: Exception) -> str:

@@ -83,7 +83,7 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or self.scale not in (1, 2, 4) or self.params < 1:
             raise ValueError(f"channels must be 1 or 3, scale 1, 2 or 4, params positive: {self}")
-        if self.scale != 1 and self.kind.alone != Kind.FULL_ALONE:
+        if self.scale != 1 and self.kind.alone == Kind.FFDNET_ALONE:
             raise ValueError(f"the {self.kind} restorer works at scale 1 only, got scale {self.scale}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _build_restorer(a: Architecture) -> Restorer | FastRestorer | FFDNet:
         case Kind.FULL_ALONE:
             return Restorer(a.channels, a.scale, a.told)
         case Kind.FAST_ALONE:
-            return FastRestorer(a.channels, a.told)
+            return FastRestorer(a.channels, a.scale, a.told)
         case _:
             return FFDNet(a.channels, a.told)
 

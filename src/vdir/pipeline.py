@@ -21,6 +21,7 @@ import torch
 from vdir import hub
 from vdir.arrays import Image, Layout, from_float, is_grey, to_float, transformed
 from vdir.degrade.base import Quantity
+from vdir.degrade.resize import SHIFT_REACH
 from vdir.engine import Engine, Window, out_of_memory, usable
 from vdir.errors import VdirError
 from vdir.model import VDIR
@@ -41,8 +42,8 @@ class Restoration:
         image: the restored image, of the kind that was given, ``scale`` times as large along each side. With samples,
             their mean.
         estimate: (P,), f(T) in the units of the task's quantity: EST(c) averaged over draws of c, of a single number
-            its median over the places that tell it (:attr:`Quantity.places`), of a kernel the mean. None where the task
-            has no estimator.
+            its median over the places that tell it (:attr:`Quantity.places`), of a kernel's Sigma the mean. None where
+            the task has no estimator.
         spread: (P,), how unsure the posterior is of the estimate at a place: the standard deviation of EST(c) under
             q(c|y), averaged over the image, in the same units. None with the estimate.
         std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
@@ -86,6 +87,8 @@ class Wishes:
         seed: of the samples.
         self_ensemble: the paper's "+": the mean over the eight flips and rotations, eight times the work. The
             estimate stays that of the image as given.
+        direct: the small image was made by direct decimation, as in the paper's tables, and by no ordinary resizer or
+            camera: the result belongs (scale - 1) / 2 of its pixels further up and left. Of no meaning at scale 1.
     """
 
     strength: float = 1.0
@@ -93,6 +96,7 @@ class Wishes:
     samples: int = 0
     seed: int = 0
     self_ensemble: bool = False
+    direct: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= MOST:
@@ -156,6 +160,7 @@ class Pipeline:
         samples: int = 0,
         seed: int = 0,
         self_ensemble: bool = False,
+        direct: bool = False,
         tile: int | None = None,
         memory: float | None = None,
         progress: Callable[[float], None] | None = None,
@@ -164,7 +169,7 @@ class Pipeline:
 
         Args:
             image: an array or a tensor, see the module; values outside [0, 1] are kept, not clipped.
-            strength, level, samples, seed, self_ensemble: see :class:`Wishes`.
+            strength, level, samples, seed, self_ensemble, direct: see :class:`Wishes`.
             tile: largest side of a tile in input pixels; changes memory and time, never the result.
             memory: bytes that the work on a tile may take, to choose the tile by; not with ``tile``. Where memory
                 runs out all the same, tiles are halved and the work goes on.
@@ -173,7 +178,7 @@ class Pipeline:
         Raises:
             VdirError: it is not an image, the model cannot take it, or the wishes make no sense.
         """
-        wishes = Wishes(strength, level, samples, seed, self_ensemble)
+        wishes = Wishes(strength, level, samples, seed, self_ensemble, direct)
         layout = Layout.of(image)
         found = [self._one(x, wishes, self._side(tile, memory), progress) for x in layout.images(image)]
         std = [f.std for f in found]
@@ -188,8 +193,10 @@ class Pipeline:
         """The restored image alone; arguments as for :meth:`__call__`."""
         return self(image, **wishes).image
 
-    def estimate(self, image: Any, *, tile: int | None = None, memory: float | None = None) -> npt.NDArray[np.float64]:
-        """What the image suffers from, without restoring it.
+    def estimate(
+        self, image: Any, *, direct: bool = False, tile: int | None = None, memory: float | None = None
+    ) -> npt.NDArray[np.float64]:
+        """What the image suffers from, without restoring it; arguments as for :meth:`__call__`.
 
         Returns:
             (P,), :attr:`Restoration.estimate`; for a batch the mean over its images.
@@ -197,12 +204,14 @@ class Pipeline:
         Raises:
             VdirError: as for :meth:`__call__`, or the task has no estimator.
         """
-        surveys = [self.survey(x, tile=tile, memory=memory) for x in Layout.of(image).images(image)]
+        surveys = [self.survey(x, direct=direct, tile=tile, memory=memory) for x in Layout.of(image).images(image)]
         mean: npt.NDArray[np.float64] = np.mean([survey.estimate for survey in surveys], axis=0)
         return mean
 
-    def survey(self, image: Any, *, tile: int | None = None, memory: float | None = None) -> Survey:
-        """What one image suffers from, everywhere, without restoring it.
+    def survey(
+        self, image: Any, *, direct: bool = False, tile: int | None = None, memory: float | None = None
+    ) -> Survey:
+        """What one image suffers from, everywhere, without restoring it; arguments as for :meth:`__call__`.
 
         Raises:
             VdirError: as for :meth:`estimate`, or it is a batch.
@@ -210,19 +219,19 @@ class Pipeline:
         images = Layout.of(image).images(image)
         if len(images) > 1:
             raise VdirError("a survey is of one image; give the images of a batch one at a time.")
-        seen = self._look(images[0], tile, memory)
+        seen = self._look(images[0], direct, self._side(tile, memory))
         return Survey(*self._in_units(seen), seen.mean * np.float32(self._read().scale))
 
-    def _look(self, x: Image, tile: int | None, memory: float | None) -> _Seen:
+    def _look(self, x: Image, direct: bool, side: int) -> _Seen:
         """Encode an image and read its damage off, everywhere."""
         self._read()
         self._check(x, Wishes())
         seen = _Seen(self.model.architecture.params, x)
 
         def look(cut: Tile, window: Window) -> None:
-            seen.note(cut, *self._read_off(self.engine.encode(self.engine.to_model(window)), cut))
+            seen.note(cut, *self._read_off(self.engine.encode(self.engine.to_model(window, direct)), cut))
 
-        self._over(x, self._side(tile, memory), self.model.reach, look)
+        self._over(x, side, self._reach, look)
         return seen
 
     def _one(self, source: Image, wishes: Wishes, side: int, progress: Callable[[float], None] | None) -> Restoration:
@@ -242,7 +251,7 @@ class Pipeline:
         std = np.empty(out.shape[:2], np.float32) if wishes.samples else None
         passes = 8 if wishes.self_ensemble else 1
         # Steering encodes a second time what was restored from the first encoding.
-        halo = self.model.reach * (1 if amount == 1 else 2)
+        halo = self._reach * (1 if amount == 1 else 2)
         done = 0
 
         def work(cut: Tile, window: Window) -> None:
@@ -299,7 +308,7 @@ class Pipeline:
         """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
         engine, s = self.engine, self.model.architecture.scale
         inner, upper = slices(cut, 1, inner=True), slices(cut, s, inner=True)
-        y = engine.to_model(window)
+        y = engine.to_model(window, wishes.direct)
         posterior = engine.encode(y)
         if seen is not None:
             seen.note(cut, *self._read_off(posterior, cut))
@@ -370,6 +379,13 @@ class Pipeline:
             raise VdirError(f"this {self.task.name} model enlarges grey images only; give it a grey image.")
         if a.scale != 1 and (wishes.strength != 1 or wishes.level is not None):
             raise VdirError(f"the task {self.task.name} enlarges and has no strength; leave strength and level out.")
+        if a.scale != 1 and wishes.direct and wishes.self_ensemble:
+            raise VdirError("a flip moves the grid of direct decimation; leave out direct or the self-ensemble.")
+
+    @property
+    def _reach(self) -> int:
+        """Pixels of the image that a result can depend on, a multiple of 4."""
+        return self.model.reach + (SHIFT_REACH if self.model.architecture.scale > 1 else 0)
 
     def _read(self) -> Quantity:
         if self.quantity is None:
@@ -382,7 +398,7 @@ class Pipeline:
             if memory is None:
                 return TILE // scale
             window = int((memory / self.engine.bytes_per_pixel) ** 0.5)
-            tile = max(window - 2 * self.model.reach, GRID)
+            tile = max(window - 2 * self._reach, GRID)
         if tile < GRID:
             raise VdirError(f"a tile of {tile} pixels is too small; give at least {GRID}, or leave it out.")
         return tile // GRID * GRID
@@ -395,7 +411,7 @@ class Pipeline:
             sure = seen.spread <= np.quantile(seen.spread, quantity.places)
             estimate = np.median(drawn[sure], keepdims=True) * quantity.scale
         else:
-            # The numbers of a kernel belong together, and only their mean keeps the kernel's sum.
+            # The numbers of a kernel belong together: medians of each could be no kernel's.
             estimate = drawn.mean(axis=(1, 2)) * quantity.scale
         return estimate, seen.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
 
@@ -465,8 +481,8 @@ def restore(
         task: a name in ``TASKS``.
         variant: ``"full"`` or ``"fast"``; None for the best that is shipped.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
-        wishes: ``strength``, ``level``, ``samples``, ``seed``, ``self_ensemble``, ``tile``, ``memory``, ``progress``:
-            see :meth:`Pipeline.__call__`.
+        wishes: ``strength``, ``level``, ``samples``, ``seed``, ``self_ensemble``, ``direct``, ``tile``, ``memory``,
+            ``progress``: see :meth:`Pipeline.__call__`.
 
     Returns:
         The same kind of array or tensor; ``scale`` times as large along each side for super-resolution.

@@ -189,10 +189,16 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
     """One table of the paper with our columns beside it."""
     published = paper.tables.get(name)
     methods = list(published.values.get(metric, {})) if published else []
+    plain = "Bicubic" not in methods and any(
+        c.table == name and c.images and c.bicubic(metric) is not None for r in results for c in r.cells
+    )
     rows = []
     for b in (b for b in task.benchmarks if b.table == name):
         theirs = {m: paper.value(name, metric, m, b.dataset.name, b.case) for m in methods}
         row = [b.dataset.name, b.case, *(number(v, DIGITS[metric]) for v in theirs.values())]
+        if plain:
+            found = [c.bicubic(metric) for r in results if (c := r.cell(name, b.dataset.name, b.case)) and c.images]
+            row.append(number(next((v for v in found if v is not None), None), DIGITS[metric]))
         for r in results:
             cell = r.cell(name, b.dataset.name, b.case)
             ours = cell.mean(metric) if cell and cell.images else None
@@ -203,7 +209,7 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
             if target is not None:
                 row.append(number(ours - target if ours is not None else None, DIGITS[metric], signed=True))
         rows.append(row)
-    header = ["dataset", "case", *methods]
+    header = ["dataset", "case", *methods] + ["Bicubic"] * plain
     for r in results:
         header += [f"ours: {r.label}"] + ([f"{r.label} − VDIR"] if "VDIR" in methods else [])
     title = f"Table {name}: {published.title}" if published else "Not in the paper"
@@ -233,7 +239,7 @@ def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
 def _peers(name: str, task: Task, paper: Paper) -> list[str]:
     """Other methods in the same cells."""
     published = paper.tables.get(name)
-    cases = published.cases if published else tuple(dict.fromkeys(b.case for b in task.benchmarks))
+    cases = published.cases if published else tuple(dict.fromkeys(b.case for b in task.benchmarks if b.table == name))
     rows = []
     for peer in (p for p in paper.peers if p.table == name):
         for dataset, values in peer.psnr.items():

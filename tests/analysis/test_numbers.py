@@ -7,7 +7,8 @@ from vdir.analysis.measures import detail_kept, monotonicity, noise_left
 from vdir.analysis.neighbours import agreement
 from vdir.analysis.probe import fit, held_out, r_squared
 from vdir.analysis.sources import separation
-from vdir.degrade.blur import KERNEL_SIZE, gaussian_kernel
+from vdir.degrade.blur import covariance
+from vdir.tasks import TASKS
 
 
 @pytest.fixture
@@ -105,6 +106,6 @@ def test_the_width_of_a_kernel_is_read_off_it():
     from vdir.analysis.ladder import ladder
     from vdir.degrade import Blur
 
-    axis = ladder(Blur.training(2))
-    kernel = gaussian_kernel(*(torch.tensor([v]) for v in (2.5, 2.5, 0.0)))[0].reshape(KERNEL_SIZE**2, 1).numpy()
-    assert axis.read(kernel) == pytest.approx(2.5, abs=0.01)
+    sigma = covariance(*(torch.tensor([v]) for v in (2.5, 2.5, 0.7)))[0].numpy()
+    assert ladder(Blur.training(2)).read(sigma) == pytest.approx(2.5)
+    assert ladder(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds of damage, the blur

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from vdir.degrade.blur import G_2_0, G_ANI, KERNEL_SIZE, Blur, Shape, gaussian_kernel
+from vdir.degrade.blur import G_2_0, G_ANI, KERNEL_SIZE, Blur, Kernel, Shape, covariance, gaussian_kernel, kernel_of
 
 
 def moments(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def test_blur_and_decimation_are_scipys(photo: np.ndarray, factor: int) -> None:
     tensor = torch.from_numpy(x.astype(np.float32) / 255).permute(2, 0, 1)[None]
     y, params = Blur.fixed(factor, G_ANI)(tensor, np.random.RandomState(0))
     k = kernel(G_ANI)
-    np.testing.assert_allclose(params[0].view(15, 15).numpy(), k, atol=1e-7)
+    np.testing.assert_allclose(kernel_of((params[0] * Kernel().scale).tolist()), k, atol=1e-7)  # f(T) tells k
     for c in range(3):
         blurred = ndimage.correlate(x[..., c].astype(np.float64), k, mode="reflect")[::factor, ::factor]
         levels = y[0, c].numpy() * 255
@@ -60,25 +60,28 @@ def test_blur_and_decimation_are_scipys(photo: np.ndarray, factor: int) -> None:
 def test_a_point_becomes_the_kernel_where_the_point_was() -> None:
     x = torch.zeros(1, 1, 32, 32)
     x[0, 0, 16, 18] = 1
-    y, k = Blur.fixed(2, G_ANI)(x, np.random.RandomState(0))
+    y, _ = Blur.fixed(2, G_ANI)(x, np.random.RandomState(0))
     # Pixel (8, 9) of y sits on pixel (16, 18) of x: direct decimation has no half-pixel shift.
-    expected = k.view(15, 15)[1::2, 1::2]  # offsets -6, -4, ..., 6; k is symmetric about its centre
+    expected = torch.from_numpy(kernel(G_ANI)).float()[
+        1::2, 1::2
+    ]  # offsets -6, -4, ..., 6; k is symmetric about its centre
     torch.testing.assert_close(y[0, 0, 5:12, 6:13], expected.mul(255).round() / 255)
 
 
 def test_every_image_of_a_batch_gets_its_own_kernel(photo: np.ndarray) -> None:
     x = torch.from_numpy(photo.astype(np.float32) / 255).permute(2, 0, 1).expand(4, 3, 96, 128)
-    y, k = Blur.training(2)(x, torch.Generator().manual_seed(3))
-    assert len({tuple(row.tolist()) for row in k}) == 4
+    y, params = Blur.training(2)(x, torch.Generator().manual_seed(3))
+    assert len({tuple(row.tolist()) for row in params}) == 4
     for i in range(4):
-        plane = ndimage.correlate(photo[..., 1] / 255, k[i].view(15, 15).double().numpy(), mode="reflect")
+        k = kernel_of((params[i].double() * Kernel().scale).tolist())
+        plane = ndimage.correlate(photo[..., 1] / 255, k, mode="reflect")
         assert np.abs(y[i, 1].numpy() - plane[::2, ::2]).max() * 255 < 0.51
 
 
 @pytest.mark.parametrize("factor", [2, 4])
 def test_training_kernels_fill_the_papers_range(factor: int) -> None:
     like = torch.zeros(1)
-    k = Blur.training(factor).kernels(2000, torch.Generator().manual_seed(0), like).numpy()
+    k = gaussian_kernel(*Blur.training(factor).shapes(2000, torch.Generator().manual_seed(0), like)).numpy()
     # The tails beyond 15 pixels are missing, so the widest kernels measure narrower than they were drawn.
     widths = np.array([np.linalg.eigvalsh(moments(one)[1]) for one in k])
     assert widths.min() > 0.99
@@ -87,6 +90,24 @@ def test_training_kernels_fill_the_papers_range(factor: int) -> None:
     assert np.mean(widths[:, 1] < 2) == pytest.approx(1 / (2.5 * factor - 1), abs=0.03)
     diagonal = np.mean([moments(one)[1][0, 1] for one in k])
     assert diagonal == pytest.approx(0, abs=0.1)  # no slant is preferred
+
+
+@pytest.mark.parametrize("shape", [G_2_0, G_ANI, Shape(5.0, 1.0, 0.3), Shape(3.0, 2.0, -1.5)])
+def test_sigma_is_the_kernels_covariance_and_tells_its_shape(shape: Shape) -> None:
+    column, row, both = covariance(*(torch.tensor([v], dtype=torch.float64) for v in shape))[0].tolist()
+    _, measured = moments(kernel(shape, size=45))
+    np.testing.assert_allclose([[column, both], [both, row]], measured, atol=1e-6)
+    found = Shape.of((column, row, both))
+    assert (found.first, found.second) == pytest.approx((shape.first, shape.second))
+    if shape.first > shape.second:
+        assert found.angle == pytest.approx(shape.angle)
+
+
+def test_an_estimate_of_no_blur_is_drawn_as_a_point_and_told_in_words() -> None:
+    k = kernel_of((-0.1, 0.0, 0.02))
+    assert k[7, 7] == pytest.approx(1)
+    sigma = covariance(*(torch.tensor([v]) for v in G_ANI))[0].tolist()
+    assert Kernel().words(sigma) == "blur kernel of widths 4.00 and 1.00 (pixels^2), the wider at -0.50 rad"
 
 
 def test_constant_images_stay_constant_to_the_border() -> None:

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from vdir.degrade import Blur, CameraNoise, Degradation, GaussianNoise, Jpeg
+from vdir.degrade import (
+    Blur,
+    CameraNoise,
+    Degradation,
+    Either,
+    GaussianNoise,
+    Jpeg,
+    OnDirectGrid,
+    Resize,
+    Resizer,
+)
 from vdir.degrade.base import uniform
 from vdir.degrade.blur import G_ANI
 
@@ -17,6 +27,9 @@ RANDOM: tuple[Degradation, ...] = (
     Blur.training(1),
     Blur.training(2),
     Blur.training(4),
+    Resize(2),
+    OnDirectGrid(Resize(4)),
+    Either(Blur.training(2), OnDirectGrid(Resize(2)), 0.5),
     CameraNoise(),
     CameraNoise(gain=(0.1, 1), balance=(1, 2.4), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True),
 )
@@ -24,6 +37,7 @@ FIXED: tuple[Degradation, ...] = (
     GaussianNoise((25, 25)),
     Jpeg((40, 40)),
     Blur.fixed(2, G_ANI),
+    Resize(4, (Resizer.AREA,)),
     CameraNoise((0.05, 0.05), (0.02, 0.02), curve=7),
 )
 everything = pytest.mark.parametrize("degradation", RANDOM + FIXED, ids=str)
@@ -87,7 +101,9 @@ def test_degradations_are_values(degradation: Degradation) -> None:
         setattr(degradation, field, None)
 
 
-@pytest.mark.parametrize("degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise)], ids=str)
+@pytest.mark.parametrize(
+    "degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise | OnDirectGrid | Either)], ids=str
+)
 def test_what_a_file_could_hold_stays_in_8_bits(degradation: Degradation, photo: np.ndarray) -> None:
     levels = degradation(batch(photo), torch.Generator().manual_seed(0)).image * 255
     assert levels.min() >= 0

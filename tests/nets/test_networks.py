@@ -7,6 +7,7 @@ from vdir.errors import VdirError
 from vdir.model import VDIR, Architecture, Kind
 from vdir.nets import Discriminator, Encoder, Posterior
 from vdir.nets.blocks import RIRBlock
+from vdir.nets.enlarge import Enlarge
 
 
 def make(**fields) -> VDIR:
@@ -32,12 +33,42 @@ def test_any_size_and_both_channel_counts(kind, channels, size):
     assert model.estimate(posterior.mean).shape == (2, 1, *latent[2:])
 
 
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FULL_ALONE, Kind.FAST_ALONE])
 @pytest.mark.parametrize("scale", [2, 4])
-def test_super_resolution_multiplies_the_size(scale):
-    assert make(scale=scale)(torch.rand(1, 3, 9, 6)).shape == (1, 3, 9 * scale, 6 * scale)
+@pytest.mark.parametrize("size", [(1, 1), (9, 6), (3, 16)])
+def test_super_resolution_multiplies_the_size(kind, scale, size):
+    y = torch.rand(1, 3, *size)
+    assert make(kind=kind, scale=scale)(y).shape == (1, 3, size[0] * scale, size[1] * scale)
 
 
-@pytest.mark.parametrize("fields", [{"kind": k} for k in HEARING] + [{"scale": 2}, {"scale": 4}])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_super_resolver_starts_from_an_interpolation_on_the_grid_of_direct_decimation(scale):
+    """Keys' kernel keeps parabolas: pixel i of y lies on pixel ``scale`` i of xhat, the others in between."""
+    model = make(kind=Kind.FAST, scale=scale)
+    model.restorer.tail.weight.data.zero_()
+    i = torch.arange(12.0)
+    y = (0.2 + 0.05 * i + 0.003 * i**2).view(1, 1, 1, 12).expand(1, 3, 12, 12)
+    u = torch.arange(12.0 * scale) / scale
+    expected = 0.2 + 0.05 * u + 0.003 * u**2
+    inside = slice(2 * scale, 10 * scale)
+    assert torch.allclose(model(y)[0, 0, 5 * scale, inside], expected[inside], atol=1e-5)
+    assert torch.allclose(model(y.mT)[0, 0, inside, 5 * scale], expected[inside], atol=1e-5)
+    assert torch.equal(model(y)[..., ::scale, ::scale], y)
+
+
+def test_half_precision_around_the_interpolation_does_not_reach_it():
+    y = torch.rand(1, 3, 8, 8)
+    enlarge = Enlarge(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(enlarge(y), enlarge(y.float()))
+        assert enlarge(y).dtype == torch.float32
+    assert torch.equal(enlarge(y)[..., ::2, ::2], y)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"kind": k} for k in HEARING] + [{"scale": s, "kind": k} for s in (2, 4) for k in (Kind.FULL, Kind.FAST)],
+)
 def test_reach_holds_and_is_not_wasteful(fields):
     """Gradients of an output pixel vanish beyond the stated reach, and do not all vanish a little inside it."""
     model = make(channels=1, **fields)
@@ -132,14 +163,14 @@ def test_discriminator_maps_to_logits_at_a_32nd_of_the_size():
 
 
 def test_architecture_round_trip_and_refusals():
-    a = Architecture(channels=1, params=225, kind=Kind.FAST)
+    a = Architecture(channels=1, params=3, kind=Kind.FAST)
     assert Architecture.from_dict(a.to_dict()) == a
     with pytest.raises(VdirError, match="update vdir"):
         Architecture.from_dict({**a.to_dict(), "depth": 3})
     with pytest.raises(VdirError, match="cannot build"):
         Architecture.from_dict({**a.to_dict(), "kind": "transformer"})
     with pytest.raises(ValueError, match="scale 1 only"):
-        Architecture(scale=2, kind=Kind.FAST)
+        Architecture(scale=2, kind=Kind.FFDNET)
 
 
 def test_a_fresh_encoder_sees_differences_and_no_brightness() -> None:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vdir.hub import MAX_BYTES
 from vdir.model import VDIR, Architecture, Kind
 from vdir.nets import Decoder, Discriminator, Encoder, Estimator, Restorer
 from vdir.recipe import PAPER
@@ -27,10 +28,21 @@ def test_fast_variant_is_a_million_parameters_and_ten_times_cheaper():
     assert 2.05e6 < multiply_adds_per_pixel(full) < 2.15e6
 
 
+@pytest.mark.parametrize(("scale", "parameters", "per_input"), [(2, 1_039_960, 0.246e6), (4, 1_164_520, 0.278e6)])
+def test_fast_super_resolvers_cost_what_they_say(scale, parameters, per_input):
+    fast = Architecture(scale=scale, params=3, kind=Kind.FAST)
+    model = VDIR(fast)
+    assert count(model.encoder) + count(model.restorer) == parameters
+    assert multiply_adds_per_pixel(fast) == pytest.approx(per_input, rel=0.003)
+
+
 @pytest.mark.parametrize("scale", [2, 4])
-def test_super_resolvers_stay_within_the_papers_size(scale):
-    model = VDIR(Architecture(scale=scale))
-    assert 2.2e6 < count(model.encoder) + count(model.restorer) < 2.6e6
+def test_super_resolvers_stay_within_the_papers_size_and_can_be_shipped(scale):
+    for kind, least, most in ((Kind.FULL, 2.2e6, 2.5e6), (Kind.FAST, 0.5e6, 1.2e6)):
+        model = VDIR(Architecture(scale=scale, params=3, kind=kind))
+        assert least < count(model.encoder) + count(model.restorer) < most
+        header = 100 * len(model.state_dict())  # safetensors' own words about each tensor
+        assert 2 * count(model) + header < MAX_BYTES
 
 
 def test_decoder_mirrors_the_encoder_and_the_estimator_is_two_convolutions():

@@ -8,7 +8,7 @@ import torch
 from tests.pictures import make_photo
 from vdir.data.pixels import TrainingImages
 from vdir.data.source import Synthetic
-from vdir.degrade import Blur, CameraNoise, GaussianNoise, Jpeg
+from vdir.degrade import Blur, CameraNoise, Either, GaussianNoise, Jpeg, OnDirectGrid, Resize
 from vdir.errors import VdirError
 from vdir.model import Architecture, Kind
 from vdir.train import trainer as module
@@ -50,13 +50,14 @@ def test_a_short_run_learns_to_restore(make_trainer):
         (Architecture(), GaussianNoise((0, 75))),
         (Architecture(kind=Kind.FAST), Jpeg((5, 95))),
         (Architecture(channels=1, kind=Kind.FAST), Jpeg((5, 95))),
-        (Architecture(scale=2, params=225), Blur.training(2)),
+        (Architecture(scale=2, params=3), Blur.training(2)),
+        (Architecture(scale=4, params=3, kind=Kind.FAST), Either(Blur.training(4), OnDirectGrid(Resize(4)), 0.5)),
         (Architecture(params=2, kind=Kind.FAST), CameraNoise()),
         (Architecture(kind=Kind.FFDNET_ALONE), GaussianNoise((0, 75))),
     ],
 )
 def test_every_kind_of_model_and_damage_trains(architecture, degradation):
-    pictures = [make_photo(40, 56, s)[..., : architecture.channels] for s in range(2)]
+    pictures = [make_photo(68, 72, s)[..., : architecture.channels] for s in range(2)]
     recipe = replace(TINY, batch=2)
     trainer = Trainer(architecture, Synthetic(TrainingImages(pictures), degradation, recipe.grey), recipe)
     before = {k: v.clone() for k, v in trainer.model.named_parameters()}

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vdir.degrade import Blur, CameraNoise, Degradation, GaussianNoise, Jpeg
-from vdir.degrade.blur import KERNEL_SIZE, Shape
+from vdir.degrade import Blur, CameraNoise, Degradation, Either, GaussianNoise, Jpeg
+from vdir.degrade.blur import Shape
 
 Array = NDArray[Any]
 
@@ -97,6 +97,8 @@ def ladder(degradation: Degradation) -> Ladder:
                 at=lambda width: Blur.fixed(factor, Shape(width, width, 0.0)),
                 read=_width,
             )
+        case Either(first=first):
+            return ladder(first)
         case CameraNoise():
             return Ladder(
                 name="sensor noise",
@@ -118,8 +120,6 @@ def _first(params: Array) -> Array:
     return np.asarray(params[0])
 
 
-def _width(kernel: Array) -> Array:
+def _width(sigma: Array) -> Array:
     """Half the trace of a kernel's covariance, in pixels^2: for an isotropic Gaussian its width."""
-    offset = np.arange(KERNEL_SIZE) - KERNEL_SIZE // 2
-    squares = (offset[:, None] ** 2 + offset**2).reshape(-1) / 2
-    return np.asarray(np.tensordot(squares, kernel, 1) / kernel.sum(0))
+    return np.asarray((sigma[0] + sigma[1]) / 2)

@@ -6,6 +6,7 @@ import argparse
 import platform
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="default: the weights of the package")
     parser.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30"')
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30" "sigma 50"')
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
     parser.add_argument(
@@ -46,8 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print ours beside the paper's; always 0 if everything could be measured."""
+    from vdir.calibrate import bicubic
     from vdir.errors import VdirError
-    from vdir.evaluate import evaluate, evaluate_blocks, report, submit_blocks
+    from vdir.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
     from vdir.paper import paper
     from vdir.results import Result
     from vdir.tasks import TASKS
@@ -60,25 +62,32 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None and args.weights is not None and args.json == args.weights.with_suffix(".json"):
         raise VdirError(f"{args.json} is the card of the weights; write the numbers to another file.")
     work = _find(args, task)
+    if args.self_ensemble and task.degradation.scale > 1 and any(b.direct for b in work.benchmarks):
+        ordinary = " ".join(dict.fromkeys(f'"{b.case}"' for b in task.benchmarks if not b.direct))
+        raise VdirError(f"a flip moves the grid of direct decimation; with --self-ensemble give --cases {ordinary}.")
     pipeline, variant = _load(args, task)
     card = pipeline.card
     assert card is not None  # a loaded pipeline has one
 
-    once = _Once(pipeline, args.self_ensemble)
-
+    passes = {direct: _Once(pipeline, args.self_ensemble, direct) for direct in (True, False)}
     start = time.monotonic()
-    cells = evaluate(
-        work.benchmarks,
-        task.protocol,
-        once.restore,
-        args.data,
-        estimate=once.estimate if pipeline.quantity is not None else None,
-        limit=args.limit,
-        progress=card.name,
-    )
+    cells: list[Cell] = []
+    for direct, once in passes.items():
+        same_grid = [b for b in work.benchmarks if b.direct == direct]
+        cells += evaluate(
+            same_grid,
+            task.protocol,
+            once.restore,
+            args.data,
+            estimate=once.estimate if pipeline.quantity is not None else None,
+            bicubic=bicubic(task.degradation.scale) if task.degradation.scale > 1 else None,
+            limit=args.limit,
+            progress=card.name if same_grid else None,
+        )
+    restore = passes[True].restore
     for blocks, folder in work.measured:
         name = f"{card.name} {blocks.name}"
-        cells.append(evaluate_blocks(blocks, folder, task.protocol, once.restore, limit=args.limit, progress=name))
+        cells.append(evaluate_blocks(blocks, folder, task.protocol, restore, limit=args.limit, progress=name))
     seconds = time.monotonic() - start
     if cells:
         print(report(cells, task.protocol, paper()))
@@ -100,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{waiting.name}: its owner keeps the truth; --submission DIR writes what is to be sent in.")
             continue
         out = args.submission / waiting.name
-        submit_blocks(waiting, folder, out, once.restore, f"VDIR {card.name}", f"{card.name} {waiting.name}")
+        submit_blocks(waiting, folder, out, restore, f"VDIR {card.name}", f"{card.name} {waiting.name}")
         print(f"{waiting.name}: written to {out}; send {waiting.sent}.")
     return 0
 
@@ -108,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
 class _Once:
     """An image's restoration and estimate, which are asked for one after the other, from one pass of the networks."""
 
-    def __init__(self, pipeline: Pipeline, self_ensemble: bool) -> None:
-        self._pipeline, self._self_ensemble = pipeline, self_ensemble
+    def __init__(self, pipeline: Pipeline, self_ensemble: bool, direct: bool) -> None:
+        self._pipeline = partial(pipeline, self_ensemble=self_ensemble, direct=direct, tile=TILE)
         self._last: tuple[Image, Restoration] | None = None
 
     def restore(self, y: Image) -> NDArray[Any]:
@@ -123,7 +132,7 @@ class _Once:
 
     def _pass(self, y: Image) -> Restoration:
         if self._last is None or self._last[0] is not y:
-            self._last = y, self._pipeline(y, self_ensemble=self._self_ensemble, tile=TILE)
+            self._last = y, self._pipeline(y)
         return self._last[1]
 
 
@@ -149,9 +158,11 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     cases = list(dict.fromkeys(b.case for b in task.benchmarks))
     unknown = sorted(set(args.cases or cases) - set(cases))
     if unknown:
-        raise VdirError(f"{task.name} has no case {', '.join(map(repr, unknown))}; choose from {', '.join(cases)}.")
-    measured = [b for b in task.benchmarks if b.dataset.name in wanted and b.case in (args.cases or cases)]
-    work = _Work(measured, [], [])
+        raise VdirError(f"{task.name} has no case {', '.join(unknown)}; choose from {', '.join(cases)}.")
+    of_cases = [b for b in task.benchmarks if b.case in (args.cases or cases)]
+    work = _Work([b for b in of_cases if b.dataset.name in wanted], [], [])
+    if args.cases and not work.benchmarks:
+        raise VdirError(f"{task.name} has these cases on other datasets; leave out --datasets or --cases.")
     if args.submission is not None and not any(isinstance(b, SubmittedBlocks) for b in task.blocks):
         raise VdirError(f"nothing is submitted for {task.name}; leave --submission out.")
     if args.submission is not None and args.limit is not None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 BIG = 4_000_000
 """From this many pixels on a single picture is worth a progress bar."""
-MANY_NUMBERS = 4
-"""Longer estimates, such as a blur kernel, are for programs: they are in the records, not in the lines."""
 
 
 class Report:
@@ -161,10 +159,7 @@ def _line(outcome: Outcome) -> str:
     kind = f"{outcome.bits}-bit {colours} {(outcome.format or '').upper()}"
     if outcome.quality is not None:
         kind += f" of quality {outcome.quality}"
-    found = ""
-    if outcome.estimate is not None and len(outcome.estimate.values) <= MANY_NUMBERS:
-        numbers = ", ".join(f"{value:.1f}" for value in outcome.estimate.values)
-        found = f"; estimated {outcome.estimate.name} {numbers} ({outcome.estimate.unit})"
+    found = "" if outcome.estimate is None else f"; estimated {outcome.estimate.words}"
     if outcome.status == "left":
         return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"
     weights = f" with {outcome.task}-{outcome.variant}" if outcome.variant is not None else ""

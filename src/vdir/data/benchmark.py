@@ -17,6 +17,7 @@ from vdir.degrade.base import Degradation
 from vdir.degrade.blur import Blur, Shape
 from vdir.degrade.jpeg import Jpeg
 from vdir.degrade.noise import GaussianNoise
+from vdir.degrade.resize import Resize, Resizer
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Benchmark:
     def scale(self) -> int:
         """How many times smaller y is than x."""
         return self.degradation.scale if self.degradation else 1
+
+    @property
+    def direct(self) -> bool:
+        """On which grid y lies: :attr:`vdir.degrade.Degradation.direct`."""
+        return self.degradation.direct if self.degradation else True
 
     def degrade(self, x: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Damage one clean image.
@@ -87,6 +93,13 @@ def blur(table: str, datasets: Sequence[Dataset], factor: int, shapes: Mapping[s
         Benchmark(table, d, f"x{factor} {name}", Blur.fixed(factor, shape))
         for name, shape in shapes.items()
         for d in datasets
+    )
+
+
+def resized(table: str, datasets: Sequence[Dataset], factor: int) -> tuple[Benchmark, ...]:
+    """Made small by ``factor`` as people's files are, by every ordinary resizer."""
+    return tuple(
+        Benchmark(table, d, f"x{factor} {resizer}", Resize(factor, (resizer,))) for resizer in Resizer for d in datasets
     )
 
 

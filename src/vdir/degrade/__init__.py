@@ -8,7 +8,21 @@ the degraded image y and f(T), the known truth about the damage that the estimat
 from vdir.degrade.base import Degradation, Degraded, Quantity
 from vdir.degrade.blur import Blur
 from vdir.degrade.camera import CameraNoise
+from vdir.degrade.either import Either
 from vdir.degrade.jpeg import Jpeg
 from vdir.degrade.noise import GaussianNoise
+from vdir.degrade.resize import OnDirectGrid, Resize, Resizer
 
-__all__ = ["Blur", "CameraNoise", "Degradation", "Degraded", "GaussianNoise", "Jpeg", "Quantity"]
+__all__ = [
+    "Blur",
+    "CameraNoise",
+    "Degradation",
+    "Degraded",
+    "Either",
+    "GaussianNoise",
+    "Jpeg",
+    "OnDirectGrid",
+    "Quantity",
+    "Resize",
+    "Resizer",
+]

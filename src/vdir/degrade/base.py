@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -46,6 +47,10 @@ class Quantity:
     unit: str
     places: float = 1.0
 
+    def words(self, values: Sequence[float]) -> str:
+        """An estimate (P,), in :attr:`unit`, for people: ``"noise level 12.3 (8-bit levels)"``."""
+        return f"{self.name} {', '.join(f'{value:.1f}' for value in values)} ({self.unit})"
+
 
 class Degradation(ABC):
     """T of eq. (1), a frozen dataclass. Ranges are inclusive ``(low, high)``; a fixed value is ``(v, v)``."""
@@ -56,6 +61,15 @@ class Degradation(ABC):
     def scale(self) -> int:
         """How many times smaller y is than x, along each side."""
         return 1
+
+    @property
+    def direct(self) -> bool:
+        """Whether pixel i of y lies on pixel ``scale`` i of x: direct decimation, on whose grid super-resolvers work.
+
+        An ordinary resizer puts it on the middle of the pixels that it stands for, (scale - 1) / 2 pixels of x further
+        down and right.
+        """
+        return self.scale == 1
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:

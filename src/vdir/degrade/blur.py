@@ -1,4 +1,4 @@
-"""Blur and direct decimation: y = round8((x * k)[0::s, 0::s]), f(T) = k (paper section VI).
+"""Blur and direct decimation: y = round8((x * k)[0::s, 0::s]), f(T) = Sigma of k (paper section VI).
 
 k is an anisotropic Gaussian on a 15x15 grid,
 
@@ -9,22 +9,30 @@ with d = (column, row) offsets from the centre in pixels. The paper's "widths" a
 the covariance, in pixels^2: variances, not standard deviations. ``*`` is correlation with a mirrored border
 (c b a | a b c: the edge pixel is repeated). Pixels 0, s, 2s, ... are kept ("direct" decimation), so the
 small image's grid lies (s - 1) / 2 pixels of x up and left of where an ordinary resizer would put it.
+
+The paper has f(T) = k. Its 225 weights say no more than the three numbers of Sigma, and :func:`kernel_of` gives them
+back; being 0.004 on average, they would hardly count in the objective either.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vdir.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
 
 KERNEL_SIZE = 15
-"""Side of k in pixels. Fixed: the estimator of the super-resolution models has 15 * 15 outputs."""
+"""Side of k in pixels."""
+SHARPEST = 0.01
+"""Least variance in pixels^2 that :func:`kernel_of` draws: below it a kernel is a point."""
 
 
 class Shape(NamedTuple):
@@ -34,12 +42,61 @@ class Shape(NamedTuple):
     second: float
     angle: float
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Shape:
+        """The Gaussian of a Sigma as :func:`covariance` gives it: ``first`` the wider, ``angle`` in (-pi/2, pi/2]."""
+        column, row, both = map(float, values)
+        middle, spread = (column + row) / 2, math.hypot((column - row) / 2, both)
+        return cls(middle + spread, middle - spread, math.atan2(2 * both, column - row) / 2)
+
 
 G_2_0 = Shape(2.0, 2.0, 0.0)
 """The isotropic test kernel of Tables IV and V."""
 
 G_ANI = Shape(4.0, 1.0, -0.5)
 """The anisotropic test kernel of Table IV."""
+
+
+def covariance(first: Tensor, second: Tensor, angle: Tensor) -> Tensor:
+    """Sigma of Gaussians, in pixels^2: variance along the columns, along the rows, and covariance of the two.
+
+    The mean of Sigmas over places is that of the mean kernel.
+
+    Args:
+        first, second, angle: as for :func:`gaussian_kernel`.
+
+    Returns:
+        (B, 3).
+    """
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack(
+        (first * cos**2 + second * sin**2, first * sin**2 + second * cos**2, (first - second) * sin * cos), 1
+    )
+
+
+def kernel_of(values: Sequence[float]) -> NDArray[np.float64]:
+    """k, (15, 15), of a Sigma as :func:`covariance` gives it; what is narrower than a point is drawn as one."""
+    shape = Shape.of(values)
+    first, second, angle = torch.tensor(
+        [[max(shape.first, SHARPEST)], [max(shape.second, SHARPEST)], [shape.angle]], dtype=torch.float64
+    )
+    k: NDArray[np.float64] = gaussian_kernel(first, second, angle)[0].numpy()
+    return k
+
+
+@dataclass(frozen=True)
+class Kernel(Quantity):
+    """A blur kernel, known by its Sigma."""
+
+    name: str = "blur kernel"
+    size: int = 3
+    scale: float = 10.0
+    """10 pixels^2 are the widest that x4 trains with: f(T) lies between 0 and 1."""
+    unit: str = "pixels^2"
+
+    def words(self, values: Sequence[float]) -> str:
+        first, second, angle = Shape.of(values)
+        return f"{self.name} of widths {first:.2f} and {second:.2f} ({self.unit}), the wider at {angle:.2f} rad"
 
 
 def gaussian_kernel(first: Tensor, second: Tensor, angle: Tensor, size: int = KERNEL_SIZE) -> Tensor:
@@ -84,7 +141,7 @@ class Blur(Degradation):
     second: tuple[float, float]
     angle: tuple[float, float] = (0.0, math.pi)
 
-    quantity: ClassVar[Quantity] = Quantity("blur kernel", size=KERNEL_SIZE**2, scale=1.0, unit="weights")
+    quantity: ClassVar[Quantity] = Kernel()
 
     def __post_init__(self) -> None:
         if self.factor not in (1, 2, 3, 4):
@@ -113,26 +170,30 @@ class Blur(Degradation):
     def scale(self) -> int:
         return self.factor
 
-    def kernels(self, count: int, generator: Generator, like: Tensor) -> Tensor:
-        """Draw k: (count, 15, 15) on the device of ``like``, in the precision of :func:`gaussian_kernel`."""
+    @property
+    def direct(self) -> bool:
+        return True
+
+    def shapes(self, count: int, generator: Generator, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw l1, l2 and t: (count,) each, on the device and with the dtype of ``like``."""
         first = uniform((count,), *self.first, generator, like)
         low, high = self.second
         second = low + (first.clamp(max=high) - low) * uniform((count,), 0.0, 1.0, generator, like)
-        angle = uniform((count,), *self.angle, generator, like)
-        return gaussian_kernel(first, second, angle)
+        return first, second, uniform((count,), *self.angle, generator, like)
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         b, c, h, w = x.shape
         if h % self.factor or w % self.factor:
             raise ValueError(f"{h}x{w} is not a multiple of {self.factor}: crop the image first")
-        k = self.kernels(b, generator, x)
+        shapes = self.shapes(b, generator, x)
+        k = gaussian_kernel(*shapes)
         # On CUDA in float64: cuDNN may multiply float32 as TF32, which errs by a tenth of a grey level.
         dtype = torch.float64 if x.is_cuda else torch.float32
         planes = _mirrored(_mirrored(x.to(dtype), 2), 3).flatten(0, 1).unsqueeze(0)
         weights = k.to(dtype).repeat_interleave(c, dim=0).unsqueeze(1)
         y = F.conv2d(planes, weights, stride=self.factor, groups=b * c)
         y = y.view(b, c, h // self.factor, w // self.factor)
-        return Degraded(y.mul(255).round().div(255).to(x.dtype), k.flatten(1).to(x.dtype))
+        return Degraded(y.mul(255).round().div(255).to(x.dtype), covariance(*shapes).to(x.dtype) / self.quantity.scale)
 
 
 def _mirrored(x: Tensor, axis: int) -> Tensor:

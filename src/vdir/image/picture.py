@@ -154,9 +154,17 @@ class Picture:
         """The same picture with other pixels, perhaps a whole number of times larger; alpha grows along."""
         alpha = self.alpha
         if alpha is not None and alpha.shape != pixels.shape[:2]:
-            # Repeating keeps a constant or a hard-edged alpha exactly what it was.
-            alpha = alpha.repeat(pixels.shape[0] // alpha.shape[0], 0).repeat(pixels.shape[1] // alpha.shape[1], 1)
+            alpha = _enlarged(alpha, pixels.shape[0], pixels.shape[1])
         return dataclasses.replace(self, pixels=pixels, alpha=alpha)
+
+
+def _enlarged(alpha: Pixels, height: int, width: int) -> Pixels:
+    """By bicubic interpolation, on the grid of ordinary resizers, where the colour is; what is constant stays so."""
+    from PIL import Image
+
+    plane = Image.fromarray(alpha.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    larger: Pixels = np.rint(np.asarray(plane)).clip(0, np.iinfo(alpha.dtype).max).astype(alpha.dtype)
+    return larger
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,22 @@
 h  = conv(y ++ c)
 h' = h + conv(RIRBlock^D(h))                          (the long skip)
 xhat = y + conv(h')                                   (Fig. 3a: restoration at the same size)
-xhat = conv(shuffle(conv(h')))                        (Fig. 3b: super-resolution, sub-pixel tail)
+xhat = enlarged y + shuffle(conv(h'))                 (Fig. 3b: super-resolution, sub-pixel tail)
+
+The paper's super-resolver infers the image itself; beside a fixed interpolation (:mod:`vdir.nets.enlarge`) only the
+detail is left to learn. Its sub-pixel layer, a convolution and a shuffle, here makes the image's channels at once: more
+convolutions behind the shuffle would be linear like it, and made the weights larger than can be shipped.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vdir.nets.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
 from vdir.nets.blocks import BRANCH_SCALE, RIRBlock, conv3x3
+from vdir.nets.enlarge import Enlarge
 
 FILTERS = 64
 GROUPS = 5
@@ -24,7 +30,7 @@ class Restorer(nn.Module):
 
     Args:
         channels: C of y and xhat.
-        scale: 1 for the residual tail; 2 or 4 for one or two sub-pixel x2 steps.
+        scale: output pixels per input pixel along each side: 1, 2 or 4.
         told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
     """
 
@@ -34,21 +40,18 @@ class Restorer(nn.Module):
         self.head = conv3x3(channels + told, FILTERS)
         self.groups = nn.Sequential(*(RIRBlock(FILTERS, BLOCKS) for _ in range(GROUPS)))
         self.conv = conv3x3(FILTERS, FILTERS, scale=BRANCH_SCALE)
-        steps = {1: 0, 2: 1, 4: 2}[scale]
-        self.up = nn.Sequential(*(m for _ in range(steps) for m in (conv3x3(FILTERS, 4 * FILTERS), nn.PixelShuffle(2))))
-        self.tail = conv3x3(FILTERS, channels, scale=BRANCH_SCALE if scale == 1 else 1.0)
+        self.tail = conv3x3(FILTERS, channels * scale**2, scale=BRANCH_SCALE)
+        self.enlarge = Enlarge(scale)
 
     @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
-        body = 1 + GROUPS * (2 * BLOCKS + 1) + 1
-        # The tail's convolutions at scale 1, 2 and 4 reach 1, 1/2 and 1/4 input pixels.
-        return body + {1: 1, 2: 2, 4: 2}[self.scale]
+        return 1 + GROUPS * (2 * BLOCKS + 1) + 1 + 1
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
         """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""
         given = torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1) if self.told else y
         h = self.head(given)
         h = h + self.conv(self.groups(h))
-        out: Tensor = self.tail(self.up(h))
-        return y + out if self.scale == 1 else out
+        out: Tensor = self.enlarge(y) + F.pixel_shuffle(self.tail(h), self.scale)
+        return out
