@@ -3,8 +3,8 @@
 1. Noise everywhere? The gaussian estimator's map is read at its tenth percentile, the quietest places. White noise is
    there too, at nearly its full level; texture, which also looks like noise, is not. It is noise where that shows at
    least :data:`NOISE` levels, and at least :data:`EVEN` of the median.
-2. A camera's noise reduction hides noise from that reading, but not from the real task's: a sensor's noise of at least
-   :data:`SENSOR` levels in the quietest places is noise too.
+2. A camera's noise reduction hides noise from that reading. So the real task, where there are weights for it, tries its
+   hand at the middle of the picture, and what it takes away is read in the same way.
 3. Where neighbouring pixels share the noise (:func:`noise_correlation`), as they do after a camera's demosaicing, the
    real task removes it; otherwise the gaussian task does, where it sees it.
 4. Saved as a JPEG once? The quality is the lower of the two that the pixels show and the file's header tells; the
@@ -24,22 +24,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vdir.arrays import Image
-from vdir.degrade.camera import sensor_deviation
+from vdir.arrays import Image, to_float
 from vdir.errors import VdirError
-from vdir.pipeline import Pipeline
+from vdir.pipeline import TILE, Pipeline, centre
 
 NOISE = 2.0
 """8-bit levels in the quietest places from which on there is noise to remove."""
 EVEN = 0.6
 """Share of the median that the quietest places show at least, if it is noise and no texture."""
-SENSOR = 3.0
-"""8-bit levels of a sensor's noise, at mid-grey and in the quietest places, from which on there is noise to remove.
-
-Clean photographs read up to 2.9, since the strengths that `real` is trained on are never zero.
-"""
-MID_GREY = 0.2
-"""Irradiance at which a sensor's noise is told as one number."""
 CORRELATED = 0.15
 """Correlation of neighbours' noise from which on it is a camera's: white noise has none, demosaiced noise 0.25."""
 QUALITY = 85
@@ -78,12 +70,12 @@ def choose(
     gaussian, real = load("gaussian"), _if_there(load, "real")
     levels = gaussian.survey(image, tile=tile).map[0]
     quiet, median = np.percentile(levels, (10, 50))
-    white = quiet >= max(NOISE, EVEN * median)
-    sensor = 0.0 if real is None or real.quantity is None else _sensor_level(real, image, tile)
-    if white or sensor >= SENSOR:
+    white = _is_noise(quiet, median)
+    taken, usual = (0.0, 0.0) if real is None else _taken_away(real, image, tile)
+    if white or _is_noise(taken, usual):
         shared = noise_correlation(image)
         if real is not None and shared is not None and shared >= CORRELATED:
-            reason = f"even its quietest places have a noise level of {quiet if white else sensor:.1f}"
+            reason = f"even its quietest places have a noise level of {max(quiet, taken):.1f}"
             return Choice(real, f"task real, since {reason}, shared by neighbours as a camera's is ({shared:.2f})")
         if white:
             return Choice(gaussian, f"task gaussian, since even its quietest places have a noise level of {quiet:.1f}")
@@ -103,10 +95,24 @@ def choose(
     )  # fmt: skip
 
 
-def _sensor_level(real: Pipeline, image: Image, tile: int | None) -> float:
-    """The sensor's noise in the quietest tenth of an image, at mid-grey, in 8-bit levels."""
-    shot, read = real.survey(image, tile=tile).map
-    return float(np.percentile(255 * sensor_deviation(shot, read, MID_GREY), 10))
+def _is_noise(quiet: float, median: float) -> bool:
+    return quiet >= max(NOISE, EVEN * median)
+
+
+def _taken_away(real: Pipeline, image: Image, tile: int | None) -> tuple[float, float]:
+    """What the real task changes in the middle of an image: root mean squares over blocks, in 8-bit levels.
+
+    Returns:
+        Their tenth percentile and their median; 0 where fewer than sixteen blocks are not clipped.
+    """
+    y = np.atleast_3d(centre(image, TILE))
+    restored = np.atleast_3d(real.restore(y, tile=tile))
+    before, after = (np.stack([_blocks(x[..., i]) for i in range(x.shape[2])], 1) for x in (y, restored))
+    changes = 255 * np.sqrt(np.square(after - before).mean((1, 2)))[_unclipped(before)]
+    if len(changes) < 16:
+        return 0.0, 0.0
+    quiet, median = np.percentile(changes, (10, 50))
+    return float(quiet), float(median)
 
 
 def noise_correlation(image: Image) -> float | None:
@@ -122,14 +128,8 @@ def noise_correlation(image: Image) -> float | None:
     Returns:
         -1 to 1, about 0 for white noise; None where fewer than eight blocks say something.
     """
-    plane = image[..., image.shape[2] // 2] if image.ndim == 3 else image
-    top = float(np.iinfo(plane.dtype).max) if np.issubdtype(plane.dtype, np.integer) else 1.0
-    h, w = (n // _BLOCK for n in plane.shape)
-    step = math.ceil(max(math.sqrt(h * w / _BLOCKS), 1))
-    grid = plane[: h * _BLOCK, : w * _BLOCK].reshape(h, _BLOCK, w, _BLOCK)[::step, :, ::step]
-    blocks = grid.swapaxes(1, 2).reshape(-1, _BLOCK**2)
-    blocks = blocks.astype(np.float32) / np.float32(top)
-    inside = ((blocks > 0.02) & (blocks < 0.98)).mean(1) > 0.95
+    blocks = _blocks(image[..., image.shape[2] // 2] if image.ndim == 3 else image)
+    inside = _unclipped(blocks)
     rest = blocks[inside] - blocks[inside] @ _TREND @ _TREND.T
     variances = rest.var(1)
     quietest = np.argsort(variances)[: max(int(_QUIET * len(rest)), 8)]
@@ -138,6 +138,20 @@ def noise_correlation(image: Image) -> float | None:
     noise = rest[quietest].reshape(-1, _BLOCK, _BLOCK)
     across, down = noise[:, :, 1:] * noise[:, :, :-1], noise[:, 1:] * noise[:, :-1]
     return float((across.mean() + down.mean()) / 2 / np.square(noise).mean())
+
+
+def _blocks(plane: Image) -> npt.NDArray[np.float32]:
+    """Blocks of 16 x 16 of one channel, (H, W) -> (N, 256), in [0, 1]; evenly spread over a large one."""
+    h, w = (n // _BLOCK for n in plane.shape)
+    step = math.ceil(max(math.sqrt(h * w / _BLOCKS), 1))
+    grid = plane[: h * _BLOCK, : w * _BLOCK].reshape(h, _BLOCK, w, _BLOCK)[::step, :, ::step]
+    return to_float(grid.swapaxes(1, 2).reshape(-1, _BLOCK**2))
+
+
+def _unclipped(blocks: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which blocks, (N, ...), have nine tenths of their values away from the ends of the range."""
+    away: npt.NDArray[np.bool_] = ((blocks > 0.02) & (blocks < 0.98)).reshape(len(blocks), -1).mean(1) > 0.9
+    return away
 
 
 def _trend() -> npt.NDArray[np.float32]:

@@ -359,7 +359,7 @@ class Pipeline:
         quantity = self._read()
         if quantity.size != 1:
             raise VdirError(f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one.")
-        middle = _centre(source, TILE)
+        middle = centre(source, TILE)
         engine, reach = self.engine, self.model.reach
         side = slice(reach // LATENT_STRIDE, -(reach // LATENT_STRIDE)) if min(middle.shape[:2]) > 3 * reach else ...
         y = engine.to_model(to_float(middle))
@@ -517,7 +517,7 @@ def _search(read: Callable[[float], float], wanted: float, most: float = 64.0, s
     return (low + high) / 2
 
 
-def _centre(x: Image, side: int) -> Image:
+def centre(x: Image, side: int) -> Image:
     """The middle of an image, at most ``side`` pixels high and wide."""
     top, left = (max(n - side, 0) // 2 for n in x.shape[:2])
     return x[top : top + side, left : left + side]

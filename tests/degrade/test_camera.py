@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vdir.degrade import CameraNoise, Jpeg
-from vdir.degrade.camera import CURVES, Response, demosaic, mosaic, pixel_kinds, sensor_deviation
+from vdir.degrade.camera import CURVES, Response, demosaic, mosaic, pixel_kinds
 
 EVERYTHING = CameraNoise(
     gain=(1 / 8, 1), balance=(1, 2.4), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True
@@ -230,9 +230,3 @@ def test_settings_that_make_no_sense_are_refused(make) -> None:
 def test_two_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="1 or 3 channels"):
         CameraNoise()(torch.zeros(1, 2, 8, 8), seeded())
-
-
-def test_a_sensors_deviation_is_the_root_of_the_affine_law() -> None:
-    assert sensor_deviation(0.06, 0.02, 0.25) == pytest.approx((0.0036 * 0.25 + 0.0004) ** 0.5)
-    estimates = torch.tensor([[-0.1, 0.02], [0.06, -0.3]])
-    assert sensor_deviation(estimates[:, 0], estimates[:, 1], 0.25).tolist() == pytest.approx([0.02, 0.03])

@@ -16,7 +16,7 @@ import functools
 import importlib.resources
 import io
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -74,19 +74,6 @@ def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
     inverse = np.stack([np.interp(fine, levels, root**2) for root in roots])
     forward = np.stack([np.interp(even**2, root**2, levels) for root in roots])
     return tuple(torch.from_numpy(t.astype(np.float32)).to(device) for t in (inverse, forward))  # type: ignore[return-value]
-
-
-def sensor_deviation(shot: Any, read: Any, irradiance: float) -> Any:
-    """Standard deviation of a sensor's noise: sqrt(shot^2 L + read^2).
-
-    Args:
-        shot, read: strengths, numbers or arrays of any one kind; what is below 0 counts as 0, as estimates may be.
-        irradiance: L, 0 to 1.
-
-    Returns:
-        The same kind, where full irradiance is 1.
-    """
-    return ((shot * (shot > 0)) ** 2 * irradiance + (read * (read > 0)) ** 2) ** 0.5
 
 
 # The kinds of a sensor's pixels: red, green in a row with red, green in a row with blue, blue.
