@@ -230,3 +230,8 @@ def test_settings_that_make_no_sense_are_refused(make) -> None:
 def test_two_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="1 or 3 channels"):
         CameraNoise()(torch.zeros(1, 2, 8, 8), seeded())
+
+
+def test_strengths_are_told_with_digits_that_say_something() -> None:
+    told = CameraNoise.quantity.words([0.0213, 0.0049])
+    assert told == "sensor noise (signal-dependent, constant) 0.021, 0.005 (of full irradiance)"

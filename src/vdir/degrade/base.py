@@ -39,6 +39,7 @@ class Quantity:
         scale: multiply an estimate by this to get ``unit``.
         unit: e.g. ``"8-bit levels"``.
         places: of a single number, the share of an image's places that tell it, those where the posterior is surest.
+        digits: after the point, of an estimate as people read it.
     """
 
     name: str
@@ -46,10 +47,11 @@ class Quantity:
     scale: float
     unit: str
     places: float = 1.0
+    digits: int = 1
 
     def words(self, values: Sequence[float]) -> str:
         """An estimate (P,), in :attr:`unit`, for people: ``"noise level 12.3 (8-bit levels)"``."""
-        return f"{self.name} {', '.join(f'{value:.1f}' for value in values)} ({self.unit})"
+        return f"{self.name} {', '.join(f'{value:.{self.digits}f}' for value in values)} ({self.unit})"
 
 
 class Degradation(ABC):

@@ -183,7 +183,7 @@ class CameraNoise(Degradation):
     grey_as_grey: bool = False
 
     quantity: ClassVar[Quantity] = Quantity(
-        "sensor noise (signal-dependent, constant)", size=2, scale=1.0, unit="of full irradiance"
+        "sensor noise (signal-dependent, constant)", size=2, scale=1.0, unit="of full irradiance", digits=3
     )
 
     def __post_init__(self) -> None:
