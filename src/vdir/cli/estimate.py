@@ -111,7 +111,8 @@ def _sentence(reader: Pipeline, survey: Survey) -> str:
     quantity = reader.quantity
     assert quantity is not None
     if quantity.size > 1:
-        return f"{quantity.words(survey.estimate.tolist())}, +- {survey.spread.mean():.{max(quantity.digits, 2)}f} at a place"
+        at_a_place = f"{survey.spread.mean():.{max(quantity.digits, 2)}f} at a place"
+        return f"{quantity.words(survey.estimate.tolist())}, +- {at_a_place}"
     low, high = np.percentile(survey.map[0], (10, 90))
     return (
         f"{quantity.name} {survey.estimate[0]:.1f} +- {survey.spread[0]:.1f} ({quantity.unit}; "
