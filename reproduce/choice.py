@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=512, help="take the top left, at most so high and wide")
     parser.add_argument("--sigma", type=float, nargs="*", default=[3, 5, 8, 15])
     parser.add_argument("--quality", type=int, nargs="*", default=[95, 85, 75, 40])
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these rows, e.g. --cases clean")
     args = parser.parse_args()
     files = sorted(p for p in args.folder.iterdir() if p.is_file())[:: args.every]
     real = TASKS["real"]
@@ -52,6 +53,7 @@ def main() -> int:
     cases += [(f"camera, {label}", noise, None) for label, noise in real.validation.items()]
     cases += [("camera, as in training", real.degradation, None)]
     cases += [(f"QF {q}", None, q) for q in args.quality]
+    cases = [case for case in cases if args.cases is None or case[0] in args.cases]
     print(f"{len(files)} images\n")
     print("| case | left alone | gaussian | real | jpeg | PSNR before | after |\n|:--|--:|--:|--:|--:|--:|--:|")
     for name, noise, quality in cases:

@@ -74,6 +74,9 @@ class Blocky:
         (40, 92, "its pixels look like a JPEG quality of 40"),
         (93, 60, "its header tells a JPEG quality of 60"),
         (93, None, None),
+        (83, None, None),
+        (83, 95, None),
+        (83, 84, "its header tells a JPEG quality of 84"),
         (93, 95, None),
     ],
 )
