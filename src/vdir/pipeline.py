@@ -220,13 +220,14 @@ class Pipeline:
         if len(images) > 1:
             raise VdirError("a survey is of one image; give the images of a batch one at a time.")
         seen = self._look(images[0], direct, self._side(tile, memory))
+        assert seen.mean is not None  # asked for when looking
         return Survey(*self._in_units(seen), seen.mean * np.float32(self._read().scale))
 
     def _look(self, x: Image, direct: bool, side: int) -> _Seen:
         """Encode an image and read its damage off, everywhere."""
         self._read()
         self._check(x, Wishes())
-        seen = _Seen(self.model.architecture.params, x)
+        seen = _Seen(self.model.architecture.params, x, at_mean=True)
 
         def look(cut: Tile, window: Window) -> None:
             seen.note(cut, *self._read_off(self.engine.encode(self.engine.to_model(window, direct)), cut))
@@ -405,27 +406,31 @@ class Pipeline:
 
     def _in_units(self, seen: _Seen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         quantity = self._read()
-        drawn = seen.drawn.astype(np.float64)
         if quantity.size == 1:
-            # Strong texture looks like noise: the median over the places is nearer the truth than the mean.
-            sure = seen.spread <= np.quantile(seen.spread, quantity.places)
-            estimate = np.median(drawn[sure], keepdims=True) * quantity.scale
+            # Strong texture looks like noise: the median over the places is nearer the truth than the mean. Copies are
+            # avoided where they can be: of a large picture each is as large as a quarter of a channel.
+            everywhere = quantity.places >= 1
+            told = seen.drawn if everywhere else seen.drawn[seen.spread <= np.quantile(seen.spread, quantity.places)]
+            estimate = np.array([np.median(told)], np.float64) * quantity.scale
         else:
             # The numbers of a kernel belong together: medians of each could be no kernel's.
-            estimate = drawn.mean(axis=(1, 2)) * quantity.scale
+            estimate = seen.drawn.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
         return estimate, seen.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
 
 
 class _Seen:
-    """The estimator's answer and its spread at every latent position of an image."""
+    """The estimator's answer and its spread at every latent position of an image; on request that at the mean too."""
 
-    def __init__(self, params: int, x: Image) -> None:
+    def __init__(self, params: int, x: Image, at_mean: bool = False) -> None:
         h, w = (-(-n // LATENT_STRIDE) for n in x.shape[:2])
-        self.mean, self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(3))
+        self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
+        self.mean = np.empty_like(self.drawn) if at_mean else None
 
     def note(self, cut: Tile, mean: Window, drawn: Window, spread: Window) -> None:
         outer = slices(cut, 1, LATENT_STRIDE)
-        self.mean[:, *outer], self.drawn[:, *outer], self.spread[:, *outer] = mean, drawn, spread
+        self.drawn[:, *outer], self.spread[:, *outer] = drawn, spread
+        if self.mean is not None:
+            self.mean[:, *outer] = mean
 
 
 def load_pipeline(
