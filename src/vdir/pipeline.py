@@ -411,7 +411,7 @@ class Pipeline:
             # avoided where they can be: of a large picture each is as large as a quarter of a channel.
             everywhere = quantity.places >= 1
             told = seen.drawn if everywhere else seen.drawn[seen.spread <= np.quantile(seen.spread, quantity.places)]
-            estimate = np.array([np.median(told)], np.float64) * quantity.scale
+            estimate = np.array([np.median(told, overwrite_input=True)], np.float64) * quantity.scale
         else:
             # The numbers of a kernel belong together: medians of each could be no kernel's.
             estimate = seen.drawn.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
