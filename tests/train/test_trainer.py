@@ -90,6 +90,19 @@ def test_a_two_stage_model_learns_to_read_the_noise_level(make_trainer):
     assert off[-20:].mean() < 0.6 * 18.75  # what always saying the middle of 0 to 75 is off by
 
 
+def test_half_precision_is_used_where_the_processor_has_it_and_hardly_changes_a_step(make_trainer, monkeypatch):
+    full = values(make_trainer(), 1)
+    monkeypatch.setattr(module, "_multiplies_bfloat16", lambda: False)
+    without = make_trainer(replace(TINY, half=True))
+    assert torch.equal(full, values(without, 1))
+    monkeypatch.setattr(module, "_multiplies_bfloat16", lambda: True)
+    trainer = make_trainer(replace(TINY, half=True))
+    rounded = values(trainer, 1)
+    assert not torch.equal(full, rounded)
+    torch.testing.assert_close(full, rounded, rtol=0.03, atol=1e-3)
+    assert all(p.dtype == torch.float32 for p in trainer.model.parameters())
+
+
 def test_a_step_with_bad_gradients_changes_nothing_and_many_stop_the_run(make_trainer, monkeypatch):
     trainer = make_trainer(replace(TINY, lambda_adv=0.0))
     trainer.step()

@@ -291,7 +291,9 @@ class Trainer:
         return values
 
     def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+        if self.device.type == "cuda" or (self.recipe.half and _multiplies_bfloat16()):
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything the next step depends on, but for the images and the recipe."""
@@ -360,6 +362,13 @@ def _optimizers(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]
         "adam": _adam([p for p in model.parameters() if id(p) not in turned], beta1=0.9),
         "muon": Muon(square, lr=0.0),
     }
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for it; where it has not, autocasting is slower than float32."""
+    # Not in every release of torch that the trainer runs on.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _seed(seed: int, step: int) -> int:
