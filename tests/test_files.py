@@ -20,6 +20,8 @@ from vdir.image import Format, read
 from vdir.pipeline import Restoration
 from vdir.tasks import TASKS
 
+from .pictures import make_photo
+
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CARD = SimpleNamespace(variant="fast", sha256="ab12")
 
@@ -149,6 +151,37 @@ def test_metadata_that_are_left_out_need_not_fit_the_format(job: Job) -> None:
     assert refused.reason is not None
     assert "--strip-metadata" in refused.reason
     assert restore_file(to_jpeg, Options(strip_metadata=True), lambda _: Choice(Inverting())).status == "restored"
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "estimate", "kept"),
+    [
+        ("jpeg", Options(), 58.0, True),
+        ("jpeg", Options(strength=0.5), 58.0, True),
+        ("jpeg", Options(level=20), 58.0, False),  # the person knows better
+        ("jpeg", Options(), 30.0, False),  # saved before, at a lower quality
+        ("gaussian", Options(), 12.0, False),
+    ],
+)
+def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
+    tmp_path: Path, task: str, options: Options, estimate: float, kept: bool
+) -> None:
+    Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.jpg", quality=60)
+    given = read(tmp_path / "a.jpg").pixels
+    changed = given ^ 31
+
+    class Changing(Inverting):
+        def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+            return Restoration(changed.copy(), np.array([estimate]), np.array([0.5]))
+
+    pipeline = Changing()
+    pipeline.task = TASKS[task]
+    outcome = restore_file(Job(tmp_path / "a.jpg", tmp_path / "b.png", Format.PNG), options, lambda _: Choice(pipeline))
+    assert outcome.status is Status.RESTORED
+    result = read(tmp_path / "b.png").pixels
+    assert np.array_equal(result, changed) is not kept
+    if kept:
+        assert np.abs(result.astype(float) - given).mean() < np.abs(changed.astype(float) - given).mean()
 
 
 def test_a_record_is_json(job: Job) -> None:

@@ -20,10 +20,12 @@ from vdir.arrays import from_float
 from vdir.atomic import replacing
 from vdir.batch import Job
 from vdir.choose import Choice
+from vdir.confine import confine
+from vdir.degrade import Jpeg
 from vdir.engine import out_of_memory
 from vdir.errors import VdirError
 from vdir.image import Picture
-from vdir.pipeline import Pipeline
+from vdir.pipeline import Pipeline, Restoration
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Options:
     memory: float | None = None
 
 
+EARLIER = 10
+"""Where the pixels look so much worse than the file says, it was saved before, in steps that it does not tell."""
 STD_PEAK = 16 / 255
 """The standard deviation that is white in its picture."""
 
@@ -190,6 +194,7 @@ def _restore(
         picture.pixels, strength=o.strength, level=o.level, samples=o.samples, seed=o.seed,
         self_ensemble=o.self_ensemble, tile=o.tile, memory=o.memory, progress=progress,
     )  # fmt: skip
+    _confine(pipeline, picture, found, options)
     _make_folder(job.output.parent)
     outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
     if found.std is not None:
@@ -197,6 +202,15 @@ def _restore(
         image.write(std_path(job.output), Picture(white), image.Format.PNG)
     image.write(job.output, picture.with_pixels(found.image), job.format)
     return Status.RESTORED
+
+
+def _confine(pipeline: Pipeline, picture: Picture, found: Restoration, options: Options) -> None:
+    """Where JPEG artifacts were removed, keep to what the file says, unless its pixels or the person say otherwise."""
+    if not isinstance(pipeline.task.degradation, Jpeg) or picture.coding is None or picture.quality is None:
+        return
+    earlier = found.estimate is not None and found.estimate[0] < picture.quality - EARLIER
+    if not earlier and options.level is None:
+        confine(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))
 
 
 def _leave(job: Job, options: Options, picture: Picture) -> None:

@@ -11,6 +11,6 @@ is in a file without decoding it, and a ``save``. libvips decodes and encodes th
 """
 
 from vdir.image.codec import read, write
-from vdir.image.picture import MAX_PIXELS, Format, Metadata, Picture, Pixels, check_fits
+from vdir.image.picture import MAX_PIXELS, Coding, Format, Metadata, Picture, Pixels, check_fits
 
-__all__ = ["MAX_PIXELS", "Format", "Metadata", "Picture", "Pixels", "check_fits", "read", "write"]
+__all__ = ["MAX_PIXELS", "Coding", "Format", "Metadata", "Picture", "Pixels", "check_fits", "read", "write"]

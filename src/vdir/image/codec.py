@@ -28,6 +28,7 @@ from vdir.image.picture import (
     check_fits,
     damaged,
     space_of,
+    upright,
 )
 
 PIXELS_PER_BYTE = 50_000
@@ -184,7 +185,7 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
         resolution = resolution[::-1]
     if header.depth is not None:
         stored |= stored >> header.depth  # libvips fills up with zeros, which would make white less than white
-    stored = _upright(stored, orientation)
+    stored = upright(stored, orientation)
     metadata, broken = exif.clean(metadata, stored.shape[1], stored.shape[0])
     colours = 3 if stored.shape[2] >= 3 else 1
     alpha = stored[..., -1] if stored.shape[2] > colours else None
@@ -193,9 +194,11 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
     if metadata.icc is not None and space_of(metadata.icc) not in _SPACES[1 if grey else 3]:
         metadata = dataclasses.replace(metadata, icc=None)
         notes.append("left out a colour profile that is broken or for another kind of picture")
+    coding = None if header.coding is None else dataclasses.replace(header.coding, orientation=orientation)
     return Picture(
-        pixels, alpha, format, metadata, resolution, header.lossless, header.depth, header.quality, (*notes, *broken)
-    )
+        pixels, alpha, format, metadata, resolution, header.lossless, header.depth, header.quality, coding,
+        (*notes, *broken),
+    )  # fmt: skip
 
 
 def _metadata(image: Any, header: Header) -> Metadata:
@@ -240,14 +243,6 @@ def _check_decoded(image: Any) -> None:
     bands = {"b-w": (1, 2), "grey16": (1, 2), "srgb": (3, 4), "rgb16": (3, 4)}.get(image.interpretation, ())
     if image.bands not in bands:
         raise Refusal(f"has {image.bands} channels of kind {image.interpretation}", "convert it to grey or RGB")
-
-
-def _upright(stored: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
-    """Apply an EXIF orientation, (H, W, C) -> a view of it, upright."""
-    rows = -1 if orientation in (3, 4, 6, 7) else 1
-    columns = -1 if orientation in (2, 3, 7, 8) else 1
-    stored = stored[::rows, ::columns]
-    return stored.swapaxes(0, 1) if orientation in SIDEWAYS else stored
 
 
 def _reason(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vdir.degrade.jpeg import nearest_quality
 from vdir.image import exif, vips
-from vdir.image.picture import MAX_METADATA, Header, Metadata, Picture, Refusal, damaged
+from vdir.image.picture import MAX_METADATA, Coding, Header, Metadata, Picture, Refusal, damaged
 
 QUALITY = 95
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -17,7 +17,8 @@ _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _ICC = b"ICC_PROFILE\0"
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1")
-_SOI, _SOS, _EOI, _APP0, _APP1, _APP2, _APP13, _COM, _DQT = 0xD8, 0xDA, 0xD9, 0xE0, 0xE1, 0xE2, 0xED, 0xFE, 0xDB
+_SOI, _SOS, _EOI, _APP0, _APP1, _APP2 = 0xD8, 0xDA, 0xD9, 0xE0, 0xE1, 0xE2
+_APP13, _APP14, _COM, _DQT = 0xED, 0xEE, 0xFE, 0xDB
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _DECODED, _HUFFMAN = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}, {0xC0, 0xC1, 0xC2}
 _BLOCKS = 4 * 8 * 64
@@ -36,7 +37,8 @@ def header(file: BinaryIO) -> Header:
     comments: list[bytes] = []
     photoshop = bytearray()
     gain_map = False
-    quality: int | None = None
+    tables: dict[int, tuple[int, ...]] = {}
+    rgb = False
     room = MAX_METADATA
     file.seek(2)
     for _ in range(_MAX_SEGMENTS):
@@ -44,7 +46,9 @@ def header(file: BinaryIO) -> Header:
         if marker in _FRAMES:
             frame = marker, data
         elif marker == _DQT:
-            quality = _quality(data) or quality
+            tables |= _tables(data)
+        elif marker == _APP14 and data.startswith(b"Adobe"):
+            rgb = data[11:12] == b"\0"  # Adobe's way to say that there is no YCbCr; of CMYK it says so too
         elif marker == _APP13 and data.startswith(_PHOTOSHOP) and len(data) <= room:
             room -= len(data)
             photoshop += data[len(_PHOTOSHOP) :]
@@ -70,7 +74,8 @@ def header(file: BinaryIO) -> Header:
         h,
         w * h // _BLOCKS if kind in _HUFFMAN else 0,
         metadata=Metadata(photoshop=bytes(photoshop) or None, comments=tuple(comments)),
-        quality=quality,
+        quality=nearest_quality(np.array(tables[0])) if 0 in tables else None,
+        coding=None if rgb else _coding(frame[1], tables),
         notes=("left out a gain map: the picture is the one for ordinary screens",) if gain_map else (),
     )
 
@@ -100,15 +105,41 @@ def _segment(file: BinaryIO) -> tuple[int, bytes]:
     return marker, data
 
 
-def _quality(tables: bytes) -> int | None:
-    """The quality factor that the first table of luminance tells, if it is there."""
-    while len(tables) > 64:
-        wide, index = tables[0] >> 4, tables[0] & 15
+def _tables(data: bytes) -> dict[int, tuple[int, ...]]:
+    """The tables of steps in a segment by their number, each row by row; in the file they run along the diagonals."""
+    found = {}
+    while len(data) > 64:
+        wide, index = data[0] >> 4, data[0] & 15
         size = 128 if wide else 64
-        if index == 0 and len(tables) > size:
-            return nearest_quality(np.frombuffer(tables[1 : 1 + size], ">u2" if wide else np.uint8))
-        tables = tables[1 + size :]
-    return None
+        if len(data) > size:
+            steps = np.empty(64, int)
+            steps[_ZIGZAG] = np.frombuffer(data[1 : 1 + size], ">u2" if wide else np.uint8)
+            found[index] = tuple(steps.tolist())
+        data = data[1 + size :]
+    return found
+
+
+def _zigzag() -> list[int]:
+    """The places of T.81's figure 5 in its order: diagonal by diagonal, every other one upwards."""
+    return sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
+
+
+_ZIGZAG = _zigzag()
+
+
+def _coding(frame: bytes, tables: dict[int, tuple[int, ...]]) -> Coding | None:
+    """What a frame header and the tables tell; None for more or fewer channels, or unusual sampling."""
+    channels = [frame[i : i + 3] for i in range(6, len(frame) - 2, 3)]
+    if len(channels) != frame[5] or len(channels) not in (1, 3) or [c[0] for c in channels] == list(b"RGB"):
+        return None
+    steps = [tables.get(c[2]) for c in channels]
+    if len(channels) == 1:
+        return Coding((steps[0],)) if steps[0] is not None and min(steps[0]) > 0 else None
+    luma, *chroma = ((c[1] & 15, c[1] >> 4) for c in channels)
+    whole = all(0 not in c and not luma[0] % c[0] and not luma[1] % c[1] for c in chroma)
+    if not whole or chroma[0] != chroma[1] or any(s is None or min(s) < 1 for s in steps):
+        return None
+    return Coding(tuple(s for s in steps if s is not None), (luma[0] // chroma[0][0], luma[1] // chroma[0][1]))
 
 
 def _pack(marker: int, data: bytes) -> bytes:

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +110,23 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class Coding:
+    """How a JPEG file has rounded its picture.
+
+    Attributes:
+        steps: of its channels, Y or Y, Cb and Cr: 64 steps between the values that a coefficient of the 8x8 DCT may
+            have, row by row of increasing vertical frequency.
+        sampling: how many rows and columns of pixels share a sample of Cb and of Cr; (1, 1) for grey.
+        orientation: by EXIF, 1 to 8: how the file's own rows and columns, along which the blocks lie, have been turned
+            to make the picture upright.
+    """
+
+    steps: tuple[tuple[int, ...], ...]
+    sampling: tuple[int, int] = (1, 1)
+    orientation: int = 1
+
+
+@dataclass(frozen=True)
 class Picture:
     """Pixels, and what is needed to write them back as they came.
 
@@ -121,6 +139,7 @@ class Picture:
         lossless: whether a WebP or AVIF was, and is to be, stored without loss.
         depth: bits per channel where the file has more than 8 but fewer than the array: an AVIF's 10 or 12.
         quality: of a JPEG, see :func:`vdir.degrade.jpeg.nearest_quality`.
+        coding: of a JPEG in grey or YCbCr, whose pixels these are.
         notes: what was changed in reading, each as ``"converted from CMYK to sRGB"``.
     """
 
@@ -132,6 +151,7 @@ class Picture:
     lossless: bool = True
     depth: int | None = None
     quality: int | None = None
+    coding: Coding | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -158,6 +178,23 @@ class Picture:
         return dataclasses.replace(self, pixels=pixels, alpha=alpha)
 
 
+def upright(stored: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Apply an EXIF orientation, (H, W, ...) -> a view of it, upright."""
+    rows, columns = _flips(orientation)
+    stored = stored[::rows, ::columns]
+    return stored.swapaxes(0, 1) if orientation in SIDEWAYS else stored
+
+
+def as_stored(upright: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """The inverse of :func:`upright`, a view again."""
+    rows, columns = _flips(orientation)
+    return (upright.swapaxes(0, 1) if orientation in SIDEWAYS else upright)[::rows, ::columns]
+
+
+def _flips(orientation: int) -> tuple[int, int]:
+    return -1 if orientation in (3, 4, 6, 7) else 1, -1 if orientation in (2, 3, 7, 8) else 1
+
+
 def _enlarged(alpha: Pixels, height: int, width: int) -> Pixels:
     """By bicubic interpolation, on the grid of ordinary resizers, where the colour is; what is constant stays so."""
     from PIL import Image
@@ -182,6 +219,7 @@ class Header:
         patches: bytes to replace before decoding, by their place, which may lie behind the end of the file.
         metadata: what libvips would lose or change.
         quality: as in :class:`Picture`.
+        coding: as in :class:`Picture`, but for the orientation.
         notes: as in :class:`Picture`.
     """
 
@@ -195,6 +233,7 @@ class Header:
     patches: Mapping[int, bytes] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
     quality: int | None = None
+    coding: Coding | None = None
     notes: tuple[str, ...] = ()
 
 
