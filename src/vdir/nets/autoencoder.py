@@ -50,9 +50,9 @@ class Encoder(nn.Module):
         self.logvar = conv3x3(FILTERS, LATENT_CHANNELS, scale=0.1)
 
     def forward(self, y: Tensor) -> Posterior:
-        h = _halve(F.relu(self.conv1(y)))
-        h = _halve(F.relu(self.conv3(F.relu(self.conv2(h)))))
-        h = F.relu(self.conv5(F.relu(self.conv4(h))))
+        h = _halve(torch.relu_(self.conv1(y)))
+        h = _halve(torch.relu_(self.conv3(torch.relu_(self.conv2(h)))))
+        h = torch.relu_(self.conv5(torch.relu_(self.conv4(h))))
         return Posterior(self.mean(h), self.logvar(h))
 
 
@@ -69,9 +69,9 @@ class Decoder(nn.Module):
         self.conv6 = conv3x3(FILTERS, channels)
 
     def forward(self, c: Tensor) -> Tensor:
-        h = F.relu(self.conv3(F.relu(self.conv2(F.relu(self.conv1(c))))))
+        h = torch.relu_(self.conv3(torch.relu_(self.conv2(torch.relu_(self.conv1(c))))))
         h = F.interpolate(h, scale_factor=2.0, mode="nearest")
-        h = F.relu(self.conv5(F.relu(self.conv4(h))))
+        h = torch.relu_(self.conv5(torch.relu_(self.conv4(h))))
         h = F.interpolate(h, scale_factor=2.0, mode="nearest")
         out: Tensor = self.conv6(h)
         return out
@@ -93,7 +93,7 @@ class Estimator(nn.Module):
         self.conv2 = conv3x3(FILTERS, params)
 
     def forward(self, c: Tensor) -> Tensor:
-        out: Tensor = self.conv2(F.relu(self.conv1(c)))
+        out: Tensor = self.conv2(torch.relu_(self.conv1(c)))
         return out
 
 

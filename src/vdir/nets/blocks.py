@@ -11,7 +11,7 @@ iterations.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
 BRANCH_SCALE = 0.1
@@ -43,8 +43,9 @@ class ResBlock(nn.Module):
         self.conv2 = conv3x3(filters, filters, scale=BRANCH_SCALE)
 
     def forward(self, h: Tensor) -> Tensor:
-        out: Tensor = h + self.conv2(F.relu(self.conv1(h)))
-        return out
+        # In place: nothing else needs what a convolution gives, its gradient neither; a new tensor costs time and memory.
+        out: Tensor = self.conv2(torch.relu_(self.conv1(h)))
+        return out.add_(h)
 
 
 class RIRBlock(nn.Module):
@@ -56,5 +57,5 @@ class RIRBlock(nn.Module):
         self.conv = conv3x3(filters, filters, scale=BRANCH_SCALE)
 
     def forward(self, h: Tensor) -> Tensor:
-        out: Tensor = h + self.conv(self.blocks(h))
-        return out
+        out: Tensor = self.conv(self.blocks(h))
+        return out.add_(h)
