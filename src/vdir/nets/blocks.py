@@ -43,7 +43,7 @@ class ResBlock(nn.Module):
         self.conv2 = conv3x3(filters, filters, scale=BRANCH_SCALE)
 
     def forward(self, h: Tensor) -> Tensor:
-        # In place: nothing else needs what a convolution gives, its gradient neither; a new tensor costs time and memory.
+        # In place: nothing else needs what a convolution gives, nor does its gradient; new tensors cost time.
         out: Tensor = self.conv2(torch.relu_(self.conv1(h)))
         return out.add_(h)
 
