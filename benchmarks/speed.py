@@ -16,7 +16,8 @@ from vdir.model import VDIR, Architecture, Kind
 from vdir.pipeline import Pipeline
 from vdir.tasks import TASKS
 
-KINDS = (Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE)
+WAYS = {str(kind): (kind, False) for kind in (Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE)}
+WAYS["fast, --half"] = (Kind.FAST, True)
 HEIGHT, WIDTH = 512, 768
 
 
@@ -25,20 +26,22 @@ def main(repeats: int = 5, threads: int | None = None) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
     image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    pipelines = {kind: Pipeline(VDIR(Architecture(kind=kind)), TASKS["gaussian"]) for kind in KINDS}
-    speeds: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
+    pipelines = {
+        way: Pipeline(VDIR(Architecture(kind=kind)), TASKS["gaussian"], half=half) for way, (kind, half) in WAYS.items()
+    }
+    speeds: dict[str, list[float]] = {way: [] for way in WAYS}
     for turn in range(repeats + 1):
-        for kind, pipeline in pipelines.items():
+        for way, pipeline in pipelines.items():
             started = time.perf_counter()
             pipeline(image)
             if turn > 0:  # the first turn warms up
-                speeds[kind].append(HEIGHT * WIDTH / 1e6 / (time.perf_counter() - started))
+                speeds[way].append(HEIGHT * WIDTH / 1e6 / (time.perf_counter() - started))
     print(f"{WIDTH}x{HEIGHT}, {torch.get_num_threads()} threads, {repeats} repeats; encoder and estimator included")
     print(f"{'restorer':<14} {'MPix/s':>8} {'lowest':>8} {'highest':>8} {'x full':>8} {'lowest':>8} {'highest':>8}")
-    for kind, measured in speeds.items():
-        ratios = np.array(measured) / np.array(speeds[Kind.FULL])
+    for way, measured in speeds.items():
+        ratios = np.array(measured) / np.array(speeds[str(Kind.FULL)])
         numbers = [np.median(measured), min(measured), max(measured), np.median(ratios), ratios.min(), ratios.max()]
-        print(f"{kind:<14} " + " ".join(f"{n:8.3f}" for n in numbers))
+        print(f"{way:<14} " + " ".join(f"{n:8.3f}" for n in numbers))
 
 
 if __name__ == "__main__":

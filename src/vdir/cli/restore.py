@@ -77,7 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory", type=float, metavar="GB", help="memory for the networks, to choose the tile by; not with --tile"
     )
-    parser.add_argument("--half", action="store_true", help="half precision: faster on a GPU, a little less exact")
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="half precision: twice as fast where the CPU has bfloat16, a little less exact",
+    )
     parser.add_argument(
         "--tile", type=int, metavar="N", help="largest side of a tile; changes memory, never the result"
     )
