@@ -1,5 +1,7 @@
 """What a JPEG file still knows of its original: read from its header, and kept to."""
 
+import io
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from scipy.fft import dctn
 from vdir.confine import confine
 from vdir.degrade.jpeg import Subsampling, encode, quantisation_tables
 from vdir.image import Picture, read
+from vdir.image.jpeg import header
 from vdir.image.picture import as_stored, upright
 
 from .pictures import make_photo
@@ -151,14 +154,26 @@ def test_a_turned_picture_is_confined_along_its_own_blocks(
     assert np.array_equal(turned, upright(expected, orientation))
 
 
-def test_strips_do_not_show(tmp_path: Path) -> None:
-    """More rows than one strip has: above and below, all is as it would be without the rest."""
-    picture = saved(photo(320, 48), 60, tmp_path, "4:2:0")
+@pytest.mark.parametrize("sampling", [(1, 1), (2, 2), (3, 1), (4, 2)])
+def test_strips_do_not_show(tmp_path: Path, sampling: tuple[int, int]) -> None:
+    """More rows than one strip has: from any row where blocks start, all is as it would be without what is above."""
+    picture = saved(photo(336, 48), 60, tmp_path)
+    coding = replace(picture.coding, sampling=sampling)
     whole = noisy(picture.pixels)
-    lower = whole[256:].copy()
-    confine(whole, picture.pixels, picture.coding)
-    confine(lower, picture.pixels[256:], picture.coding)
-    assert np.array_equal(whole[256:], lower)
+    top = 8 * sampling[0] * (96 // (8 * sampling[0]))
+    lower = whole[top:].copy()
+    confine(whole, picture.pixels, coding)
+    confine(lower, picture.pixels[top:], coding)
+    assert np.array_equal(whole[top:], lower)
+
+
+@pytest.mark.parametrize("factors", [b"\x00\x11\x11", b"\x11\x00\x11", b"\x11\x22\x22", b"\x22\x11\x21"])
+def test_sampling_that_makes_no_sense_has_no_coding(factors: bytes) -> None:
+    data = bytearray(encode(photo(16, 16), 60, "4:4:4"))
+    frame = data.index(b"\xff\xc0") + 10
+    for channel, factor in enumerate(factors):
+        data[frame + 1 + 3 * channel] = factor
+    assert header(io.BytesIO(bytes(data))).coding is None
 
 
 def test_grey_in_three_channels_stays_grey(tmp_path: Path) -> None:

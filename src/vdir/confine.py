@@ -25,7 +25,7 @@ STEP = 8.0
 """Where w = 63 %: a little above the steps at which network and file are equally near to the original."""
 
 _ROWS = 128
-"""Of a strip, the most at once: a multiple of the rows of any block."""
+"""Of a strip, about."""
 
 Plane = npt.NDArray[np.float32]
 
@@ -41,8 +41,10 @@ def confine(restored: Pixels, given: Pixels, coding: Coding, room: float = 1.0) 
     """
     inside, y = as_stored(restored, coding.orientation), as_stored(given, coding.orientation)
     tables = [np.array(steps, np.float32).reshape(8, 1, 8) for steps in coding.steps]
-    for row in range(0, len(y), _ROWS):
-        strip = slice(row, row + _ROWS)
+    whole = 8 * coding.sampling[0]
+    rows = max(_ROWS // whole, 1) * whole
+    for row in range(0, len(y), rows):
+        strip = slice(row, row + rows)
         before = y[strip].astype(np.float32)
         change = _confined(inside[strip].astype(np.float32) - before, tables, coding.sampling, np.float32(room))
         inside[strip] = np.rint(before + change).clip(0, 255).astype(np.uint8)

@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--half",
         action="store_true",
-        help="half precision: twice as fast where the CPU has bfloat16, a little less exact",
+        help="half precision: twice as fast on a CPU with bfloat16, a little less exact",
     )
     parser.add_argument(
         "--tile", type=int, metavar="N", help="largest side of a tile; changes memory, never the result"

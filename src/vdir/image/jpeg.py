@@ -136,7 +136,7 @@ def _coding(frame: bytes, tables: dict[int, tuple[int, ...]]) -> Coding | None:
     if len(channels) == 1:
         return Coding((steps[0],)) if steps[0] is not None and min(steps[0]) > 0 else None
     luma, *chroma = ((c[1] & 15, c[1] >> 4) for c in channels)
-    whole = all(0 not in c and not luma[0] % c[0] and not luma[1] % c[1] for c in chroma)
+    whole = 0 not in luma and all(0 not in c and not luma[0] % c[0] and not luma[1] % c[1] for c in chroma)
     if not whole or chroma[0] != chroma[1] or any(s is None or min(s) < 1 for s in steps):
         return None
     return Coding(tuple(s for s in steps if s is not None), (luma[0] // chroma[0][0], luma[1] // chroma[0][1]))
