@@ -21,7 +21,7 @@ import numpy.typing as npt
 from vdir.image import Coding, Pixels
 from vdir.image.picture import as_stored
 
-STEP = 8.0
+STEP = 6.0
 """Where w = 63 %: a little above the steps at which network and file are equally near to the original."""
 
 _ROWS = 128

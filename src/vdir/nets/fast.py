@@ -15,8 +15,6 @@ faster at the same cost. With the encoder:
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,16 +24,8 @@ from vdir.nets.blocks import BRANCH_SCALE, ResBlock, conv3x3
 from vdir.nets.enlarge import Enlarge
 
 
-class Size(NamedTuple):
-    """r, F and N: unshuffling, filters and residual blocks."""
-
-    shuffle: int
-    filters: int
-    blocks: int
-
-
-SIZES = {1: Size(2, 96, 5), 2: Size(2, 96, 5), 4: Size(2, 96, 5)}
-"""By s."""
+SHUFFLE, FILTERS, BLOCKS = 2, 96, 5
+"""r, F and N, whatever the scale."""
 
 
 class FastRestorer(nn.Module):
@@ -50,24 +40,23 @@ class FastRestorer(nn.Module):
     def __init__(self, channels: int, scale: int = 1, told: int = LATENT_CHANNELS) -> None:
         super().__init__()
         self.scale, self.told = scale, told
-        self.shuffle, filters, blocks = SIZES[scale]
-        self.head = conv3x3(self.shuffle**2 * channels + told, filters)
-        self.blocks = nn.Sequential(*(ResBlock(filters) for _ in range(blocks)))
-        self.tail = conv3x3(filters, (self.shuffle * scale) ** 2 * channels, scale=BRANCH_SCALE)
+        self.head = conv3x3(SHUFFLE**2 * channels + told, FILTERS)
+        self.blocks = nn.Sequential(*(ResBlock(FILTERS) for _ in range(BLOCKS)))
+        self.tail = conv3x3(FILTERS, (SHUFFLE * scale) ** 2 * channels, scale=BRANCH_SCALE)
         self.enlarge = Enlarge(scale)
 
     @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
         convolutions = 1 + 2 * len(self.blocks) + 1
-        return self.shuffle * convolutions + self.shuffle - 1
+        return SHUFFLE * convolutions + SHUFFLE - 1
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
         """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H s, W s)."""
-        u = F.pixel_unshuffle(pad_to_even(y) if self.shuffle == 2 else y, self.shuffle)
+        u = F.pixel_unshuffle(pad_to_even(y), SHUFFLE)
         if self.told:
-            u = torch.cat((u, resize_latent(c, LATENT_STRIDE // self.shuffle, (u.shape[-2], u.shape[-1]))), 1)
-        residual = F.pixel_shuffle(self.tail(self.blocks(self.head(u))), self.shuffle * self.scale)
+            u = torch.cat((u, resize_latent(c, LATENT_STRIDE // SHUFFLE, (u.shape[-2], u.shape[-1]))), 1)
+        residual = F.pixel_shuffle(self.tail(self.blocks(self.head(u))), SHUFFLE * self.scale)
         out: Tensor = self.enlarge(y) + residual[..., : y.shape[-2] * self.scale, : y.shape[-1] * self.scale]
         return out
 
