@@ -23,7 +23,6 @@ from vdir.nets.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
 from vdir.nets.blocks import BRANCH_SCALE, ResBlock, conv3x3
 from vdir.nets.enlarge import Enlarge
 
-
 SHUFFLE, FILTERS, BLOCKS = 2, 96, 5
 """r, F and N, whatever the scale."""
 
