@@ -33,17 +33,18 @@ def main() -> int:
     rows = [(pipeline, file) for pipeline in pipelines for file in args.files]
     with style.figure(style.WIDTH / 4 * len(rows) + 0.3) as drawn:
         grid = drawn.subplots(len(rows), 4, squeeze=False)
-        for places, (pipeline, file) in zip(grid, rows, strict=True):
+        for row, (pipeline, file) in enumerate(rows):
+            places = grid[row]
             s = pipeline.task.degradation.scale
             shown = views(file, s, pipeline, RESIZERS[args.resizer])
             part = busiest(shown["original"], 2 * s)
             for place, (name, picture) in zip(places, shown.items(), strict=True):
-                style.picture(place, picture[part], name if places is grid[0] else None)
+                style.picture(place, picture[part], None if row else name.partition("-")[0].replace("sr", "vdir"))
                 if name not in ("original", "small file"):
                     measured = pipeline.task.protocol.measure(shown["original"], picture)["psnr"]
                     place.set_xlabel(f"{measured:.2f} dB", fontsize=8, labelpad=2)
                     print(f"{pipeline.task.name} {file.name} {name}: {measured:.2f} dB")
-            places[0].set_ylabel(f"x{s}, {file.stem}", fontsize=8)
+            places[0].set_ylabel(f"x{s}, {file.stem.partition('_')[0]}", fontsize=8)
         style.save(drawn, args.out)
     return 0
 
