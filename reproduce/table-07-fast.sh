@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Table VII and Fig. 4 with the fast variant: the restorer starts as that of the gaussian task, the rest from nothing.
-# Hardware: 2 CPU cores, about 100 minutes for training and three quarters of an hour for measuring. The shipped weights were
-# made in two parts (their card tells); as a whole this was not run.
+# Hardware: a CPU core with bfloat16, by estimate an hour for training; 70 minutes for measuring. The shipped weights were made in
+# two parts (their card tells); as a whole this was not run.
 # Stop and start it again at will: training goes on where it was.
 # Usage: reproduce/table-07-fast.sh IMAGES HELD_OUT BENCHMARKS
 set -euo pipefail
