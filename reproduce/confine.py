@@ -1,5 +1,5 @@
 """What the steps in a JPEG file's header are worth: PSNR of the file, of what the network makes of its pixels, and
-of that kept to what the file says (``vdir.confine``).
+of that kept to what the file says (``vdir.confine``); and of the last once it is saved as a JPEG again.
 
     python reproduce/confine.py FOLDER [--qualities 80 90 95] [--step 10 15 20] [--side 256] [--weights FILE]
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from vdir import confine as module
 from vdir.degrade.jpeg import encode
-from vdir.image import read
+from vdir.image import read, write
 from vdir.pipeline import centre, load_pipeline
 
 SUFFIXES = (".png", ".bmp", ".webp", ".tif", ".jpg")
@@ -36,7 +36,7 @@ def main() -> int:
     args = parser.parse_args()
     files = sorted(f for f in args.folder.rglob("*") if f.suffix.lower() in SUFFIXES)[:: args.every]
     pipeline = load_pipeline("jpeg", weights=args.weights, half=args.half)
-    ways = [f"step {step:g}" for step in args.step]
+    ways = [*(f"step {step:g}" for step in args.step), "saved as a JPEG"]
     print("| quality | chroma | JPEG | network | " + " | ".join(ways) + " |\n|--:|:--|--:|--:|" + "--:|" * len(ways))
     for quality in args.qualities:
         for subsampling in ("4:2:0", "4:4:4"):
@@ -57,14 +57,15 @@ def row(file: Path, quality: int, subsampling: str, pipeline, args: argparse.Nam
         path = Path(folder) / "picture.jpg"
         path.write_bytes(encode(x, quality, subsampling))
         picture = read(path)
-    restored = pipeline(picture.pixels).image
-    found = [psnr(picture.pixels, x), psnr(restored, x)]
-    for step in args.step:
-        module.STEP = step
-        confined = restored.copy()
-        module.confine(confined, picture.pixels, picture.coding)
-        found.append(psnr(confined, x))
-    return found
+        restored = pipeline(picture.pixels).image
+        found = [psnr(picture.pixels, x), psnr(restored, x)]
+        for step in args.step:
+            module.STEP = step
+            confined = restored.copy()
+            module.confine(confined, picture.pixels, picture.coding)
+            found.append(psnr(confined, x))
+        write(path, picture.with_pixels(confined))
+        return [*found, psnr(read(path).pixels, x)]
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

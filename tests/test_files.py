@@ -184,6 +184,36 @@ def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
         assert np.abs(result.astype(float) - given).mean() < np.abs(changed.astype(float) - given).mean()
 
 
+@pytest.mark.parametrize(
+    ("quality", "format", "options", "estimate", "left"),
+    [
+        (95, None, Options(), 93.0, True),
+        (95, Format.JPEG, Options(strength=0.5), 93.0, True),
+        (95, Format.PNG, Options(), 93.0, False),
+        (95, None, Options(strength=1.5), 93.0, False),  # wanted more than the repair
+        (95, None, Options(), 50.0, False),  # saved before
+        (90, None, Options(), 88.0, False),
+    ],
+)
+def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
+    tmp_path: Path, quality: int, format: Format | None, options: Options, estimate: float, left: bool
+) -> None:
+    source = tmp_path / "a.jpg"
+    Pillow.fromarray(make_photo(48, 64, 0)).save(source, quality=quality)
+
+    class Changing(Inverting):
+        task = TASKS["jpeg"]
+
+        def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+            return Restoration(pixels ^ 31, np.array([estimate]), np.array([0.5]))
+
+    job = Job(source, tmp_path / "out" / "a", format)
+    outcome = restore_file(job, options, lambda _: Choice(Changing()))
+    assert outcome.status is (Status.LEFT if left else Status.RESTORED)
+    assert (job.output.read_bytes() == source.read_bytes()) is left
+    assert ("left alone" in (outcome.choice or "")) is left
+
+
 def test_a_record_is_json(job: Job) -> None:
     outcome = restore_file(job, Options(), lambda _: Choice(Inverting()))
     record = json.loads(json.dumps(outcome.to_record()))

@@ -76,6 +76,13 @@ def test_a_jpegs_quality_is_read_off_its_tables(tmp_path: Path, quality: int, mo
     assert read(tmp_path / "a.jpg").quality == quality
 
 
+@pytest.mark.parametrize(("quality", "written"), [(50, 95), (84, 95), (85, 98), (100, 98)])
+def test_a_jpeg_that_came_fine_is_written_finer(tmp_path: Path, quality: int, written: int) -> None:
+    picture = read_bytes(tmp_path, kinds.pillow(kinds.RGB, "jpeg", quality=quality))
+    write(tmp_path / "out", picture)
+    assert read(tmp_path / "out").quality == written
+
+
 def test_tables_that_are_not_there_tell_no_quality(tmp_path: Path) -> None:
     data = kinds.pillow(kinds.RGB, "jpeg", quality=50)
     at = data.index(b"\xff\xdb")

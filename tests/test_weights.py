@@ -6,11 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 import vdir
 from tests.pictures import make_photo
 from vdir import hub
+from vdir.batch import Job
+from vdir.choose import Choice
 from vdir.degrade import GaussianNoise
+from vdir.degrade.jpeg import Subsampling, encode
+from vdir.files import Options, restore_file
+from vdir.image import Format, read
 from vdir.metrics import psnr, to_8bit
 from vdir.recipe import Recipe
 from vdir.tasks import TASKS
@@ -100,3 +106,21 @@ def test_the_readmes_first_command_restores_the_shipped_photo(tmp_path, capsys, 
     assert level == pytest.approx(25, abs=2.5)
     assert str(tmp_path) in said
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("quality", [75, 86, 92, 95])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+def test_a_repaired_jpeg_is_never_further_from_its_original(
+    tmp_path: Path, quality: int, subsampling: Subsampling
+) -> None:
+    """As pixels, and saved as a JPEG again."""
+    with Pillow.open(ROOT / "examples" / "dog-noisy.png") as image:
+        x = np.array(image.convert("RGB").reduce(3))  # little noise is left, as in any photograph
+    source = tmp_path / "in.jpg"
+    source.write_bytes(encode(x, quality, subsampling))
+    before = psnr(x, read(source).pixels)
+    for name in ("again.jpg", "out.png"):
+        job = Job(source, tmp_path / name, Format.of_name(Path(name)))
+        outcome = restore_file(job, Options(), lambda _: Choice(vdir.load("jpeg")))
+        assert outcome.reason is None
+        assert psnr(x, read(job.output).pixels) >= before - 1e-9

@@ -57,6 +57,8 @@ class Options:
 
 EARLIER = 10
 """Where the pixels look so much worse than the file says, it was saved before, in steps that it does not tell."""
+FINE = 93
+"""JPEG quality from which on another saving costs more than the repair gains."""
 STD_PEAK = 16 / 255
 """The standard deviation that is white in its picture."""
 
@@ -194,9 +196,18 @@ def _restore(
         picture.pixels, strength=o.strength, level=o.level, samples=o.samples, seed=o.seed,
         self_ensemble=o.self_ensemble, tile=o.tile, memory=o.memory, progress=progress,
     )  # fmt: skip
-    _confine(pipeline, picture, found, options)
-    _make_folder(job.output.parent)
     outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
+    if _knows_more(pipeline, picture, found, options):
+        if _is_fine_already(job, picture, options):
+            outcome.choice = (
+                f"left alone: to save a JPEG of quality {picture.quality} as a JPEG again costs more than the repair "
+                "gains; write PNG to have it repaired"
+            )
+            _leave(job, options, picture)
+            return Status.LEFT
+        assert picture.coding is not None  # _knows_more
+        confine(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))
+    _make_folder(job.output.parent)
     if found.std is not None:
         white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
         image.write(std_path(job.output), Picture(white), image.Format.PNG)
@@ -204,13 +215,22 @@ def _restore(
     return Status.RESTORED
 
 
-def _confine(pipeline: Pipeline, picture: Picture, found: Restoration, options: Options) -> None:
-    """Where JPEG artifacts were removed, keep to what the file says, unless its pixels or the person say otherwise."""
+def _knows_more(pipeline: Pipeline, picture: Picture, found: Restoration, options: Options) -> bool:
+    """Whether JPEG artifacts were removed of which the file tells more than its pixels do.
+
+    It does unless it was saved before, or the person says otherwise.
+    """
     if not isinstance(pipeline.task.degradation, Jpeg) or picture.coding is None or picture.quality is None:
-        return
+        return False
     earlier = found.estimate is not None and found.estimate[0] < picture.quality - EARLIER
-    if not earlier and options.level is None:
-        confine(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))
+    return not earlier and options.level is None
+
+
+def _is_fine_already(job: Job, picture: Picture, options: Options) -> bool:
+    """Whether a repaired JPEG, saved as one again, would be further from its original than it is."""
+    assert picture.quality is not None
+    again = job.format in (None, image.Format.JPEG)
+    return again and picture.quality >= FINE and options.strength <= 1 and not options.samples
 
 
 def _leave(job: Job, options: Options, picture: Picture) -> None:

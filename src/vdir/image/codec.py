@@ -80,7 +80,8 @@ def write(path: Path, picture: Picture, format: Format | None = None, *, strip_m
     Args:
         path: where; an existing file is replaced, and kept as it was if writing fails.
         picture: what.
-        format: how; None for the format the picture came in. JPEG at quality 95 with full colour resolution;
+        format: how; None for the format the picture came in. JPEG at quality 95 (98 for what came as a JPEG of 85 or
+            better) with full colour resolution;
             WebP and AVIF without loss if they came so, else at quality 95 and 93; TIFF deflated.
         strip_metadata: leave out EXIF, XMP, IPTC and comments. What the pixels mean stays: colour profile,
             transparency and resolution.
