@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from vdir import confine as module
-from vdir.degrade.jpeg import encode
+from vdir.data.catalogue import SUFFIXES
+from vdir.degrade.jpeg import decode, encode
 from vdir.image import read, write
+from vdir.metrics import psnr
 from vdir.pipeline import centre, load_pipeline
-
-SUFFIXES = (".png", ".bmp", ".webp", ".tif", ".jpg")
 
 
 def main() -> int:
@@ -30,18 +30,20 @@ def main() -> int:
     parser.add_argument("--step", type=float, nargs="+", default=[module.STEP])
     parser.add_argument("--side", type=int, help="measure the middles, of this many pixels")
     parser.add_argument("--reduce", type=int, default=1)
-    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
+    parser.add_argument("--before", type=int, help="quality of an earlier saving, its grid shifted by 3 and 5 pixels")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--half", action="store_true")
     args = parser.parse_args()
     files = sorted(f for f in args.folder.rglob("*") if f.suffix.lower() in SUFFIXES)[:: args.every]
     pipeline = load_pipeline("jpeg", weights=args.weights, half=args.half)
-    ways = [*(f"step {step:g}" for step in args.step), "saved as a JPEG"]
+    ways = [*(f"step {step:g}" for step in args.step), "saved as a JPEG", "worst change, unsaved"]
     print("| quality | chroma | JPEG | network | " + " | ".join(ways) + " |\n|--:|:--|--:|--:|" + "--:|" * len(ways))
     for quality in args.qualities:
         for subsampling in ("4:2:0", "4:4:4"):
             rows = [row(f, quality, subsampling, pipeline, args) for f in files]
-            values = " | ".join(f"{value:.2f}" for value in np.mean(rows, axis=0))
+            worst = min(measured[-2] - measured[0] for measured in rows)
+            values = " | ".join(f"{value:.2f}" for value in [*np.mean(rows, axis=0), worst])
             print(f"| {quality} | {subsampling} | {values} |", flush=True)
     return 0
 
@@ -53,9 +55,13 @@ def row(file: Path, quality: int, subsampling: str, pipeline, args: argparse.Nam
     with Image.open(file) as image:
         x = np.array(image.convert("RGB").reduce(args.reduce))
     x = x if args.side is None else np.ascontiguousarray(centre(x, args.side))
+    given = x
+    if args.before is not None:
+        given = np.ascontiguousarray(decode(encode(x, args.before, subsampling))[3:, 5:])
+        x = x[3:, 5:]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.jpg"
-        path.write_bytes(encode(x, quality, subsampling))
+        path.write_bytes(encode(given, quality, subsampling))
         picture = read(path)
         restored = pipeline(picture.pixels).image
         found = [psnr(picture.pixels, x), psnr(restored, x)]
@@ -66,10 +72,6 @@ def row(file: Path, quality: int, subsampling: str, pipeline, args: argparse.Nam
             found.append(psnr(confined, x))
         write(path, picture.with_pixels(confined))
         return [*found, psnr(read(path).pixels, x)]
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
 
 
 if __name__ == "__main__":

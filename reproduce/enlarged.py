@@ -29,7 +29,9 @@ def main() -> int:
     parser.add_argument("--resizer", choices=RESIZERS, default="area")
     parser.add_argument("--out", type=Path, required=True, help="PNG, or JPEG for a page")
     args = parser.parse_args()
-    pipelines = [load_pipeline(t, weights=w) for t, w in zip(args.task, args.weights or [None] * 9, strict=False)]
+    pipelines = [
+        load_pipeline(t, weights=w) for t, w in zip(args.task, args.weights or [None] * len(args.task), strict=True)
+    ]
     rows = [(pipeline, file) for pipeline in pipelines for file in args.files]
     with style.figure(style.WIDTH / 4 * len(rows) + 0.3) as drawn:
         grid = drawn.subplots(len(rows), 4, squeeze=False)

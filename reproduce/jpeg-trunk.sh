@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Is it worth starting the JPEG model's restorer as that of the Gaussian denoiser? Two trainings of equal length, everything
 # learning: from nothing, and from the shipped denoiser's restorer. Their PSNR on the held-out crops stands side by side, by step.
-# The rate is low: at the recipe's highest one, Muon throws a trained restorer back (the loss doubled near step 550).
+# The rate is low: at the recipe's highest one, Muon throws a trained restorer back (restoration 0.018 to 0.031 from step 450 to 600).
 # Hardware: one CPU core with bfloat16, a quarter of an hour with 1,000 steps each. Expected: docs/models.md (600 steps).
 # Stop and start it again at will: training goes on where it was.
 # Usage: [STEPS=1000] reproduce/jpeg-trunk.sh IMAGES HELD_OUT

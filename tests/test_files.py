@@ -191,6 +191,7 @@ def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
         (95, Format.JPEG, Options(strength=0.5), 93.0, True),
         (95, Format.PNG, Options(), 93.0, False),
         (95, None, Options(strength=1.5), 93.0, False),  # wanted more than the repair
+        (95, None, Options(strip_metadata=True), 93.0, False),  # saved again in any case
         (95, None, Options(), 50.0, False),  # saved before
         (90, None, Options(), 88.0, False),
     ],

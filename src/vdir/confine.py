@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from vdir.arrays import BT601
 from vdir.image import Coding, Pixels
 from vdir.image.picture import as_stored
 
@@ -54,17 +55,15 @@ def _confined(change: Plane, tables: list[Plane], sampling: tuple[int, int], roo
     """A strip's change in grey or RGB, (h, w) or (h, w, 3), in levels."""
     if change.ndim == 2:
         return _at_samples(change, tables[0], (1, 1), room)
-    if len(tables) == 1:  # a grey file that was given as colour
-        luma = _at_samples(change[..., 1], tables[0], (1, 1), room)
-        alike: Plane = np.repeat(luma[..., None], 3, axis=2)
-        return alike
     r, g, b = np.moveaxis(change, -1, 0)
-    luma = g + np.float32(0.299) * (r - g) + np.float32(0.114) * (b - g)  # so that grey stays exactly grey
-    cb, cr = (b - luma) / np.float32(1.772), (r - luma) / np.float32(1.402)
+    red, green, blue = BT601
+    to_blue, to_red = np.float32(2 * (1 - blue)), np.float32(2 * (1 - red))
+    luma = g + np.float32(red) * (r - g) + np.float32(blue) * (b - g)  # so that grey stays exactly grey
+    cb, cr = (b - luma) / to_blue, (r - luma) / to_red
     luma = _at_samples(luma, tables[0], (1, 1), room)
     cb, cr = (_at_samples(c, t, sampling, room) for c, t in zip((cb, cr), tables[1:], strict=True))
-    g = luma - np.float32(0.114 * 1.772 / 0.587) * cb - np.float32(0.299 * 1.402 / 0.587) * cr
-    rgb: Plane = np.stack((luma + np.float32(1.402) * cr, g, luma + np.float32(1.772) * cb), -1)
+    g = luma - np.float32(blue / green) * to_blue * cb - np.float32(red / green) * to_red * cr
+    rgb: Plane = np.stack((luma + to_red * cr, g, luma + to_blue * cb), -1)
     return rgb
 
 

@@ -230,7 +230,9 @@ def _is_fine_already(job: Job, picture: Picture, options: Options) -> bool:
     """Whether a repaired JPEG, saved as one again, would be further from its original than it is."""
     assert picture.quality is not None
     again = job.format in (None, image.Format.JPEG)
-    return again and picture.quality >= FINE and options.strength <= 1 and not options.samples
+    # Without its metadata it is saved again in any case, and better repaired than not.
+    wanted = options.strength > 1 or options.samples > 0 or options.strip_metadata
+    return again and picture.quality >= FINE and not wanted
 
 
 def _leave(job: Job, options: Options, picture: Picture) -> None:
