@@ -210,8 +210,8 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
             scale = TASKS[str(calls[0][1])].degradation.scale
             return SimpleNamespace(image=y.repeat(scale, 0).repeat(scale, 1), estimate=np.array([12.0]))
 
-    def load(task: str, variant: str | None, weights: Path | None, device: str | None) -> SimpleNamespace:
-        calls.append(("load", task, variant, weights, device))
+    def load(task: str, variant: str | None, weights: Path | None, device: str | None, half: bool) -> SimpleNamespace:
+        calls.append(("load", task, variant, weights, device, half))
         card = SimpleNamespace(task=task, name=f"{task}-fast", variant="fast", sha256="ab" * 32)
         return Unchanging(
             quantity=None if task == "real" else GaussianNoise.quantity,
@@ -245,7 +245,7 @@ def test_the_command_prints_and_writes(
         str(file),
     ]
     assert run("gaussian", "--data", str(data), *options) == 0
-    assert restorer[0] == ("load", "gaussian", "fast", None, None)
+    assert restorer[0] == ("load", "gaussian", "fast", None, None, False)
     assert restorer[1:] == [("restore", True)] * 8
     captured = capsys.readouterr()
     assert captured.out.count("Kodak24") == 4
@@ -266,6 +266,16 @@ def test_cases_can_be_chosen(data: Path, restorer: list[tuple[object, ...]]) -> 
     options = ["--datasets", "CBSD68", "Urban100", "--cases", "sigma 30", "--json", str(file)]
     assert run("gaussian", "--data", str(data), *options) == 0
     assert [(c.dataset, c.case) for c in Result.read(file).cells] == [("CBSD68", "sigma 30"), ("Urban100", "sigma 30")]
+
+
+def test_half_precision_is_said_in_the_file_and_on_the_page(data: Path, restorer: list[tuple[object, ...]]) -> None:
+    file = data / "half.json"
+    options = ["--datasets", "Kodak24", "--cases", "sigma 30", "--json", str(file)]
+    assert run("gaussian", "--data", str(data), *options, "--half") == 0
+    assert restorer[0] == ("load", "gaussian", None, None, None, True)
+    assert "half precision" in page([Result.read(file)], TASKS, paper())
+    assert run("gaussian", "--data", str(data), *options) == 0
+    assert "half precision" not in page([Result.read(file)], TASKS, paper())
 
 
 def test_super_resolution_is_measured_on_both_grids_beside_bicubic(

@@ -35,7 +35,9 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         card=card, quantity=None, device=SimpleNamespace(type="cpu"), model=SimpleNamespace(architecture=architecture)
     )
 
-    def load(task: str | None, variant: str | None, weights: Path | None, device: str | None) -> SimpleNamespace:
+    def load(
+        task: str | None, variant: str | None, weights: Path | None, device: str | None, half: bool
+    ) -> SimpleNamespace:
         assert weights is None or task is None
         return pipeline
 

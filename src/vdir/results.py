@@ -31,7 +31,8 @@ class Result:
         variant: of the restorer; where another task's weights were measured, their name.
         self_ensemble: the mean over eight flips and rotations was measured.
         weights_sha256: of the weights file, in hex.
-        machine: what it ran on, in words, by kind (``"cpu"``, ``"gpu"``, ``"torch"``).
+        machine: what it ran on, in words, by kind (``"cpu"``, ``"gpu"``, ``"torch"``), and at which
+            ``"precision"`` if not float32.
         seconds: wall time of the whole evaluation.
         cells: the measurements.
     """

@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30" "sigma 50"')
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
+    parser.add_argument("--half", action="store_true", help="half precision, as in vdir restore; the file says so")
     parser.add_argument(
         "--submission",
         type=Path,
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             variant=variant,
             self_ensemble=args.self_ensemble,
             weights_sha256=card.sha256,
-            machine=describe_machine(pipeline.device),
+            machine=describe_machine(pipeline.device, args.half),
             seconds=seconds,
             cells=tuple(cells),
         )
@@ -202,7 +203,7 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     from vdir.tasks import TASKS
 
     asked = task.name if args.weights is None else None
-    pipeline = load_pipeline(asked, args.variant, weights=args.weights, device=args.device)
+    pipeline = load_pipeline(asked, args.variant, weights=args.weights, device=args.device, half=args.half)
     card = pipeline.card
     assert card is not None
     if card.task == task.name:
@@ -215,13 +216,15 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     return pipeline, card.name
 
 
-def describe_machine(device: torch.device) -> dict[str, str]:
-    """What a measurement ran on: names of the CPU, of the GPU if it was used, and PyTorch's version."""
+def describe_machine(device: torch.device, half: bool = False) -> dict[str, str]:
+    """What a measurement ran on: names of the CPU, of the GPU if used, PyTorch's version, and whether by halves."""
     import torch
 
     machine = {"cpu": _cpu_name(), "torch": f"PyTorch {torch.__version__}"}
     if device.type == "cuda":
         machine["gpu"] = torch.cuda.get_device_name(device)
+    if half:
+        machine["precision"] = "half precision"
     return machine
 
 
