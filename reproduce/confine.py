@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from vdir import confine as module
+from vdir.arrays import centre
 from vdir.data.catalogue import SUFFIXES
 from vdir.degrade.jpeg import decode, encode
 from vdir.image import read, write
 from vdir.metrics import psnr
-from vdir.pipeline import centre, load_pipeline
+from vdir.pipeline import load_pipeline
 
 
 def main() -> int:

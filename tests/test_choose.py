@@ -16,7 +16,8 @@ from vdir.degrade import CameraNoise
 from vdir.errors import VdirError
 from vdir.hub import shipped
 from vdir.image import read
-from vdir.pipeline import Pipeline, Survey, load_pipeline
+from vdir.pipeline import Pipeline, load_pipeline
+from vdir.wishes import Survey
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from vdir.choose import Choice
 from vdir.degrade import GaussianNoise
 from vdir.files import Estimate, Options, Outcome, Status, restore_file
 from vdir.image import Format, read
-from vdir.pipeline import Restoration
 from vdir.tasks import TASKS
+from vdir.wishes import Restoration
 
 from .pictures import make_photo
 

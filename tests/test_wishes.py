@@ -11,7 +11,8 @@ from tests.pictures import make_photo
 from vdir.engine import Engine
 from vdir.errors import VdirError
 from vdir.model import VDIR, Architecture, Kind
-from vdir.pipeline import Pipeline, _Seen, load_pipeline
+from vdir.pipeline import Pipeline, load_pipeline
+from vdir.readings import Readings
 from vdir.sampling import latent_noise
 from vdir.tasks import TASKS
 
@@ -288,13 +289,10 @@ def test_the_estimates_spread_is_in_its_units(shipped: Pipeline, noisy: np.ndarr
 
 
 def test_a_jpeg_quality_is_read_where_the_posterior_is_surest() -> None:
-    task = TASKS["jpeg"]
-    pipeline = Pipeline(VDIR(task.variants["fast"]), task)
-    seen = _Seen(1, np.empty((40, 40, 3), np.uint8))
+    seen = Readings(1, np.empty((40, 40, 3), np.uint8))
     seen.drawn[:], seen.spread[:] = 0.5, 0.2  # flat places: anything
     seen.drawn[0, :2], seen.spread[0, :2] = 0.3, 0.1  # the surest fifth
-    estimate, spread = pipeline._in_units(seen)
+    estimate, spread = seen.in_units(TASKS["jpeg"].degradation.quantity)
     assert estimate.tolist() == [pytest.approx(30)]
     assert spread.tolist() == [pytest.approx(18)]
-    noise = Pipeline(VDIR(TASKS["gaussian"].variants["fast"]), TASKS["gaussian"])
-    assert noise._in_units(seen)[0].tolist() == [pytest.approx(127.5)]  # everywhere
+    assert seen.in_units(TASKS["gaussian"].degradation.quantity)[0].tolist() == [pytest.approx(127.5)]  # everywhere

@@ -122,6 +122,12 @@ def transformed(x: Image, i: int) -> Image:
     return x.swapaxes(0, 1) if i & 4 else x
 
 
+def centre(x: Image, side: int) -> Image:
+    """The middle of an image, at most ``side`` pixels high and wide."""
+    top, left = (max(n - side, 0) // 2 for n in x.shape[:2])
+    return x[top : top + side, left : left + side]
+
+
 def _peak(dtype: np.dtype[Any]) -> np.float32 | None:
     """The integer that stands for 1.0; None for floats."""
     return None if np.issubdtype(dtype, np.floating) else np.float32(np.iinfo(dtype).max)

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vdir.arrays import Image, to_float
+from vdir.arrays import Image, centre, to_float
 from vdir.errors import VdirError
-from vdir.pipeline import TILE, Pipeline, centre
+from vdir.pipeline import TILE, Pipeline
 
 NOISE = 2.0
 """8-bit levels in the quietest places from which on there is noise to remove."""

@@ -25,7 +25,8 @@ from vdir.degrade import Jpeg
 from vdir.engine import out_of_memory
 from vdir.errors import VdirError
 from vdir.image import Picture
-from vdir.pipeline import Pipeline, Restoration
+from vdir.pipeline import Pipeline
+from vdir.wishes import Restoration
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Options:
         tile: largest side of a tile in input pixels; None for the default.
         max_pixels: larger pictures are refused.
         strip_metadata: leave out what a file tells beside its picture, as place and camera; its colours stay.
-        strength: see :class:`vdir.pipeline.Wishes`.
+        strength: see :class:`vdir.wishes.Wishes`.
         level: likewise.
         samples: likewise; their standard deviation is written beside the result, see :func:`std_path`.
         seed: likewise.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,102 +19,21 @@ import numpy.typing as npt
 import torch
 
 from vdir import hub
-from vdir.arrays import Image, Layout, from_float, is_grey, to_float, transformed
+from vdir.arrays import Image, Layout, centre, from_float, is_grey, to_float, transformed
 from vdir.degrade.base import Quantity
 from vdir.degrade.resize import SHIFT_REACH
 from vdir.engine import Engine, Window, out_of_memory, usable
 from vdir.errors import VdirError
 from vdir.model import VDIR
-from vdir.nets import LATENT_STRIDE, Posterior
+from vdir.nets import LATENT_STRIDE
+from vdir.readings import Readings
 from vdir.sampling import latent_noise
 from vdir.tasks import TASKS, Task
-from vdir.tiles import GRID, Tile, split, tiles
+from vdir.tiles import GRID, Tile, slices, split, tiles
+from vdir.wishes import BLEND, Restoration, Survey, Wishes
 
 TILE = 512
 """Default side of a tile, in output pixels: beyond it nothing gets faster, only larger."""
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """What a pipeline returns.
-
-    Attributes:
-        image: the restored image, of the kind that was given, ``scale`` times as large along each side. With samples,
-            their mean.
-        estimate: (P,), f(T) in the units of the task's quantity: EST(c) averaged over draws of c, of a single number
-            its median over the places that tell it (:attr:`Quantity.places`), of a kernel's Sigma the mean. None where
-            the task has no estimator.
-        spread: (P,), how unsure the posterior is of the estimate at a place: the standard deviation of EST(c) under
-            q(c|y), averaged over the image, in the same units. None with the estimate.
-        std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
-            mean square over its channels), where the image's range is 0 to 1. Else None.
-    """
-
-    image: Any
-    estimate: npt.NDArray[np.float64] | None
-    spread: npt.NDArray[np.float64] | None = None
-    std: Any = None
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What an image suffers from, everywhere.
-
-    Attributes:
-        estimate: (P,), :attr:`Restoration.estimate`.
-        spread: (P,), :attr:`Restoration.spread`.
-        map: (P, ceil(H / 4), ceil(W / 4)), EST of the posterior's mean at every position of the latent, in the same
-            units.
-    """
-
-    estimate: npt.NDArray[np.float64]
-    spread: npt.NDArray[np.float64]
-    map: Window
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How a person wants an image restored; the default is the model's own answer.
-
-    Attributes:
-        strength: 0 gives the image back, 1 is the model's own answer, more (up to 4) takes more away. The latent is
-            steered to that of the same image with ``strength`` times the damage. Below :data:`BLEND`, where a latent
-            without damage would still restore a little, the answer also fades into the image.
-        level: in the units of the task's quantity (noise level, JPEG quality): overrule the estimate. The latent is
-            steered until the estimator reads this off it.
-        samples: draw so many latents from the posterior instead of taking its mean; return the mean of their answers
-            and their standard deviation.
-        seed: of the samples.
-        self_ensemble: the paper's "+": the mean over the eight flips and rotations, eight times the work. The
-            estimate stays that of the image as given.
-        direct: the small image was made by direct decimation, as in the paper's tables, and by no ordinary resizer or
-            camera: the result belongs (scale - 1) / 2 of its pixels further up and left. Of no meaning at scale 1.
-    """
-
-    strength: float = 1.0
-    level: float | None = None
-    samples: int = 0
-    seed: int = 0
-    self_ensemble: bool = False
-    direct: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.strength <= MOST:
-            raise VdirError(f"a strength of {self.strength:g} is out of range; give 0 to {MOST:g}.")
-        if self.level is not None and not 0 <= self.level < float("inf"):
-            raise VdirError(f"a level of {self.level:g} makes no sense; give a number from 0 up.")
-        if self.samples < 0 or self.samples == 1:
-            raise VdirError(f"{self.samples} samples have no spread; draw at least 2, or none.")
-        if self.samples and self.self_ensemble:
-            raise VdirError("samples and self-ensemble do not go together; choose one.")
-
-
-MOST = 4.0
-"""Largest strength."""
-BLEND = 0.25
-"""Below this strength the answer also fades into the image."""
-_DRAWS = 4
-"""Of the posterior, for the estimate and its spread."""
 
 
 class Pipeline:
@@ -221,16 +140,17 @@ class Pipeline:
             raise VdirError("a survey is of one image; give the images of a batch one at a time.")
         seen = self._look(images[0], direct, self._side(tile, memory))
         assert seen.mean is not None  # asked for when looking
-        return Survey(*self._in_units(seen), seen.mean * np.float32(self._read().scale))
+        quantity = self._read()
+        return Survey(*seen.in_units(quantity), seen.mean * np.float32(quantity.scale))
 
-    def _look(self, x: Image, direct: bool, side: int) -> _Seen:
+    def _look(self, x: Image, direct: bool, side: int) -> Readings:
         """Encode an image and read its damage off, everywhere."""
         self._read()
         self._check(x, Wishes())
-        seen = _Seen(self.model.architecture.params, x, at_mean=True)
+        seen = Readings(self.model.architecture.params, x, at_mean=True)
 
         def look(cut: Tile, window: Window) -> None:
-            seen.note(cut, *self._read_off(self.engine.encode(self.engine.to_model(window, direct)), cut))
+            seen.note(self.engine, self.engine.encode(self.engine.to_model(window, direct)), cut)
 
         self._over(x, side, self._reach, look)
         return seen
@@ -246,7 +166,7 @@ class Pipeline:
         weight = min(wishes.strength / BLEND, 1.0)
         h, w, channels = source.shape
         s = self.model.architecture.scale
-        seen = None if self.quantity is None else _Seen(self.model.architecture.params, source)
+        seen = None if self.quantity is None else Readings(self.model.architecture.params, source)
         out = np.empty((h * s, w * s, channels), source.dtype)
         total = np.zeros(out.shape, np.float32) if wishes.self_ensemble else None
         std = np.empty(out.shape[:2], np.float32) if wishes.samples else None
@@ -276,7 +196,7 @@ class Pipeline:
                 out[row : row + TILE] = from_float(total[row : row + TILE] / np.float32(passes), source.dtype)
         if wishes.strength == 0:
             out[...] = source  # bit for bit, whatever the type
-        estimate, spread = self._in_units(seen) if seen is not None else (None, None)
+        estimate, spread = seen.in_units(self._read()) if seen is not None else (None, None)
         return Restoration(out, estimate, spread, std)
 
     def _over(self, x: Image, side: int, halo: int, work: Callable[[Tile, Window], None]) -> None:
@@ -304,7 +224,7 @@ class Pipeline:
             pending = rest + pieces[::-1]
 
     def _tile(
-        self, window: Window, cut: Tile, wishes: Wishes, amount: float, weight: float, seen: _Seen | None
+        self, window: Window, cut: Tile, wishes: Wishes, amount: float, weight: float, seen: Readings | None
     ) -> tuple[Window, Window | None]:
         """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
         engine, s = self.engine, self.model.architecture.scale
@@ -312,7 +232,7 @@ class Pipeline:
         y = engine.to_model(window, wishes.direct)
         posterior = engine.encode(y)
         if seen is not None:
-            seen.note(cut, *self._read_off(posterior, cut))
+            seen.note(engine, posterior, cut)
         if wishes.strength == 0:
             return np.repeat(np.repeat(window[inner], s, 0), s, 1), None
         posterior = engine.steered(y, posterior, amount)
@@ -334,24 +254,6 @@ class Pipeline:
             mean = mean + difference / np.float32(n + 1)
             spread = spread + difference * (one - mean)
         return mean, np.sqrt(spread.mean(axis=2) / np.float32(wishes.samples - 1))
-
-    def _read_off(self, posterior: Posterior, cut: Tile) -> tuple[Window, Window, Window]:
-        """EST(c) at the mean, its mean over draws and its spread, at the tile's latent positions: (P, h, w) each.
-
-        There are a few draws, seeded by the place: their averages over an image are what is used. The estimator learned
-        on draws; being convex, it reads lower at the mean than on average over them, a noise level by half a level.
-        """
-        inner = slices(cut, 1, LATENT_STRIDE, inner=True)
-        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
-        at_mean = self.engine.estimate(posterior.mean)
-        differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
-        for n in range(_DRAWS):
-            noise = torch.from_numpy(latent_noise(0, n, rows, columns)).to(self.device)
-            difference = self.engine.estimate(posterior.at(noise)) - at_mean
-            differences += difference
-            squares += np.square(difference)
-        drawn = at_mean + differences / np.float32(_DRAWS)
-        return at_mean[:, *inner], drawn[:, *inner], np.sqrt(squares / np.float32(_DRAWS))[:, *inner]
 
     def _amount(self, source: Image, wishes: Wishes) -> float:
         """By how much the latent is to be steered; 1 leaves it."""
@@ -403,34 +305,6 @@ class Pipeline:
         if tile < GRID:
             raise VdirError(f"a tile of {tile} pixels is too small; give at least {GRID}, or leave it out.")
         return tile // GRID * GRID
-
-    def _in_units(self, seen: _Seen) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        quantity = self._read()
-        if quantity.size == 1:
-            # Strong texture looks like noise: the median over the places is nearer the truth than the mean. Copies are
-            # avoided where they can be: of a large picture each is as large as a quarter of a channel.
-            everywhere = quantity.places >= 1
-            told = seen.drawn if everywhere else seen.drawn[seen.spread <= np.quantile(seen.spread, quantity.places)]
-            estimate = np.array([np.median(told, overwrite_input=True)], np.float64) * quantity.scale
-        else:
-            # The numbers of a kernel belong together: medians of each could be no kernel's.
-            estimate = seen.drawn.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
-        return estimate, seen.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
-
-
-class _Seen:
-    """The estimator's answer and its spread at every latent position of an image; on request that at the mean too."""
-
-    def __init__(self, params: int, x: Image, at_mean: bool = False) -> None:
-        h, w = (-(-n // LATENT_STRIDE) for n in x.shape[:2])
-        self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
-        self.mean = np.empty_like(self.drawn) if at_mean else None
-
-    def note(self, cut: Tile, mean: Window, drawn: Window, spread: Window) -> None:
-        outer = slices(cut, 1, LATENT_STRIDE)
-        self.drawn[:, *outer], self.spread[:, *outer] = drawn, spread
-        if self.mean is not None:
-            self.mean[:, *outer] = mean
 
 
 def load_pipeline(
@@ -522,22 +396,6 @@ def _search(read: Callable[[float], float], wanted: float, most: float = 64.0, s
     return (low + high) / 2
 
 
-def centre(x: Image, side: int) -> Image:
-    """The middle of an image, at most ``side`` pixels high and wide."""
-    top, left = (max(n - side, 0) // 2 for n in x.shape[:2])
-    return x[top : top + side, left : left + side]
-
-
 def _mean(values: list[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.float64] | None:
     present = [v for v in values if v is not None]
     return np.mean(present, axis=0) if present else None
-
-
-def slices(cut: Tile, times: int, divided: int = 1, *, inner: bool = False) -> tuple[slice, slice]:
-    """A tile's rows and columns in the image, or within its window (``inner``), at another resolution."""
-    rows, columns = (
-        slice((span.start - origin) * times // divided, -(-(span.stop - origin) * times // divided))
-        for span in cut
-        for origin in [span.low if inner else 0]
-    )
-    return rows, columns

@@ -59,6 +59,16 @@ def split(tile: Tile, height: int, width: int, halo: int) -> list[Tile]:
     return [Tile(r, c) for r in rows for c in columns]
 
 
+def slices(cut: Tile, times: int, divided: int = 1, *, inner: bool = False) -> tuple[slice, slice]:
+    """A tile's rows and columns in the image, or within its window (``inner``), at another resolution."""
+    rows, columns = (
+        slice((span.start - origin) * times // divided, -(-(span.stop - origin) * times // divided))
+        for span in cut
+        for origin in [span.low if inner else 0]
+    )
+    return rows, columns
+
+
 def _least(height: int, width: int) -> tuple[int, int]:
     """The least height and width of windows. A long thin image gets windows that are longer along its long axis."""
     tall = min(height, max(int(AREA**0.5), -(-AREA // width)))

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vdir.pipeline import Pipeline, Survey
+    from vdir.pipeline import Pipeline
+    from vdir.wishes import Survey
 
 HELP = "say what is wrong with picture files: noise level, JPEG quality or blur, and how sure that is"
 

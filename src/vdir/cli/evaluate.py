@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from vdir.data.benchmark import Benchmark
     from vdir.data.blocks import MeasuredBlocks, SubmittedBlocks
     from vdir.evaluate import Image
-    from vdir.pipeline import Pipeline, Restoration
+    from vdir.pipeline import Pipeline
     from vdir.tasks import Task
+    from vdir.wishes import Restoration
 
 TILE = 1024
 """Side of a tile in input pixels: most images of the benchmarks are one, and no pixel is worked on twice."""

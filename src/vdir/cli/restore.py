@@ -174,7 +174,7 @@ def _options(args: argparse.Namespace) -> Options:
     if args.memory is not None and not (args.tile is None and 0 < args.memory < math.inf):
         raise VdirError("--memory wants a number of gigabytes above 0, and no --tile beside it.")
     from vdir.files import Options
-    from vdir.pipeline import Wishes
+    from vdir.wishes import Wishes
 
     level = args.sigma if args.sigma is not None else args.quality
     Wishes(args.strength, level, args.samples, args.seed, args.self_ensemble)  # makes sense, or says why not
