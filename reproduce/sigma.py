@@ -5,7 +5,8 @@
 On every image with white noise of each level as in Table I (seed 0 before each image, neither clipped nor rounded),
 in 8-bit levels: the mean over the images of |estimate - truth|, the mean of estimate - truth, which tells too high from
 too low, and the largest |estimate - truth|. scikit-image's `estimate_sigma` is Donoho's median of the finest wavelet
-coefficients, mean over the channels; it needs scikit-image and PyWavelets. Hardware: one CPU core, three minutes.
+coefficients, mean over the channels; pip install
+'vdir[reproduce]' brings it. Hardware: one CPU core, three minutes.
 Expected of gaussian-fast on the first twelve images of CBSD68 (--limit 12): off by 0.65, 0.44, 0.22, 0.22 and 0.30
 levels; scikit-image by 1.57, 1.16, 0.37, 0.36 and 0.51.
 """
@@ -38,7 +39,7 @@ def by_wavelets() -> Callable[[np.ndarray], float]:
         import pywt  # noqa: F401
         from skimage.restoration import estimate_sigma
     except ImportError as error:
-        raise VdirError("this needs scikit-image and PyWavelets: pip install scikit-image PyWavelets.") from error
+        raise VdirError("this needs scikit-image and PyWavelets: pip install 'vdir[reproduce]'.") from error
     return lambda y: 255 * float(estimate_sigma(y, average_sigmas=True, channel_axis=2))
 
 

@@ -98,6 +98,14 @@ def test_a_level_moves_the_latent_until_the_estimator_reads_it(
     assert amounts[-1] == pytest.approx(level, rel=0.1, abs=1)
 
 
+def test_the_estimates_own_level_changes_nothing(shipped: Pipeline, noisy: np.ndarray) -> None:
+    own = shipped(noisy)
+    told = shipped.restore(noisy, level=float(own.estimate[0]))
+    assert np.abs(told - own.image).max() < 0.2 / 255
+    further = shipped.restore(noisy, level=float(own.estimate[0]) + 1)
+    assert np.abs(further - own.image).max() > 0.2 / 255
+
+
 def test_a_higher_level_removes_more(shipped: Pipeline, noisy: np.ndarray) -> None:
     removed = [np.abs(shipped.restore(noisy, level=level) - noisy).mean() for level in (10, 20, 30, 45)]
     assert (np.diff(removed) > 0).all()

@@ -263,16 +263,17 @@ class Pipeline:
         if quantity.size != 1:
             raise VdirError(f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one.")
         middle = centre(source, TILE)
-        engine, reach = self.engine, self.model.reach
-        side = slice(reach // LATENT_STRIDE, -(reach // LATENT_STRIDE)) if min(middle.shape[:2]) > 3 * reach else ...
+        whole = next(tiles(middle.shape[0], middle.shape[1], TILE, 0))
+        engine, params = self.engine, self.model.architecture.params
         y = engine.to_model(to_float(middle))
-        posterior = engine.encode(y)
-        xhat = engine.restore(y, posterior.mean)
+        xhat = engine.restore(y, engine.encode(y).mean)
 
         def read(amount: float) -> float:
-            c = engine.encode(xhat + amount * (y - xhat)).mean
-            seen = engine.estimate(c)[0]
-            return float(seen[side, side].mean() if side is not ... else seen.mean()) * quantity.scale
+            seen = Readings(params, middle)
+            seen.note(engine, engine.encode(xhat + amount * (y - xhat)), whole)
+            # Around the middle lies more image, which the networks would see.
+            seen = seen if middle.shape == source.shape else seen.within(self.model.reach)
+            return float(seen.in_units(quantity)[0][0])
 
         return wishes.strength * _search(read, wishes.level)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -50,6 +52,18 @@ class Readings:
         self.spread[:, *outer] = np.sqrt(squares / np.float32(_DRAWS))[:, *inner]
         if self.mean is not None:
             self.mean[:, *outer] = at_mean[:, *inner]
+
+    def within(self, margin: int) -> Readings:
+        """Those that lie at least ``margin`` pixels inside the image; all of them where none does."""
+        margin //= LATENT_STRIDE
+        h, w = self.drawn.shape[1:]
+        if min(h, w) <= 2 * margin:
+            return self
+        inner = copy.copy(self)
+        place = slice(margin, -margin or None)
+        inner.drawn, inner.spread = self.drawn[:, place, place], self.spread[:, place, place]
+        inner.mean = None if self.mean is None else self.mean[:, place, place]
+        return inner
 
     def in_units(self, quantity: Quantity) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """The whole image's estimate and spread, (P,) each, in the quantity's units."""
