@@ -18,7 +18,7 @@ from vdir.degrade import GaussianNoise
 from vdir.files import Estimate, Options, Outcome, Status, restore_file
 from vdir.image import Format, read
 from vdir.tasks import TASKS
-from vdir.wishes import Restoration
+from vdir.wishes import Restoration, Survey
 
 from .pictures import make_photo
 
@@ -206,13 +206,19 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
         task = TASKS["jpeg"]
 
         def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+            assert not left  # the work is not done for nothing
             return Restoration(pixels ^ 31, np.array([estimate]), np.array([0.5]))
+
+        def survey(self, pixels: np.ndarray, **asked: Any) -> Survey:
+            return Survey(np.array([estimate]), np.array([0.5]), np.empty((1, 12, 16), np.float32))
 
     job = Job(source, tmp_path / "out" / "a", format)
     outcome = restore_file(job, options, lambda _: Choice(Changing()))
     assert outcome.status is (Status.LEFT if left else Status.RESTORED)
     assert (job.output.read_bytes() == source.read_bytes()) is left
     assert ("left alone" in (outcome.choice or "")) is left
+    assert outcome.estimate is not None
+    assert outcome.estimate.values == (estimate,)
 
 
 def test_a_record_is_json(job: Job) -> None:

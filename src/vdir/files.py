@@ -26,7 +26,6 @@ from vdir.engine import out_of_memory
 from vdir.errors import VdirError
 from vdir.image import Picture
 from vdir.pipeline import Pipeline
-from vdir.wishes import Restoration
 
 
 @dataclass(frozen=True)
@@ -193,19 +192,24 @@ def _restore(
     if pipeline.card is not None:
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256
     o = options
-    found = pipeline(
-        picture.pixels, strength=o.strength, level=o.level, samples=o.samples, seed=o.seed,
-        self_ensemble=o.self_ensemble, tile=o.tile, memory=o.memory, progress=progress,
-    )  # fmt: skip
-    outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
-    if _knows_more(pipeline, picture, found, options):
-        if _is_fine_already(job, picture, options):
+    if _is_fine_already(pipeline, job, picture, options):
+        # Without restoring it, which is most of the work.
+        survey = None if pipeline.quantity is None else pipeline.survey(picture.pixels, tile=o.tile, memory=o.memory)
+        if _knows_more(pipeline, picture, None if survey is None else survey.estimate, options):
+            if survey is not None:
+                outcome.estimate = estimate_of(pipeline, survey.estimate, survey.spread)
             outcome.choice = (
                 f"left alone: to save a JPEG of quality {picture.quality} as a JPEG again costs more than the repair "
                 "gains; write PNG to have it repaired"
             )
             _leave(job, options, picture)
             return Status.LEFT
+    found = pipeline(
+        picture.pixels, strength=o.strength, level=o.level, samples=o.samples, seed=o.seed,
+        self_ensemble=o.self_ensemble, tile=o.tile, memory=o.memory, progress=progress,
+    )  # fmt: skip
+    outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
+    if _knows_more(pipeline, picture, found.estimate, options):
         assert picture.coding is not None  # _knows_more
         confine(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))
     _make_folder(job.output.parent)
@@ -216,23 +220,26 @@ def _restore(
     return Status.RESTORED
 
 
-def _knows_more(pipeline: Pipeline, picture: Picture, found: Restoration, options: Options) -> bool:
-    """Whether JPEG artifacts were removed of which the file tells more than its pixels do.
+def _knows_more(
+    pipeline: Pipeline, picture: Picture, estimate: npt.NDArray[np.float64] | None, options: Options
+) -> bool:
+    """Whether JPEG artifacts are removed of which the file tells more than its pixels do.
 
     It does unless it was saved before, or the person says otherwise.
     """
     if not isinstance(pipeline.task.degradation, Jpeg) or picture.coding is None or picture.quality is None:
         return False
-    earlier = found.estimate is not None and found.estimate[0] < picture.quality - EARLIER
+    earlier = estimate is not None and estimate[0] < picture.quality - EARLIER
     return not earlier and options.level is None
 
 
-def _is_fine_already(job: Job, picture: Picture, options: Options) -> bool:
+def _is_fine_already(pipeline: Pipeline, job: Job, picture: Picture, options: Options) -> bool:
     """Whether a repaired JPEG, saved as one again, would be further from its original than it is."""
-    assert picture.quality is not None
+    if not isinstance(pipeline.task.degradation, Jpeg) or picture.quality is None:
+        return False
     again = job.format in (None, image.Format.JPEG)
     # Without its metadata it is saved again in any case, and better repaired than not.
-    wanted = options.strength > 1 or options.samples > 0 or options.strip_metadata
+    wanted = options.strength > 1 or options.samples > 0 or options.level is not None or options.strip_metadata
     return again and picture.quality >= FINE and not wanted
 
 
