@@ -42,13 +42,27 @@ for run in ${RUNS:-alone reconstruction estimation all specific two-stage}; do
     --datasets CBSD68 --cases "sigma 30" --json "$out/$run/result.json" ${LIMIT:+--limit "$LIMIT"}
 done
 
+# SETTLE: with the latent's parts at rest the restorers learn on, each for as many steps more. What is left between the rows
+# then is what their latents are worth, without what it costs to follow latents that still move.
+settled=()
+if [ -n "${SETTLE:-}" ]; then
+  for run in ${SETTLED:-alone reconstruction estimation all}; do
+    more=$out/$run-settled-$SETTLE
+    vdir train gaussian --variant "$variant" --recipe "$recipe" --steps "$SETTLE" --lead 0 --rest-from 0 --lr 6e-4 --compact \
+      --init "$out/$run"/*.safetensors --data "$images" --val "$held_out" --out "$more" $(options "$run") --lambda-adv 0
+    [ -e "$more/result.json" ] || vdir evaluate gaussian --weights "$more"/*.safetensors --data "$benchmarks" \
+      --datasets CBSD68 --cases "sigma 30" --json "$more/result.json" ${LIMIT:+--limit "$LIMIT"}
+    settled+=("$run, settled=$more/result.json")
+  done
+fi
+
 rows=()
 for row in alone="restoration" reconstruction="restoration, KL, reconstruction" estimation="all but adversarial" \
   all="restoration, KL, reconstruction, adversarial" specific="specific to sigma 30" two-stage="two-stage"; do
   file=$out/${row%%=*}/result.json
   if [ -e "$file" ]; then rows+=("${row#*=}=$file"); fi
 done
-python "$(dirname "$0")/compare.py" IX "${rows[@]}"
+python "$(dirname "$0")/compare.py" IX "${rows[@]}" "${settled[@]}"
 for run in reconstruction estimation all; do
   if [ -e "$out/$run/result.json" ]; then
     echo "== $run"
