@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from vdir.analysis.figures import style
-from vdir.analysis.figures.progress import draw_progress, read_log, series
+from vdir.analysis.figures.progress import draw_progress, gains, read_log, series
 from vdir.errors import VdirError
 
 
@@ -51,6 +51,20 @@ def test_a_line_for_every_term_that_the_run_has(tmp_path):
     draw_progress(read_log(log(tmp_path)), tmp_path / "progress.png")
     with Image.open(tmp_path / "progress.png") as picture:
         assert picture.height > 1.3 * height  # a panel more
+
+
+def test_what_rests_is_no_term_of_the_run(tmp_path):
+    rows = [{k: v for k, v in row.items() if k != "reconstruction"} for row in read_log(log(tmp_path, validated=False))]
+    # The KL is still in the log, of a posterior that no longer learns.
+    assert colours(draw_progress(rows, tmp_path / "progress.png")) == {style.COLOURS[0]}
+
+
+def test_cases_are_drawn_by_what_they_gained_and_named_by_where_they_end(tmp_path):
+    rows = read_log(log(tmp_path))
+    _, gained, names = gains(None, rows, ["psnr/10", "psnr/50"])
+    assert series(gained, "psnr/10") == series(gained, "psnr/50") == ([500, 1000], [0, 5])
+    assert series(gained, "kl") == series(rows, "kl")
+    assert names == {"psnr/10": "10: 40.00", "psnr/50": "50: 35.00"}
 
 
 @pytest.mark.parametrize(

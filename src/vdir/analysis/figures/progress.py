@@ -55,17 +55,21 @@ def draw_progress(rows: Sequence[Row], path: Path) -> Path:
     """Three panels over the steps: the terms of the objective, PSNR on the held-out crops, the learning rate.
 
     The terms are before weighting, on a logarithmic scale, since each has its own unit. A term that is zero all along
-    is not part of the run and is left out; so is the middle panel where nothing was validated.
+    is not part of the run and is left out; so is the middle panel where nothing was validated. PSNR is drawn as the
+    gain since the first validation, or the cases, many dB apart, would be flat lines; the legend says where each ends.
     """
+    # Of parts at rest the KL is still validated, but nothing learns from it.
+    rows = [{k: v for k, v in row.items() if k != "kl" or "reconstruction" in row} for row in rows]
     terms = [name for name in TERMS if any(value > 0 for value in series(rows, name)[1])]
     cases = list(dict.fromkeys(name for row in rows for name in row if name.startswith("psnr/")))[: len(style.COLOURS)]
     heights = [2.2, *([1.8] if cases else []), 0.9]
     with style.figure(sum(heights)) as drawn:
         panels = drawn.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         _curves(panels[0], rows, {name: name for name in terms}, "loss, unweighted")
-        panels[0].set_yscale("log")
+        # Zeros, of a term that was not worked out yet, have no place there.
+        panels[0].set_yscale("log", nonpositive="mask")
         if cases:
-            _curves(panels[1], rows, {case: case.removeprefix("psnr/") for case in cases}, "validation PSNR (dB)", "o")
+            _curves(*gains(panels[1], rows, cases), "PSNR gained (dB)", "o")
         steps, rates = series(rows, "lr")
         panels[-1].plot(steps, rates, color="0.35")
         panels[-1].set_ylabel("learning rate")
@@ -75,14 +79,19 @@ def draw_progress(rows: Sequence[Row], path: Path) -> Path:
         return style.save(drawn, path)
 
 
+def gains(axes: Any, rows: Sequence[Row], cases: Sequence[str]) -> tuple[Any, list[Row], dict[str, str]]:
+    """For :func:`_curves`: every case less its first value, and what to call it."""
+    ends = {case: series(rows, case)[1] for case in cases}
+    gained: list[Row] = [{k: v - ends[k][0] if k in ends else v for k, v in row.items()} for row in rows]
+    return axes, gained, {case: f"{case.removeprefix('psnr/')}: {ends[case][-1]:.2f}" for case in cases}
+
+
 def _curves(axes: Any, rows: Sequence[Row], names: Mapping[str, str], label: str, marker: str | None = None) -> None:
     """A line for each quantity; the legend beside them, in the order in which they end."""
     ends: list[tuple[float, Any]] = []
     for (name, shown), colour in zip(names.items(), style.COLOURS, strict=False):
         steps, values = series(rows, name)
-        # Zeros, of a term that was not worked out yet, have no place on a logarithmic scale.
-        drawable = [value or float("nan") for value in values]
-        (line,) = axes.plot(steps, drawable, color=colour, marker=marker, label=shown)
+        (line,) = axes.plot(steps, values, color=colour, marker=marker, label=shown)
         ends.append((values[-1], line))
     axes.set_ylabel(label)
     axes.grid(axis="y", color="0.92", linewidth=0.6)
