@@ -1,12 +1,14 @@
 """Weights are shipped only with results of their own, and only when they are better."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import pytest
 
 from vdir.errors import VdirError
 from vdir.evaluate import Cell, Measured
+from vdir.hub import Card, load
 from vdir.results import Result
 
 SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[1] / "training" / "ship.py")
@@ -40,3 +42,18 @@ def test_gain_is_the_mean_difference_over_common_cells():
     assert ship.gain({"A psnr": 30.0, "B psnr": 28.0, "A estimate error": 9.0}, {"A psnr": 29.5, "C psnr": 1.0}) == 0.5
     with pytest.raises(VdirError, match="no cell in common"):
         ship.gain({"A psnr": 30.0}, {"B psnr": 30.0})
+
+
+def test_numbers_are_added_to_the_card_of_what_is_shipped(tmp_path, monkeypatch):
+    for file in ship.SHIPPED.glob("gaussian-fast.*"):
+        shutil.copy(file, tmp_path)
+    weights = tmp_path / "gaussian-fast.safetensors"
+    before = Card.from_json((tmp_path / "gaussian-fast.json").read_text())
+    result(28.2, sha256=before.sha256, self_ensemble=True).write(tmp_path / "plus.json")
+    monkeypatch.setattr(ship, "SHIPPED", tmp_path)
+    monkeypatch.setattr("sys.argv", ["ship.py", str(weights), str(tmp_path / "plus.json")])
+    assert ship.main() == 0
+    after = Card.from_json((tmp_path / "gaussian-fast.json").read_text())
+    assert after.measured == {**before.measured, "Kodak24 sigma 50 psnr+": 28.2}
+    assert after.notes == before.notes
+    assert load(weights)[1].sha256 == before.sha256

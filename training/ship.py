@@ -64,7 +64,8 @@ def main() -> int:
             print("not shipped: the shipped weights measure at least as well")
             return 1
     card = dataclasses.replace(card, measured={**card.measured, **numbers}, notes=args.notes or card.notes)
-    shutil.copyfile(args.weights, target.with_suffix(".safetensors"))
+    if args.weights.resolve() != target.with_suffix(".safetensors").resolve():
+        shutil.copyfile(args.weights, target.with_suffix(".safetensors"))
     target.write_text(card.to_json(), encoding="utf-8")
     print(f"shipped {target.with_suffix('.safetensors')}")
     return 0
