@@ -10,7 +10,13 @@ from vdir.degrade import CameraNoise, Jpeg
 from vdir.degrade.camera import CURVES, Response, demosaic, mosaic, pixel_kinds
 
 EVERYTHING = CameraNoise(
-    gain=(1 / 8, 1), balance=(1, 2.4), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True
+    gain=(1 / 8, 1),
+    balance=(1, 2.4),
+    smoothing=(0, 1),
+    chroma=(0, 2),
+    jpeg=Jpeg((60, 100)),
+    saved=0.5,
+    grey_as_grey=True,
 )
 PATTERNS = ("RGGB", "GRBG", "GBRG", "BGGR")
 # A response of average bend: mid-grey is 22 % of the light.
@@ -123,6 +129,25 @@ def test_demosaicing_correlates_neighbours_and_smoothing_more_so() -> None:
     assert float(torch.corrcoef(noise.transpose(0, 1).flatten(1))[0, 1]) > 0.1
 
 
+def test_noise_reduction_of_colours_makes_them_coarse_and_leaves_brightness() -> None:
+    camera = CameraNoise((0.04, 0.04), (0.02, 0.02), curve=GENTLE)
+    x = torch.full((2, 3, 192, 192), 128 / 255)
+    irradiance = Response(torch.full((2,), GENTLE)).irradiance(x)
+
+    def parts(camera: CameraNoise) -> tuple[torch.Tensor, torch.Tensor]:
+        noise = Response(torch.full((2,), GENTLE)).irradiance(camera(x, seeded()).image) - irradiance
+        weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+        luma = (noise * weights).sum(1, keepdim=True)
+        return luma, noise - luma
+
+    luma, colours = parts(camera)
+    reduced_luma, reduced_colours = parts(replace(camera, chroma=(2.0, 2.0)))
+    assert float(reduced_luma.std()) == pytest.approx(float(luma.std()), rel=0.03)
+    assert lag_one(reduced_luma) == pytest.approx(lag_one(luma), abs=0.03)
+    assert float(reduced_colours.std()) < 0.5 * float(colours.std())
+    assert lag_one(reduced_colours[:, :1]) > 0.8
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("camera", [CameraNoise(), replace(EVERYTHING, jpeg=None)])
 def test_without_noise_an_image_stays_as_it_is(camera: CameraNoise, channels: int, photo: np.ndarray) -> None:
@@ -218,6 +243,7 @@ def test_a_gpu_gives_the_same_noise_as_a_cpu() -> None:
         lambda: CameraNoise(gain=(0, 1)),
         lambda: CameraNoise(balance=(0.5, 2)),
         lambda: CameraNoise(smoothing=(0, 5)),
+        lambda: CameraNoise(chroma=(0, 5)),
         lambda: CameraNoise(saved=1.5),
         lambda: CameraNoise(curve=CURVES),
     ],

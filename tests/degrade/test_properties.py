@@ -31,7 +31,8 @@ RANDOM: tuple[Degradation, ...] = (
     OnDirectGrid(Resize(4)),
     Either(Blur.training(2), OnDirectGrid(Resize(2)), 0.5),
     CameraNoise(),
-    CameraNoise(gain=(0.1, 1), balance=(1, 2.4), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True),
+    CameraNoise(gain=(0.1, 1), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True),
+    CameraNoise(balance=(1, 2.4), smoothing=(0, 1), chroma=(0, 2)),
 )
 FIXED: tuple[Degradation, ...] = (
     GaussianNoise((25, 25)),

@@ -128,20 +128,28 @@ def demosaic(sensor: Tensor, kinds: Tensor) -> Tensor:
     return filtered.gather(1, kinds.new_tensor(_CHOICE)[:, inner].transpose(0, 1))
 
 
+_LUMA = (0.299, 0.587, 0.114)
 _SMOOTHING_REACH = 3
+_CHROMA_REACH = 6
+"""In pixels; the widths of the Gaussians go up to half of it."""
 
 
-def _smoothed(image: Tensor, width: Tensor) -> Tensor:
-    """Gaussian smoothing over seven pixels each way, of another width (B,) for each image; the border is cut off."""
-    offset = torch.arange(_SMOOTHING_REACH + 1, device=image.device, dtype=image.dtype)
+def _luma(image: Tensor) -> Tensor:
+    """The brightness of ITU-R BT.601: (B, 3, H, W) -> (B, 1, H, W)."""
+    return (image * image.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def _smoothed(image: Tensor, width: Tensor, reach: int) -> Tensor:
+    """Gaussian smoothing over ``reach`` pixels each way, a width (B,) for each image; the border is cut off."""
+    offset = torch.arange(reach + 1, device=image.device, dtype=image.dtype)
     # A width of 0 is a weight of 1 in the middle.
     k = torch.exp(-0.5 * (offset / width.clamp(min=1e-3).view(-1, 1)) ** 2)
     k = (k / (2 * k.sum(1, keepdim=True) - 1)).view(len(k), -1, 1, 1, 1)
     for axis in (2, 3):
-        length, middle = image.shape[axis] - 2 * _SMOOTHING_REACH, _SMOOTHING_REACH
-        out = image.narrow(axis, middle, length) * k[:, 0]
-        for i in range(1, _SMOOTHING_REACH + 1):
-            out.addcmul_(image.narrow(axis, middle - i, length) + image.narrow(axis, middle + i, length), k[:, i])
+        length = image.shape[axis] - 2 * reach
+        out = image.narrow(axis, reach, length) * k[:, 0]
+        for i in range(1, reach + 1):
+            out.addcmul_(image.narrow(axis, reach - i, length) + image.narrow(axis, reach + i, length), k[:, i])
         image = out
     return image
 
@@ -161,6 +169,8 @@ class CameraNoise(Degradation):
             that the sensor sees weakly amplifies its noise: its variance is g shot^2 L + g^2 read^2.
         smoothing: range of the width, in pixels, of a Gaussian that the demosaiced noise is smoothed with: the camera's
             own noise reduction. Noise gets weaker and coarser; the scene is left alone. At most 1.5.
+        chroma: range of the width, in pixels, of one more Gaussian for what the noise's colours differ from its
+            brightness by, as cameras take more of the noise of colours away. It leaves them coarse. At most 3.
         jpeg: how the camera saves, None for without loss. Its ``quality`` is not part of f(T).
         saved: share of images that are saved by ``jpeg``.
         curve: the response of all images, 0 to 200; None draws one for each.
@@ -177,6 +187,7 @@ class CameraNoise(Degradation):
     gain: tuple[float, float] = (1.0, 1.0)
     balance: tuple[float, float] = (1.0, 1.0)
     smoothing: tuple[float, float] = (0.0, 0.0)
+    chroma: tuple[float, float] = (0.0, 0.0)
     jpeg: Jpeg | None = None
     saved: float = 1.0
     curve: int | None = None
@@ -188,7 +199,8 @@ class CameraNoise(Degradation):
 
     def __post_init__(self) -> None:
         limits = {"shot": (0.0, 1.0), "read": (0.0, 1.0), "gain": (1e-6, 1e6), "balance": (1.0, 16.0)}
-        for name, (least, most) in (limits | {"smoothing": (0.0, _SMOOTHING_REACH / 2)}).items():
+        limits |= {"smoothing": (0.0, _SMOOTHING_REACH / 2), "chroma": (0.0, _CHROMA_REACH / 2)}
+        for name, (least, most) in limits.items():
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
                 raise ValueError(f"{name} must satisfy {least:g} <= low <= high <= {most:g}, got {(low, high)}")
@@ -208,7 +220,7 @@ class CameraNoise(Degradation):
         irradiance = response.irradiance(colour)
         y = response.brightness(irradiance + self._noise(irradiance, params, generator))
         if c == 1 or self.grey_as_grey:
-            luma = (y * y.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+            luma = _luma(y)
             y = luma if c == 1 else torch.where((x == x[:, :1]).flatten(1).all(1).view(b, 1, 1, 1), luma, y)
         return Degraded(self._file(y.mul(255).round().div(255), generator), params)
 
@@ -222,7 +234,8 @@ class CameraNoise(Degradation):
     def _noise(self, irradiance: Tensor, params: Tensor, generator: Generator) -> Tensor:
         """D M n, smoothed: (B, 3, H, W), for an irradiance of that shape."""
         b, h, w = len(irradiance), *irradiance.shape[2:]
-        margin = _DEMOSAIC_REACH + (_SMOOTHING_REACH if self.smoothing[1] else 0)
+        smooth, chroma = _SMOOTHING_REACH if self.smoothing[1] else 0, _CHROMA_REACH if self.chroma[1] else 0
+        margin = _DEMOSAIC_REACH + smooth + chroma
         kinds = pixel_kinds(_choices(b, 0, 4, generator, irradiance), h + 2 * margin, w + 2 * margin)
         light = mosaic(F.pad(irradiance, [margin] * 4, mode="replicate"), kinds)
         red, blue = (uniform((b, 1), *self.balance, generator, irradiance) for _ in range(2))
@@ -232,8 +245,12 @@ class CameraNoise(Degradation):
         deviation = (amplified * (shot**2 * light + amplified * read**2)).sqrt()
         shape = (b, 1, h + 2 * margin, w + 2 * margin)
         noise = demosaic(deviation * standard_normal(shape, generator, irradiance), kinds)
-        if self.smoothing[1]:
-            noise = _smoothed(noise, uniform((b,), *self.smoothing, generator, irradiance))
+        if smooth:
+            noise = _smoothed(noise, uniform((b,), *self.smoothing, generator, irradiance), smooth)
+        if chroma:
+            luma = _luma(noise)
+            colours = _smoothed(noise - luma, uniform((b,), *self.chroma, generator, irradiance), chroma)
+            noise = colours + luma[..., chroma:-chroma, chroma:-chroma]
         return noise
 
     def _file(self, y: Tensor, generator: Generator) -> Tensor:

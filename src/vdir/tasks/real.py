@@ -18,6 +18,7 @@ _TRAINING = CameraNoise(
     gain=(1 / 8, 1),
     balance=(1, 2.4),
     smoothing=(0, 1.2),
+    chroma=(0, 2),
     jpeg=Jpeg(quality=(60, 100), subsampling=("4:2:0", "4:4:4")),
     saved=0.5,
     grey_as_grey=True,
@@ -41,6 +42,9 @@ REAL = Task(
         "medium": _MEDIUM,
         "strong": CameraNoise(shot=(0.16, 0.16), read=(0.06, 0.06)),
         "medium, saved": replace(_MEDIUM, balance=(1.6, 1.6), smoothing=(0.6, 0.6), jpeg=Jpeg((85, 85))),
+        "medium, coarse": replace(
+            _MEDIUM, balance=(1.6, 1.6), smoothing=(1.0, 1.0), chroma=(1.5, 1.5), jpeg=Jpeg((95, 95))
+        ),
     },
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr", "ssim"), window=GAUSSIAN_11),
     benchmarks=photographs("", CC15),
