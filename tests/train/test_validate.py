@@ -53,3 +53,16 @@ def test_a_collapsed_run_says_so_in_one_line(validation, make_trainer, tmp_path,
     row = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
     assert row["active_units"] == 0
     assert [row[f"kl/{i}"] for i in range(4)] == [0] * 4
+
+
+def test_the_estimate_is_read_at_draws_as_users_are_told_it(validation):
+    class Convex(torch.nn.Module):
+        def forward(self, c: torch.Tensor) -> torch.Tensor:
+            return c[:, :1].relu()
+
+    model = silence(VDIR(Architecture(kind=Kind.FAST)))
+    model.estimator = Convex()
+    nothing = GaussianNoise((0, 0))
+    rows = Validation(validation.crops, {"0": nothing}).measure(model)
+    # E[relu(N(0, 1))] is 0.399 where the posterior's mean reads 0; these are 128 draws.
+    assert rows["estimate_error/0"] == pytest.approx(0.399 * nothing.quantity.scale, rel=0.4)
