@@ -13,7 +13,7 @@ from vdir.recipe import PAPER, SHORT, SHORT_CPU
 from vdir.tasks.base import Task
 
 # CBDNet's ranges alone give a median of 22 dB, which few photographs have. The gain spreads them downwards, to a median
-# of 32 dB; white balance, noise reduction, which takes more of the colours' noise, and JPEG are what cameras do besides.
+# of 32 dB; white balance, noise reduction, which takes more of the noise of colours, and JPEG are what cameras do.
 _TRAINING = CameraNoise(
     gain=(1 / 8, 1),
     balance=(1, 2.4),
