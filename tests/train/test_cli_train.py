@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from tests.pictures import make_photo
 from vdir.cli import main
 from vdir.hub import load
+from vdir.train.trainer import Trainer
 
 FAST = ["gaussian", "--variant", "fast", "--batch", "4", "--patch", "16", "--log-every", "1"]
 
@@ -34,6 +36,18 @@ def test_a_run_stops_goes_on_and_ends_in_weights_with_a_card(folder, tmp_path, c
     assert model.architecture.kind == "fast"
     assert [r["step"] for r in metrics(run)] == [1, 2, 3]
     assert "images/s" in capsys.readouterr().err
+
+
+def test_training_takes_for_zero_what_would_slow_it_down(folder, tmp_path, monkeypatch):
+    def alive() -> bool:
+        return bool((torch.full((1,), 1e-39) * 1.0).item())
+
+    seen = []
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self: seen.append(alive()) or step(self))
+    main(["train", *FAST, "--data", str(folder), "--out", str(tmp_path / "run"), "--steps", "1"])
+    assert seen == [False]
+    assert alive()
 
 
 @pytest.mark.parametrize(

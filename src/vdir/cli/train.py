@@ -96,6 +96,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from vdir.train.denormals import denormals_as_zero
+
+    with denormals_as_zero():
+        return _train(args)
+
+
+def _train(args: argparse.Namespace) -> int:
     import torch
 
     from vdir.data.pixels import TrainingImages, read_folder
