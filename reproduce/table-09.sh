@@ -9,8 +9,9 @@
 # Then the health of the latents: where the posterior has collapsed, eq. (20), the order of the rows says nothing.
 # Hardware: with a GPU the full model for 20,000 steps of each, otherwise the fast one for 6,000. STEPS=1500 took 82 minutes of
 # one CPU core with bfloat16 (seconds per step: 0.4 alone, specific and two-stage, 0.5 without and 1.0 with the adversarial
-# term) and 6 for measuring; two cores can work on different RUNS. A GPU was not tried. Expected of STEPS=1500: 29.78, 29.74,
-# 29.47, 29.55, 30.00 and 29.76 dB in the order above.
+# term) and 6 for measuring, before denormal numbers were taken for zero, which brought `alone` to 0.12 on another machine; two
+# cores can work on different RUNS. A GPU was not tried. Expected of STEPS=1500: 29.78, 29.74, 29.47, 29.55, 30.00 and 29.76 dB in
+# the order above; of SETTLE=1000: 29.89 alone, 29.80 all.
 # Stop and start it again at will: training goes on where it was. RUNS chooses some; the table shows what is measured.
 # Usage: [STEPS=6000] [VARIANT=fast] [RECIPE=cpu] [RUNS="alone all"] [LIMIT=N] reproduce/table-09.sh IMAGES HELD_OUT BENCHMARKS
 set -euo pipefail
