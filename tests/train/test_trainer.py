@@ -92,10 +92,10 @@ def test_a_two_stage_model_learns_to_read_the_noise_level(make_trainer):
 
 def test_half_precision_is_used_where_the_processor_has_it_and_hardly_changes_a_step(make_trainer, monkeypatch):
     full = values(make_trainer(), 1)
-    monkeypatch.setattr(module, "_multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: False)
     without = make_trainer(replace(TINY, half=True))
     assert torch.equal(full, values(without, 1))
-    monkeypatch.setattr(module, "_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: True)
     trainer = make_trainer(replace(TINY, half=True))
     rounded = values(trainer, 1)
     assert not torch.equal(full, rounded)

@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from vdir.train.denormals import denormals_as_zero
+    from vdir.train.processor import denormals_as_zero
 
     with denormals_as_zero():
         return _train(args)

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vdir.train.processor import multiplies_bfloat16
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Jordan's quintic, which brings singular values from (0, 1] to about 0.6 to 1.2 in five iterations."""
 
@@ -54,12 +56,15 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Nearly U V^T of every matrix U S V^T: (N, R, C) -> the same, in float32 (multiplied in bfloat16 on a GPU)."""
+    """Nearly U V^T of every matrix U S V^T: (N, R, C) -> the same, in float32.
+
+    Multiplied in bfloat16 where that is quick, as Jordan does: it changes an update by a hundredth.
+    """
     a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=1e-12)  # Frobenius: no singular value above 1
-    if x.is_cuda:
+    if x.is_cuda or multiplies_bfloat16():
         x = x.bfloat16()
     for _ in range(iterations):
         gram = x @ x.mT

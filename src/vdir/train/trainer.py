@@ -30,6 +30,7 @@ from vdir.nets import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
 from vdir.objective import Losses, discriminator_loss, losses
 from vdir.recipe import Recipe
 from vdir.train.muon import Muon
+from vdir.train.processor import multiplies_bfloat16
 from vdir.train.state import load_optimizer, optimizer_tensors
 
 MAX_SKIPPED = 20
@@ -291,7 +292,7 @@ class Trainer:
         return values
 
     def _precision(self) -> AbstractContextManager[object]:
-        if self.device.type == "cuda" or (self.recipe.half and _multiplies_bfloat16()):
+        if self.device.type == "cuda" or (self.recipe.half and multiplies_bfloat16()):
             return torch.autocast(self.device.type, torch.bfloat16)
         return nullcontext()
 
@@ -362,13 +363,6 @@ def _optimizers(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]
         "adam": _adam([p for p in model.parameters() if id(p) not in turned], beta1=0.9),
         "muon": Muon(square, lr=0.0),
     }
-
-
-def _multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions for it; where it has not, autocasting is slower than float32."""
-    # Not in every release of torch that the trainer runs on.
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _seed(seed: int, step: int) -> int:

@@ -1,0 +1,33 @@
+"""What a CPU is slow and quick at, as far as training minds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    """Take numbers below float32's normal range, 1.2e-38, for zero: a CPU spends a hundred times as long on them.
+
+    Training needs none, and makes many: the momentum of a filter without gradient, behind a ReLU that never fires,
+    shrinks by a factor a step, and Muon multiplies such filters with one another. A run of a fast model slowed down to
+    a third within 2,000 steps so (``benchmarks/denormals.py``). GPUs do not mind them.
+
+    To be entered before torch works on anything large: its threads inherit the mode when they start, at the first such
+    work, and those already there keep theirs.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for it; where it has not, bfloat16 is slower than float32."""
+    # Not in every release of torch that the trainer runs on.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
