@@ -30,6 +30,6 @@ if [ -n "$pairs" ]; then
 fi
 for one in "${weights[@]}"; do
   echo "== $one"
-  grep -o '"psnr/[^:]*: [0-9.]*' "$(dirname "$one")/metrics.jsonl" | tail -4
+  grep -o '"psnr/[^:]*: [0-9.]*' "$(dirname "$one")/metrics.jsonl" | tail -5
   measure "$one"
 done
