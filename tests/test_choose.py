@@ -284,6 +284,16 @@ def test_smoothed_noise_is_seen_by_what_the_real_task_takes_away() -> None:
     assert choose(flat, loader).pipeline is not real
 
 
+@pytest.mark.parametrize(("ratio", "seen"), [(2.0, True), (4.0, False)])
+def test_a_cameras_noise_may_be_stronger_in_one_place_than_in_another(ratio: float, seen: bool) -> None:
+    flat = np.full((192, 192, 3), 120, np.uint8)
+    noise = camera(flat, shot=(0.06, 0.06), read=(0.02, 0.02), smoothing=(1.5, 1.5)) - flat.astype(float)
+    noise[:, 48:] *= ratio
+    image = (flat + noise).round().clip(0, 255).astype(np.uint8)
+    real, loader = with_real(1.0)
+    assert (choose(image, loader).pipeline is real) is seen
+
+
 def load_gaussian(task: str) -> Pipeline:
     if task != "gaussian":
         raise VdirError("no weights.")

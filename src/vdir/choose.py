@@ -4,7 +4,7 @@
    there too, at nearly its full level; texture, which also looks like noise, is not. It is noise where that shows at
    least :data:`NOISE` levels, and at least :data:`EVEN` of the median.
 2. A camera's noise reduction hides noise from that reading. So the real task, where there are weights for it, tries its
-   hand at the middle of the picture, and what it takes away is read in the same way.
+   hand at the middle of the picture, and what it takes away is read in the same way, but for :data:`TAKEN_EVEN`.
 3. Where neighbouring pixels share the noise (:func:`noise_correlation`), as they do after a camera's demosaicing, the
    real task removes it; otherwise the gaussian task does, where it sees it.
 4. Saved as a JPEG once? Where the file's header tells a quality under :data:`QUALITY`, or the pixels show one under
@@ -32,6 +32,8 @@ NOISE = 2.0
 """8-bit levels in the quietest places from which on there is noise to remove."""
 EVEN = 0.6
 """Share of the median that the quietest places show at least, if it is noise and no texture."""
+TAKEN_EVEN = 0.4
+"""The same of what the real task takes away: little from texture; and a camera's noise differs with brightness."""
 CORRELATED = 0.15
 """Correlation of neighbours' noise from which on it is a camera's: white noise has none, demosaiced noise 0.25."""
 QUALITY = 85
@@ -72,9 +74,9 @@ def choose(
     gaussian, real = load("gaussian"), _if_there(load, "real")
     levels = gaussian.survey(image, tile=tile).map[0]
     quiet, median = np.percentile(levels, (10, 50))
-    white = _is_noise(quiet, median)
+    white = _is_noise(quiet, median, EVEN)
     taken, usual = (0.0, 0.0) if real is None else _taken_away(real, image, tile)
-    if white or _is_noise(taken, usual):
+    if white or _is_noise(taken, usual, TAKEN_EVEN):
         shared = noise_correlation(image)
         if real is not None and shared is not None and shared >= CORRELATED:
             reason = f"even its quietest places have a noise level of {max(quiet, taken):.1f}"
@@ -98,8 +100,8 @@ def choose(
     )  # fmt: skip
 
 
-def _is_noise(quiet: float, median: float) -> bool:
-    return quiet >= max(NOISE, EVEN * median)
+def _is_noise(quiet: float, median: float, even: float) -> bool:
+    return quiet >= max(NOISE, even * median)
 
 
 def _taken_away(real: Pipeline, image: Image, tile: int | None) -> tuple[float, float]:
