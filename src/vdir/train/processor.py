@@ -13,8 +13,8 @@ def denormals_as_zero() -> Iterator[None]:
     """Take numbers below float32's normal range, 1.2e-38, for zero: a CPU spends a hundred times as long on them.
 
     Training needs none, and makes many: the momentum of a filter without gradient, behind a ReLU that never fires,
-    shrinks by a factor a step, and Muon multiplies such filters with one another. A run of a fast model slowed down to
-    a third within 2,000 steps so (``benchmarks/denormals.py``). GPUs do not mind them.
+    shrinks by a factor a step, and Muon multiplies such filters with one another: in float32 its step then takes twelve
+    times as long (``benchmarks/denormals.py``). GPUs do not mind them.
 
     To be entered before torch works on anything large: its threads inherit the mode when they start, at the first such
     work, and those already there keep theirs.
