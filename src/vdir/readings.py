@@ -12,11 +12,8 @@ from vdir.arrays import Image
 from vdir.degrade.base import Quantity
 from vdir.engine import Engine
 from vdir.nets import LATENT_STRIDE, Posterior
-from vdir.sampling import latent_noise
+from vdir.sampling import ESTIMATE_DRAWS, latent_noise
 from vdir.tiles import Tile, slices
-
-_DRAWS = 4
-"""Of the posterior, for the estimate and its spread."""
 
 
 class Readings:
@@ -43,13 +40,13 @@ class Readings:
         rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
         at_mean = engine.estimate(posterior.mean)
         differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
-        for n in range(_DRAWS):
+        for n in range(ESTIMATE_DRAWS):
             noise = torch.from_numpy(latent_noise(0, n, rows, columns)).to(engine.device)
             difference = engine.estimate(posterior.at(noise)) - at_mean
             differences += difference
             squares += np.square(difference)
-        self.drawn[:, *outer] = (at_mean + differences / np.float32(_DRAWS))[:, *inner]
-        self.spread[:, *outer] = np.sqrt(squares / np.float32(_DRAWS))[:, *inner]
+        self.drawn[:, *outer] = (at_mean + differences / np.float32(ESTIMATE_DRAWS))[:, *inner]
+        self.spread[:, *outer] = np.sqrt(squares / np.float32(ESTIMATE_DRAWS))[:, *inner]
         if self.mean is not None:
             self.mean[:, *outer] = at_mean[:, *inner]
 

@@ -14,6 +14,9 @@ from vdir.nets import LATENT_CHANNELS
 BLOCK = 64
 """Side of a block in latent positions."""
 
+ESTIMATE_DRAWS = 4
+"""Of the posterior, over which EST(c) is averaged: it learned on draws, and being convex reads lower at the mean."""
+
 
 def latent_noise(seed: int, sample: int, rows: tuple[int, int], columns: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Noise of the latent positions [low, high) along both axes: (1, 4, rows, columns), float32."""

@@ -16,9 +16,7 @@ from vdir.degrade import Degradation
 from vdir.errors import VdirError
 from vdir.model import VDIR
 from vdir.objective import ACTIVE, channel_kl, collapse_warning
-
-_DRAWS = 4
-"""Of the posterior of each crop, for the estimate."""
+from vdir.sampling import ESTIMATE_DRAWS
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ class Validation:
                 xhat = model.restore(y, posterior.mean)
                 rounded = xhat.clamp(0, 1).mul(255).round().div(255)
                 errors.append((rounded - x).square().mean())
-                # At draws, as it learned and as users are told it: at the mean it reads lower (see vdir.readings).
-                noise = torch.randn((_DRAWS, *posterior.mean.shape[1:]), generator=latent, device=x.device)
+                # At draws, as it learned and as users are told it.
+                noise = torch.randn((ESTIMATE_DRAWS, *posterior.mean.shape[1:]), generator=latent, device=x.device)
                 estimate = model.estimate(posterior.at(noise)).mean((0, 2, 3))
                 misses.append((estimate - params).abs().mean() * degradation.quantity.scale)
                 kls.append(channel_kl(posterior))
