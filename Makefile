@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-slow test-data test-gpu fuzz format clean
 
 demo: $(VENV)/installed
-	$(BIN)/vdir restore examples/dog-noisy.png -o restored
+	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -18,7 +18,7 @@ test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m 'slow or hypothesis' --hypothesis-profile=searching
 
 test-data: $(VENV)/installed-dev
-	VDIR_DATA=$(DATA) $(BIN)/pytest -m data
+	UNDEGRADE_DATA=$(DATA) $(BIN)/pytest -m data
 
 test-gpu: $(VENV)/installed-dev
 	$(BIN)/pytest -m gpu

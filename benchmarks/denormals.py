@@ -13,9 +13,9 @@ from contextlib import nullcontext
 
 import torch
 
-import vdir.train.muon as module
-from vdir.train.muon import Muon
-from vdir.train.processor import denormals_as_zero, multiplies_bfloat16
+import undegrade.train.muon as module
+from undegrade.train.muon import Muon
+from undegrade.train.processor import denormals_as_zero, multiplies_bfloat16
 
 COUNT, CHANNELS, DEAD = 10, 96, 0.2
 

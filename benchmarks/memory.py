@@ -1,8 +1,9 @@
-"""Peak memory and time of ``vdir restore`` on large pictures: python benchmarks/memory.py [--megapixels 48 200] [...]
+"""Peak memory and time of ``undegrade restore`` on large pictures: python benchmarks/memory.py [--megapixels 48 200]
+[...]
 
-Options that are not its own go to ``vdir restore``. ``--io`` measures what is not the network: the picture is read,
-copied in place of being restored, and written. Without shipped weights a randomly initialised fast model takes their
-place; memory and time are the same. Linux and macOS.
+Options that are not its own go to ``undegrade restore``. ``--io`` measures what is not the network: the picture is
+read, copied in place of being restored, and written. Without shipped weights a randomly initialised fast model takes
+their place; memory and time are the same. Linux and macOS.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ COPY = """
 import sys
 from pathlib import Path
 import numpy as np
-from vdir.image import read, write
+from undegrade.image import read, write
 picture = read(Path(sys.argv[1]))
 copy = np.empty(picture.pixels.shape, picture.pixels.dtype)
 for row in range(0, len(copy), 512):
@@ -51,9 +52,9 @@ def photo(megapixels: float) -> np.ndarray:
 
 def prepare(source: Path, megapixels: float, format: str) -> None:
     """The picture, and random weights beside it if none are shipped."""
-    from vdir import hub
-    from vdir.image import Format, Picture, write
-    from vdir.model import VDIR, Architecture, Kind
+    from undegrade import hub
+    from undegrade.image import Format, Picture, write
+    from undegrade.model import VDIR, Architecture, Kind
 
     write(source, Picture(photo(megapixels), format=Format(format)))
     if not hub.shipped():
@@ -89,7 +90,17 @@ def main() -> int:
                 command = [sys.executable, "-c", COPY, str(source), str(folder)]
             else:
                 weights = [f"--weights={found}" for found in Path(name).glob("*.safetensors")]
-                command = [sys.executable, "-m", "vdir", "restore", str(source), "-o", str(folder), *weights, *others]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "undegrade",
+                    "restore",
+                    str(source),
+                    "-o",
+                    str(folder),
+                    *weights,
+                    *others,
+                ]
             code, seconds, peak = measure(command)
         what = f"{megapixels:g} megapixels as {args.format}{', files alone' if args.io else ''}"
         print(f"{what}: {seconds:.0f} s, peak resident memory {peak:.2f} GB (limit {LIMIT})", flush=True)

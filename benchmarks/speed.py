@@ -12,9 +12,9 @@ import time
 import numpy as np
 import torch
 
-from vdir.model import VDIR, Architecture, Kind
-from vdir.pipeline import Pipeline
-from vdir.tasks import TASKS
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.pipeline import Pipeline
+from undegrade.tasks import TASKS
 
 WAYS = {str(kind): (kind, False) for kind in (Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE)}
 WAYS["fast, --half"] = (Kind.FAST, True)

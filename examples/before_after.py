@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-import vdir
+import undegrade
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
     noisy = np.asarray(Image.open(HERE / "dog-noisy.png").convert("RGB"))
-    found = vdir.load("gaussian")(noisy)
+    found = undegrade.load("gaussian")(noisy)
     gap = np.full((noisy.shape[0], 12, 3), 255, np.uint8)
     sheet = Image.fromarray(np.concatenate([noisy, gap, found.image], axis=1))
     canvas = Image.new("RGB", (sheet.width, sheet.height + 30), "white")

@@ -1,8 +1,8 @@
-"""Broken picture files of every kind into ``vdir.image``: each is a picture or one sentence, never anything else.
+"""Broken picture files of every kind into ``undegrade.image``: each is a picture or one sentence, never anything else.
 
 ``make fuzz MINUTES=10`` runs it; ``python fuzz/fuzz_image.py FILE`` repeats one input. What it finds is written to
-``fuzz/found``. Coverage is that of vdir's own readers, which are instrumented. libvips is not, but a crash or a hang
-in it is found all the same, for libFuzzer watches signals, memory and time of the whole process.
+``fuzz/found``. Coverage is that of undegrade's own readers, which are instrumented. libvips is not, but a crash or a
+hang in it is found all the same, for libFuzzer watches signals, memory and time of the whole process.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ CORPUS, FOUND = ROOT / "fuzz" / "corpus", ROOT / "fuzz" / "found"
 
 import numpy as np  # noqa: E402
 
-with atheris.instrument_imports(include=["vdir"]):
-    from vdir.errors import VdirError
-    from vdir.image import Format, avif, read, write
+with atheris.instrument_imports(include=["undegrade"]):
+    from undegrade.errors import UndegradeError
+    from undegrade.image import Format, avif, read, write
 
 from tests import kinds  # noqa: E402
 
@@ -49,7 +49,7 @@ def one(data: bytes) -> None:
     """Read a file; what can be read can be written, and read again.
 
     Raises:
-        Exception: anything but that, or a VdirError.
+        Exception: anything but that, or a UndegradeError.
     """
     path, out = FOLDER / "in", FOLDER / "out"
     path.write_bytes(data)
@@ -58,7 +58,7 @@ def one(data: bytes) -> None:
         print(COUNTS, file=sys.stderr)
     try:
         picture = read(path, MAX_PIXELS)
-    except VdirError as error:
+    except UndegradeError as error:
         text = str(error)
         assert text.startswith(f"{path}: "), text
         assert text.endswith("."), text
@@ -83,7 +83,7 @@ def one(data: bytes) -> None:
     # Once cleaned, there is nothing left to clean.
     if picture.format is not Format.AVIF:
         assert again.metadata.exif == picture.metadata.exif
-    with contextlib.suppress(VdirError):  # what the other format cannot hold
+    with contextlib.suppress(UndegradeError):  # what the other format cannot hold
         write(out, picture, list(Format)[len(data) % 4], strip_metadata=len(data) % 8 > 3)
         assert read(out, MAX_PIXELS).pixels.shape[:2] == picture.pixels.shape[:2]
 

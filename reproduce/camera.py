@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
-from vdir.degrade import CameraNoise
-from vdir.tasks import TASKS
-from vdir.train.validate import centre_crops
+from undegrade.degrade import CameraNoise
+from undegrade.tasks import TASKS
+from undegrade.train.validate import centre_crops
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What ``vdir restore`` does without a task, and what that does to the picture: python reproduce/choice.py FOLDER
+"""What ``undegrade restore`` does without a task, and what that does to the picture: python reproduce/choice.py FOLDER
 
 On every image of a folder of clean images: as it is, with white noise (8 bits, clipped, as files are), with the noise
 of a camera (as `real` is validated on, and as it is trained on), and saved as a JPEG of known quality. Counts what the
@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-import vdir
-from vdir.choose import choose
-from vdir.degrade import Degradation
-from vdir.degrade.jpeg import decode, encode
-from vdir.metrics import psnr
-from vdir.tasks import TASKS
+import undegrade
+from undegrade.choose import choose
+from undegrade.degrade import Degradation
+from undegrade.degrade.jpeg import decode, encode
+from undegrade.metrics import psnr
+from undegrade.tasks import TASKS
 
 
 def noisy(clean: np.ndarray, sigma: float) -> np.ndarray:
@@ -68,7 +68,7 @@ def main() -> int:
                 y = noisy(clean, noise)
             if quality is not None:
                 y = decode(encode(clean, quality))
-            pipeline = choose(y, vdir.load, quality=quality).pipeline
+            pipeline = choose(y, undegrade.load, quality=quality).pipeline
             counts["left" if pipeline is None else pipeline.task.name] += 1
             before.append(psnr(clean, y))
             after.append(before[-1] if pipeline is None else psnr(clean, pipeline.restore(y)))

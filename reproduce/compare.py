@@ -1,4 +1,4 @@
-"""A table of the paper that compares models, from results of `vdir evaluate`: ours, the paper's, the difference.
+"""A table of the paper that compares models, from results of `undegrade evaluate`: ours, the paper's, the difference.
 
     python reproduce/compare.py IX "restoration=alone.json" "two-stage=two-stage.json"
 
@@ -11,9 +11,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from vdir.errors import VdirError
-from vdir.paper import paper
-from vdir.results import Result, comparison
+from undegrade.errors import UndegradeError
+from undegrade.paper import paper
+from undegrade.results import Result, comparison
 
 
 def main() -> int:
@@ -32,5 +32,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         raise SystemExit(main())
-    except VdirError as error:
+    except UndegradeError as error:
         sys.exit(f"compare.py: {error}")

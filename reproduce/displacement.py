@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vdir.data.catalogue import SUFFIXES
-from vdir.metrics import luma
-from vdir.pipeline import Pipeline, load_pipeline
+from undegrade.data.catalogue import SUFFIXES
+from undegrade.metrics import luma
+from undegrade.pipeline import Pipeline, load_pipeline
 
 RESIZERS = {"bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
 BORDER = 8

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vdir.analysis.figures import style
-from vdir.pipeline import load_pipeline
+from undegrade.analysis.figures import style
+from undegrade.pipeline import load_pipeline
 
 CROP = 96
 RESIZERS = {"bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
@@ -41,7 +41,7 @@ def main() -> int:
             shown = views(file, s, pipeline, RESIZERS[args.resizer])
             part = busiest(shown["original"], 2 * s)
             for place, (name, picture) in zip(places, shown.items(), strict=True):
-                style.picture(place, picture[part], None if row else name.partition("-")[0].replace("sr", "vdir"))
+                style.picture(place, picture[part], None if row else name.partition("-")[0].replace("sr", "undegrade"))
                 if name not in ("original", "small file"):
                     measured = pipeline.task.protocol.measure(shown["original"], picture)["psnr"]
                     place.set_xlabel(f"{measured:.2f} dB", fontsize=8, labelpad=2)

@@ -1,6 +1,6 @@
 """Fig. 4: PSNR against JPEG quality in colour, ours beside the paper's, as OUT.png and OUT.csv.
 
-vdir evaluate jpeg --variant fast --data BENCHMARKS --json results/jpeg-fast.json
+undegrade evaluate jpeg --variant fast --data BENCHMARKS --json results/jpeg-fast.json
 python reproduce/fig-04.py results/jpeg-fast*.json --out docs/figures/fig-04
 """
 
@@ -10,9 +10,9 @@ import argparse
 import csv
 from pathlib import Path
 
-from vdir.paper import paper
-from vdir.results import Result, merged
-from vdir.tasks import TASKS
+from undegrade.paper import paper
+from undegrade.results import Result, merged
+from undegrade.tasks import TASKS
 
 TABLE = "VII"
 # The palette of Okabe and Ito, told apart by all eyes.
@@ -22,7 +22,7 @@ OURS = (("#D55E00", "-", "o"), ("#009E73", "-", "s"))
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, nargs="+", help="of vdir evaluate jpeg")
+    parser.add_argument("results", type=Path, nargs="+", help="of undegrade evaluate jpeg")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     mine = merged([Result.read(path) for path in args.results], list(TASKS["jpeg"].variants))

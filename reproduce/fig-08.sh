@@ -4,6 +4,6 @@
 # Hardware: one CPU core, 20 seconds. Expected: photographs told from their means with noise in 0.58 by real-fast, 0.97 by
 # gaussian-fast.
 # Writes fig-08.png, fig-08.csv (the points) and fig-08-numbers.csv.
-# Usage: reproduce/fig-08.sh IMAGES CC15 [options of vdir analyse sources]
+# Usage: reproduce/fig-08.sh IMAGES CC15 [options of undegrade analyse sources]
 set -euo pipefail
-vdir analyse sources --data "${1:?a folder of clean images}" --photographs "${2:?the folder of CC15}/real" --means "$2/mean" "${@:3}"
+undegrade analyse sources --data "${1:?a folder of clean images}" --photographs "${2:?the folder of CC15}/real" --means "$2/mean" "${@:3}"

@@ -5,6 +5,6 @@
 # (docs/models.md has the table).
 # Usage: reproduce/files-fast.sh X2_WEIGHTS X4_WEIGHTS BENCHMARKS
 set -euo pipefail
-vdir evaluate sr-x2 --weights "${1:?weights of sr-x2}" --data "${3:?benchmark images}" --cases "x2 bicubic" "x2 area"
-vdir evaluate sr-x4 --weights "${2:?weights of sr-x4}" --data "$3" --cases "x4 bicubic" "x4 area"
+undegrade evaluate sr-x2 --weights "${1:?weights of sr-x2}" --data "${3:?benchmark images}" --cases "x2 bicubic" "x2 area"
+undegrade evaluate sr-x4 --weights "${2:?weights of sr-x4}" --data "$3" --cases "x4 bicubic" "x4 area"
 python "$(dirname "$0")/displacement.py" "$3/BSD100" --weights "$1" "$2"

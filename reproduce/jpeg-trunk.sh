@@ -11,8 +11,8 @@ steps=${STEPS:-1000}
 runs=${RUNS:-runs/jpeg-trunk}
 common=(--variant fast --recipe cpu --lead 0 --steps "$steps" --rest-from "$steps" --validate-every "$((steps / 4))" --lr 3e-4
         --data "$images" --val "$held_out")
-vdir train jpeg "${common[@]}" --out "$runs/nothing"
-vdir train jpeg "${common[@]}" --init src/vdir/weights/gaussian-fast.safetensors --init-parts restorer --out "$runs/trunk"
+undegrade train jpeg "${common[@]}" --out "$runs/nothing"
+undegrade train jpeg "${common[@]}" --init src/undegrade/weights/gaussian-fast.safetensors --init-parts restorer --out "$runs/trunk"
 for run in nothing trunk; do
   echo "== $run"
   grep -o '"step": [0-9]*\|"psnr/[^,]*' "$runs/$run/metrics.jsonl" | grep -B1 -A2 'psnr/10"' | tr '\n' ' ' | sed 's/-- /\n/g'

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vdir.data.benchmark import blur
-from vdir.data.catalogue import BSD100, SUFFIXES, load
-from vdir.degrade import Blur
-from vdir.degrade.blur import G_ANI, Shape, covariance, kernel_of
-from vdir.pipeline import load_pipeline
-from vdir.tasks import TASKS
+from undegrade.data.benchmark import blur
+from undegrade.data.catalogue import BSD100, SUFFIXES, load
+from undegrade.degrade import Blur
+from undegrade.degrade.blur import G_ANI, Shape, covariance, kernel_of
+from undegrade.pipeline import load_pipeline
+from undegrade.tasks import TASKS
 
 HEADER = (
     "kernel",

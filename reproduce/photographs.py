@@ -23,14 +23,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vdir.analysis.figures import style
-from vdir.analysis.measures import detail_kept, monotonicity
-from vdir.data.catalogue import load
-from vdir.degrade import CameraNoise
-from vdir.hub import shipped
-from vdir.metrics import psnr
-from vdir.pipeline import Pipeline, load_pipeline
-from vdir.tasks import TASKS
+from undegrade.analysis.figures import style
+from undegrade.analysis.measures import detail_kept, monotonicity
+from undegrade.data.catalogue import load
+from undegrade.degrade import CameraNoise
+from undegrade.hub import shipped
+from undegrade.metrics import psnr
+from undegrade.pipeline import Pipeline, load_pipeline
+from undegrade.tasks import TASKS
 
 CROP = 112
 LEVELS = range(8, 248, 8)

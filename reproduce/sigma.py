@@ -5,9 +5,9 @@
 On every image with white noise of each level as in Table I (seed 0 before each image, neither clipped nor rounded),
 in 8-bit levels: the mean over the images of |estimate - truth|, the mean of estimate - truth, which tells too high from
 too low, and the largest |estimate - truth|. scikit-image's `estimate_sigma` is Donoho's median of the finest wavelet
-coefficients, mean over the channels; pip install 'vdir[reproduce]' brings it. Hardware: one CPU core, five minutes.
-Expected of gaussian-fast on CBSD68: off by 0.82, 0.59, 0.32, 0.29 and 0.36 levels; scikit-image by 1.89, 1.45, 0.54,
-0.38 and 0.52.
+coefficients, mean over the channels; pip install 'undegrade[reproduce]' brings it. Hardware: one CPU core, five
+minutes. Expected of gaussian-fast on CBSD68: off by 0.82, 0.59, 0.32, 0.29 and 0.36 levels; scikit-image by 1.89, 1.45,
+0.54, 0.38 and 0.52.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vdir.analysis.samples import read
-from vdir.analysis.tables import write_csv
-from vdir.data.benchmark import gaussian
-from vdir.data.catalogue import images
-from vdir.errors import VdirError
-from vdir.markdown import number, table
-from vdir.pipeline import load_pipeline
-from vdir.tasks import TASKS
+from undegrade.analysis.samples import read
+from undegrade.analysis.tables import write_csv
+from undegrade.data.benchmark import gaussian
+from undegrade.data.catalogue import images
+from undegrade.errors import UndegradeError
+from undegrade.markdown import number, table
+from undegrade.pipeline import load_pipeline
+from undegrade.tasks import TASKS
 
 LEVELS = (5, 10, 30, 50, 70)
 DATASETS = {b.dataset.name: b.dataset for b in TASKS["gaussian"].benchmarks}
@@ -38,7 +38,7 @@ def by_wavelets() -> Callable[[np.ndarray], float]:
         import pywt  # noqa: F401
         from skimage.restoration import estimate_sigma
     except ImportError as error:
-        raise VdirError("this needs scikit-image and PyWavelets: pip install 'vdir[reproduce]'.") from error
+        raise UndegradeError("this needs scikit-image and PyWavelets: pip install 'undegrade[reproduce]'.") from error
     return lambda y: 255 * float(estimate_sigma(y, average_sigmas=True, channel_axis=2))
 
 
@@ -80,5 +80,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         raise SystemExit(main())
-    except VdirError as error:
+    except UndegradeError as error:
         sys.exit(f"sigma.py: {error}")

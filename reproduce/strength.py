@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import vdir
+import undegrade
 
 STRENGTHS = (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1, 1.25, 1.5)
 
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--variant", default=None)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    pipeline = vdir.load("gaussian", args.variant)
+    pipeline = undegrade.load("gaussian", args.variant)
     files = sorted(p for p in args.folder.iterdir() if p.is_file())
     files = files[:: max(len(files) // args.images, 1)][: args.images]
     sums = np.zeros((len(STRENGTHS), 3))

@@ -7,5 +7,5 @@
 # Usage: reproduce/table-01-fast.sh IMAGES HELD_OUT BENCHMARKS
 set -euo pipefail
 run=runs/gaussian-fast
-vdir train gaussian --variant fast --recipe cpu --data "${1:?training images}" --val "${2:?held-out images}" --out "$run"
-vdir evaluate gaussian --weights "$run/gaussian-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-01.json"
+undegrade train gaussian --variant fast --recipe cpu --data "${1:?training images}" --val "${2:?held-out images}" --out "$run"
+undegrade evaluate gaussian --weights "$run/gaussian-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-01.json"

@@ -7,5 +7,5 @@
 # Usage: reproduce/table-04-fast.sh IMAGES HELD_OUT BENCHMARKS
 set -euo pipefail
 run=runs/sr-x2-fast
-vdir train sr-x2 --variant fast --recipe cpu --data "${1:?training images}" --val "${2:?held-out images}" --out "$run"
-vdir evaluate sr-x2 --weights "$run/sr-x2-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-04.json"
+undegrade train sr-x2 --variant fast --recipe cpu --data "${1:?training images}" --val "${2:?held-out images}" --out "$run"
+undegrade evaluate sr-x2 --weights "$run/sr-x2-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-04.json"

@@ -8,6 +8,6 @@
 # Usage: reproduce/table-05-fast.sh IMAGES HELD_OUT BENCHMARKS
 set -euo pipefail
 run=runs/sr-x4-fast
-vdir train sr-x4 --variant fast --recipe cpu --steps 6000 --rest-from 2500 \
+undegrade train sr-x4 --variant fast --recipe cpu --steps 6000 --rest-from 2500 \
     --data "${1:?training images}" --val "${2:?held-out images}" --out "$run"
-vdir evaluate sr-x4 --weights "$run/sr-x4-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-05.json"
+undegrade evaluate sr-x4 --weights "$run/sr-x4-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-05.json"

@@ -6,8 +6,8 @@
 # Usage: reproduce/table-07-fast.sh IMAGES HELD_OUT BENCHMARKS
 set -euo pipefail
 run=runs/jpeg-fast
-start=src/vdir/weights/gaussian-fast.safetensors
-vdir train jpeg --variant fast --recipe cpu --init "$start" --init-parts restorer --steps 8000 --lead 1000 --rest-from 3000 \
+start=src/undegrade/weights/gaussian-fast.safetensors
+undegrade train jpeg --variant fast --recipe cpu --init "$start" --init-parts restorer --steps 8000 --lead 1000 --rest-from 3000 \
     --lr 8e-4 --data "${1:?training images}" --val "${2:?held-out images}" --out "$run"
-vdir evaluate jpeg --weights "$run/jpeg-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-07.json"
+undegrade evaluate jpeg --weights "$run/jpeg-fast.safetensors" --data "${3:?benchmark images}" --json "$run/table-07.json"
 python reproduce/fig-04.py "$run/table-07.json" --out "$run/fig-04"

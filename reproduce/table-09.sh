@@ -38,9 +38,9 @@ options() {
 for run in ${RUNS:-alone reconstruction estimation all specific two-stage}; do
   # All parts learn to the end (--rest-from), as in the paper.
   given=$(options "$run")
-  vdir train gaussian --variant "$variant" --recipe "$recipe" --steps "$steps" --rest-from "$steps" --compact \
+  undegrade train gaussian --variant "$variant" --recipe "$recipe" --steps "$steps" --rest-from "$steps" --compact \
     --data "$images" --val "$held_out" --out "$out/$run" $given
-  [ -e "$out/$run/result.json" ] || vdir evaluate gaussian --weights "$out/$run"/*.safetensors --data "$benchmarks" \
+  [ -e "$out/$run/result.json" ] || undegrade evaluate gaussian --weights "$out/$run"/*.safetensors --data "$benchmarks" \
     --datasets CBSD68 --cases "sigma 30" --json "$out/$run/result.json" ${LIMIT:+--limit "$LIMIT"}
 done
 
@@ -50,9 +50,9 @@ settled=()
 if [ -n "${SETTLE:-}" ]; then
   for run in ${SETTLED:-alone reconstruction estimation all}; do
     more=$out/$run-settled-$SETTLE
-    vdir train gaussian --variant "$variant" --recipe "$recipe" --steps "$SETTLE" --lead 0 --rest-from 0 --lr 6e-4 --compact \
+    undegrade train gaussian --variant "$variant" --recipe "$recipe" --steps "$SETTLE" --lead 0 --rest-from 0 --lr 6e-4 --compact \
       --init "$out/$run"/*.safetensors --data "$images" --val "$held_out" --out "$more" $(options "$run") --lambda-adv 0
-    [ -e "$more/result.json" ] || vdir evaluate gaussian --weights "$more"/*.safetensors --data "$benchmarks" \
+    [ -e "$more/result.json" ] || undegrade evaluate gaussian --weights "$more"/*.safetensors --data "$benchmarks" \
       --datasets CBSD68 --cases "sigma 30" --json "$more/result.json" ${LIMIT:+--limit "$LIMIT"}
     settled+=("$run, settled=$more/result.json")
   done
@@ -68,6 +68,6 @@ python "$(dirname "$0")/compare.py" IX "${rows[@]}" "${settled[@]}"
 for run in reconstruction estimation all; do
   if [ -e "$out/$run/result.json" ]; then
     echo "== $run"
-    vdir analyse health --weights "$out/$run"/*.safetensors --data "$held_out" --images 12
+    undegrade analyse health --weights "$out/$run"/*.safetensors --data "$held_out" --images 12
   fi
 done

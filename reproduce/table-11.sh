@@ -16,10 +16,10 @@ fi
 out=runs/table-11/$steps
 for run in inside alone; do
   # All parts learn to the end (--rest-from), so that both restorers see as many steps.
-  vdir train gaussian --variant ffdnet --recipe "$recipe" --steps "$steps" --rest-from "$steps" --compact \
+  undegrade train gaussian --variant ffdnet --recipe "$recipe" --steps "$steps" --rest-from "$steps" --compact \
     --data "$images" --val "$held_out" --out "$out/$run" $([ "$run" = alone ] && echo --alone)
-  [ -e "$out/$run/result.json" ] || vdir evaluate gaussian --weights "$out/$run"/*.safetensors --data "$benchmarks" \
+  [ -e "$out/$run/result.json" ] || undegrade evaluate gaussian --weights "$out/$run"/*.safetensors --data "$benchmarks" \
     --datasets Urban100 --cases "sigma 30" "sigma 50" --json "$out/$run/result.json" ${LIMIT:+--limit "$LIMIT"}
 done
 python "$(dirname "$0")/compare.py" XI "VDIR (FFDNet)=$out/inside/result.json" "FFDNet alone, blind=$out/alone/result.json"
-vdir analyse health --weights "$out/inside"/*.safetensors --data "$held_out" --images 12
+undegrade analyse health --weights "$out/inside"/*.safetensors --data "$held_out" --images 12

@@ -4,4 +4,4 @@
 # paper's own discrepancy (Table IV, g_ani, BSD100 and Urban100).
 # Usage: reproduce/tables-04-07-input.sh BENCHMARKS
 set -euo pipefail
-vdir calibrate --data "${1:?the folder of the benchmark images}"
+undegrade calibrate --data "${1:?the folder of the benchmark images}"

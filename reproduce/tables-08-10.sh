@@ -18,15 +18,15 @@ common=(--variant fast --recipe cpu --steps "$steps" --rest-from "$steps" --data
 
 measure() {
   local run=$(dirname "$1")
-  vdir evaluate real --weights "$1" --data "$benchmarks" --json "$run/result.json" --submission "$run/submission"
+  undegrade evaluate real --weights "$1" --data "$benchmarks" --json "$run/result.json" --submission "$run/submission"
 }
 
-vdir train real "${common[@]}" --alone --out "$runs/alone"
-vdir train real "${common[@]}" --lambda-adv 1e-3 --out "$runs/all"
-vdir train real "${common[@]}" --lambda-adv 1e-3 --lambda-est 1 --out "$runs/known"
+undegrade train real "${common[@]}" --alone --out "$runs/alone"
+undegrade train real "${common[@]}" --lambda-adv 1e-3 --out "$runs/all"
+undegrade train real "${common[@]}" --lambda-adv 1e-3 --lambda-est 1 --out "$runs/known"
 weights=("$runs/alone/real-fast-alone.safetensors" "$runs/all/real-fast.safetensors" "$runs/known/real-fast.safetensors")
 if [ -n "$pairs" ]; then
-  vdir train real "${common[@]}" --alone --sidd "$pairs" --sidd-share 1 --out "$runs/sidd"
+  undegrade train real "${common[@]}" --alone --sidd "$pairs" --sidd-share 1 --out "$runs/sidd"
   weights+=("$runs/sidd/real-fast-alone.safetensors")
 fi
 for one in "${weights[@]}"; do

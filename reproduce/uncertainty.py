@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import vdir
+import undegrade
 
 PARTS = 10
 BLOCK = 16
@@ -78,7 +78,7 @@ def main() -> int:
     parser.add_argument("--variant")
     parser.add_argument("--out", type=Path, help="write OUT.csv and OUT.png")
     args = parser.parse_args()
-    pipeline = vdir.load("gaussian", args.variant)
+    pipeline = undegrade.load("gaussian", args.variant)
     files = sorted(p for p in args.folder.iterdir() if p.is_file())
     if args.images is not None:
         files = files[:: max(len(files) // args.images, 1)][: args.images]

@@ -29,9 +29,9 @@ def generator() -> torch.Generator:
 @pytest.fixture
 def data_dir() -> Path:
     """The benchmark images, for tests marked ``data``."""
-    folder = os.environ.get("VDIR_DATA")
+    folder = os.environ.get("UNDEGRADE_DATA")
     if not folder:
-        pytest.fail("set VDIR_DATA to the folder with the benchmark images")
+        pytest.fail("set UNDEGRADE_DATA to the folder with the benchmark images")
     return Path(folder)
 
 

@@ -21,8 +21,8 @@ import tifffile
 from PIL import Image as Pillow
 
 from tests.pictures import make_photo
-from vdir.errors import VdirError
-from vdir.image import Format, Picture, read, write
+from undegrade.errors import UndegradeError
+from undegrade.image import Format, Picture, read, write
 
 PAGE = Path(__file__).parents[1] / "docs" / "files.md"
 
@@ -486,7 +486,7 @@ def together(picture: Picture) -> np.ndarray:
     return picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
 
 
-def sentence(error: VdirError) -> str:
+def sentence(error: UndegradeError) -> str:
     """What is wrong and what to do, without the file's name and the decoder's own words."""
     said = str(error).split(": the picture ", 1)[1]
     return re.sub(r"(damaged or cut short) \(.*\)", r"\1 (...)", said)
@@ -498,7 +498,7 @@ def outcome(kind: Kind, folder: Path) -> tuple[str, str]:
     path.write_bytes(kind.make())
     try:
         given = read(path)
-    except VdirError as error:
+    except UndegradeError as error:
         return "", f"refused: it {sentence(error)}"
     write(folder / "out", given)
     found = read(folder / "out")

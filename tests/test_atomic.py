@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from vdir import atomic
-from vdir.atomic import remove_leftovers, replacing
+from undegrade import atomic
+from undegrade.atomic import remove_leftovers, replacing
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from vdir.atomic import replacing
+from undegrade.atomic import replacing
 with replacing(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
@@ -38,17 +38,17 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a")], check=False)
     assert done.returncode == -9
     (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".vdir-")
+    assert left.name.startswith(".undegrade-")
     assert remove_leftovers(tmp_path) == 1
     assert not list(tmp_path.iterdir())
 
 
 def test_what_is_being_written_and_what_is_not_ours_stays(tmp_path: Path) -> None:
-    others = [".vdir-notes.part", ".0123456789abcdef.part", "vdir-0123456789abcdef.part", "photo.part"]
+    others = [".undegrade-notes.part", ".0123456789abcdef.part", "undegrade-0123456789abcdef.part", "photo.part"]
     for name in others:
         (tmp_path / name).write_bytes(b"")
-    (tmp_path / ".vdir-0123456789abcdef.part").mkdir()
-    (tmp_path / ".vdir-0123456789abcde0.part").symlink_to("photo.part")
+    (tmp_path / ".undegrade-0123456789abcdef.part").mkdir()
+    (tmp_path / ".undegrade-0123456789abcde0.part").symlink_to("photo.part")
     with replacing(tmp_path / "a") as file:
         file.write(b"text")
         assert remove_leftovers(tmp_path) == 0

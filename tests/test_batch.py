@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vdir import VdirError, batch
-from vdir.batch import Naming, identity, plan, search
-from vdir.image import Format
+from undegrade import UndegradeError, batch
+from undegrade.batch import Naming, identity, plan, search
+from undegrade.image import Format
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def planned(*inputs: str, o: str = "out", name: str | None = None, skip: bool = 
 
 def test_a_folder_keeps_its_tree_and_only_pictures_are_taken() -> None:
     files("p/b.JPG", "p/a.png", "p/z/c.tiff", "p/d/e/f.webp", "p/notes.txt", "p/z/raw.cr2")
-    files("p/.hidden.png", "p/.thumbnails/t.png", "p/._a.png", "p/.vdir-0123456789abcdef.part")
+    files("p/.hidden.png", "p/.thumbnails/t.png", "p/._a.png", "p/.undegrade-0123456789abcdef.part")
     todo = plan([Path("p")], Path("out"))
     assert [(str(j.source), str(j.output)) for j in todo.jobs] == [
         ("p/a.png", "out/a.png"),
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_searched(monkey
     todo = plan([Path("p")], Path("out"))
     assert [j.source for j in todo.jobs] == [Path("p/a.png")]
     assert todo.unread == ((Path("p/locked"), "Permission denied"),)
-    with pytest.raises(VdirError, match=r"p/locked: cannot be searched \(Permission denied\)"):
+    with pytest.raises(UndegradeError, match=r"p/locked: cannot be searched \(Permission denied\)"):
         plan([Path("p/locked")], Path("out"))
 
 
@@ -133,14 +133,14 @@ def test_names(template: str, source: str, name: str, format: Format | None) -> 
     ],
 )
 def test_templates_that_cannot_be(template: str, what: str) -> None:
-    with pytest.raises(VdirError) as caught:
+    with pytest.raises(UndegradeError) as caught:
         Naming(template, {"task": "gaussian"})
     assert what in str(caught.value)
     assert str(caught.value).startswith(f"--name {template!r} ")
 
 
 def test_a_field_cannot_lead_out_of_the_folder() -> None:
-    with pytest.raises(VdirError, match=r"no name of a file"):
+    with pytest.raises(UndegradeError, match=r"no name of a file"):
         Naming("{variant}{stem}{suffix}", {"variant": "../"})(Path("a.png"))
 
 
@@ -148,13 +148,13 @@ def test_two_inputs_never_get_one_output() -> None:
     files("p/a.jpg", "p/a.png", "q/a.png", "q/r/a.png")
     for inputs, name in ((["p", "q"], None), (["p"], "{stem}.png"), (["p"], "same.png"), (["q/a.png", "q/r"], None)):
         with pytest.raises(
-            VdirError, match=r"^[pq]\S+ and [pq]\S+ would both be written to out/\S+; restore them apart"
+            UndegradeError, match=r"^[pq]\S+ and [pq]\S+ would both be written to out/\S+; restore them apart"
         ):
             planned(*inputs, name=name)
     Path("out/r").mkdir(parents=True)
     Path("out/s").symlink_to("r")
     files("t/r/a.png", "t/s/a.png")
-    with pytest.raises(VdirError, match=r"t/r/a.png and t/s/a.png would both"):
+    with pytest.raises(UndegradeError, match=r"t/r/a.png and t/s/a.png would both"):
         planned("t")
 
 
@@ -170,9 +170,9 @@ def test_names_that_differ_in_case_collide_where_the_file_system_says_so(monkeyp
     assert len(planned("p")) == 4
     assert list(Path().iterdir()) == [Path("p")]  # finding out has left nothing behind
     monkeypatch.setattr(batch, "_ignores_case", lambda _: True)
-    with pytest.raises(VdirError, match=r"p/A.png and p/a.png would both be written to out/A.png"):
+    with pytest.raises(UndegradeError, match=r"p/A.png and p/a.png would both be written to out/A.png"):
         planned("p/A.png", "p/a.png")
-    with pytest.raises(VdirError, match=r"would both"):
+    with pytest.raises(UndegradeError, match=r"would both"):
         planned("p/e\u0301.png", "p/\u00e9.png")
 
 
@@ -188,15 +188,15 @@ def test_an_input_is_never_overwritten_by_whatever_name() -> None:
         (["p"], "new/../p", None),
         (["p/missing.png"], "p/missing.png", None),
     ):
-        with pytest.raises(VdirError, match=r"is an input and would be overwritten"):
+        with pytest.raises(UndegradeError, match=r"is an input and would be overwritten"):
             planned(*inputs, o=output, name=name)
     for make in (lambda at: at.symlink_to("../p/b.png"), lambda at: at.hardlink_to("p/b.png")):
         make(Path("out/a.png"))
-        with pytest.raises(VdirError, match=r"out/a.png is an input and would be overwritten"):
+        with pytest.raises(UndegradeError, match=r"out/a.png is an input and would be overwritten"):
             planned("p")
         Path("out/a.png").unlink()
     Path("same").symlink_to("p")
-    with pytest.raises(VdirError, match=r"same/a.png is an input"):
+    with pytest.raises(UndegradeError, match=r"same/a.png is an input"):
         planned("p", o="same")
     assert planned("p").keys() == {"p/a.png", "p/b.png"}
 
@@ -205,7 +205,7 @@ def test_another_spelling_of_an_input_is_that_input(monkeypatch: pytest.MonkeyPa
     # As where case is ignored: the other spelling is there, with the same inode.
     files("p/A.PNG")
     Path("p/A.png").hardlink_to("p/A.PNG")
-    with pytest.raises(VdirError, match=r"p/A.png is an input"):
+    with pytest.raises(UndegradeError, match=r"p/A.png is an input"):
         planned("p/A.PNG", o="p", name="{stem}.png")
 
 
@@ -215,12 +215,12 @@ def test_results_beside_the_inputs() -> None:
     assert planned("p", o="p", name=clean) == {"p/a.png": "p/a-clean.png", "p/b.png": "p/b-clean.png"}
     files("p/a-clean.png")
     # It could be a photo of the user's own.
-    with pytest.raises(VdirError, match=r"p/a-clean.png is an input and would be overwritten"):
+    with pytest.raises(UndegradeError, match=r"p/a-clean.png is an input and would be overwritten"):
         planned("p", o="p", name=clean)
     todo = plan([Path("p")], Path("p"), Naming(clean), skip_existing=True)
     assert [j.source.name for j in todo.jobs] == ["a.png", "b.png"]
     assert todo.results == 1
-    with pytest.raises(VdirError, match=r"is an input"):
+    with pytest.raises(UndegradeError, match=r"is an input"):
         planned("p", o="p", skip=True)
 
 
@@ -232,22 +232,22 @@ def test_one_file_to_a_name() -> None:
     assert job.format is None
     Path("folder.png").mkdir()
     assert planned("a.png", o="folder.png") == {"a.png": "folder.png/a.png"}
-    with pytest.raises(VdirError, match=r"x.png is one file, but there are 2 inputs"):
+    with pytest.raises(UndegradeError, match=r"x.png is one file, but there are 2 inputs"):
         planned("a.png", "p/b.png", o="x.png")
-    with pytest.raises(VdirError, match=r"x.png is one file, but p is a folder"):
+    with pytest.raises(UndegradeError, match=r"x.png is one file, but p is a folder"):
         planned("p", o="x.png")
-    with pytest.raises(VdirError, match=r"leave out --name"):
+    with pytest.raises(UndegradeError, match=r"leave out --name"):
         planned("a.png", o="x.png", name="{stem}.png")
 
 
 def test_nothing_to_do() -> None:
     Path("empty").mkdir()
     files("p/notes.txt", "p/more.txt", "q/out/a.png")
-    with pytest.raises(VdirError, match=r"^there are no pictures in empty; name another folder, or files"):
+    with pytest.raises(UndegradeError, match=r"^there are no pictures in empty; name another folder, or files"):
         planned("empty")
-    with pytest.raises(VdirError, match=r"no pictures in empty, p, only 2 other files;"):
+    with pytest.raises(UndegradeError, match=r"no pictures in empty, p, only 2 other files;"):
         planned("empty", "p")
-    with pytest.raises(VdirError, match=r"no pictures in q;"):
+    with pytest.raises(UndegradeError, match=r"no pictures in q;"):
         planned("q", o="q/out")
 
 

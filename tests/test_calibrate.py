@@ -14,15 +14,15 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from vdir.calibrate import Comparison, calibrate, report
-from vdir.cli import calibrate as command
-from vdir.data.benchmark import blur, gaussian, jpeg
-from vdir.data.catalogue import CLASSIC5, LIVE1, SET5
-from vdir.degrade.blur import G_2_0
-from vdir.errors import VdirError
-from vdir.metrics import UNIFORM_8, Protocol
-from vdir.paper import Discrepancy, Paper, Table, paper
-from vdir.tasks import TASKS
+from undegrade.calibrate import Comparison, calibrate, report
+from undegrade.cli import calibrate as command
+from undegrade.data.benchmark import blur, gaussian, jpeg
+from undegrade.data.catalogue import CLASSIC5, LIVE1, SET5
+from undegrade.degrade.blur import G_2_0
+from undegrade.errors import UndegradeError
+from undegrade.metrics import UNIFORM_8, Protocol
+from undegrade.paper import Discrepancy, Paper, Table, paper
+from undegrade.tasks import TASKS
 
 COLOUR = SimpleNamespace(protocol=Protocol("rgb"), benchmarks=jpeg("VII", (LIVE1,), (10, 50)))
 GREY = SimpleNamespace(
@@ -102,7 +102,7 @@ def test_exit_code_tells_whether_all_cells_agree(
 ) -> None:
     measured = calibrate(list(TASKS.values()), paper(), data)
     assert len(measured) == 6 + 3 + 18 + 16  # Tables IV, V, VI, VII
-    monkeypatch.setattr("vdir.paper.paper", lambda: printed(as_printed(measured, off)))
+    monkeypatch.setattr("undegrade.paper.paper", lambda: printed(as_printed(measured, off)))
     assert run("--data", str(data)) == code
     out = capsys.readouterr().out
     assert out.count(" NO |" if code else " yes |") == 43
@@ -141,9 +141,9 @@ def test_known_discrepancies_are_counted_apart(data: Path, capsys: pytest.Captur
 
 
 def test_missing_data_and_unknown_tables_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(VdirError, match="found no images"):
+    with pytest.raises(UndegradeError, match="found no images"):
         run("--data", str(tmp_path))
-    with pytest.raises(VdirError, match="no table XII"):
+    with pytest.raises(UndegradeError, match="no table XII"):
         run("--data", str(tmp_path), "--tables", "XII")
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vdir.data.catalogue import CC15, DATASETS, KODAK24, SET5, images, load, pairs
-from vdir.errors import VdirError
+from undegrade.data.catalogue import CC15, DATASETS, KODAK24, SET5, images, load, pairs
+from undegrade.errors import UndegradeError
 
 
 def put(path: Path, pixels: np.ndarray) -> Path:
@@ -27,7 +27,7 @@ def test_images_are_found_and_sorted(tmp_path: Path, photo: np.ndarray, inside: 
 def test_missing_datasets_are_explained_in_a_sentence(tmp_path: Path, empty: bool) -> None:
     if empty:
         (tmp_path / "Kodak24").mkdir()
-    with pytest.raises(VdirError) as caught:
+    with pytest.raises(UndegradeError) as caught:
         images(KODAK24, tmp_path)
     message = str(caught.value)
     assert str(tmp_path / "Kodak24") in message
@@ -44,7 +44,7 @@ def test_photographs_come_in_pairs(tmp_path: Path, photo: np.ndarray) -> None:
         ("b_1_mean.png", "b_1_real.png"),
     ]
     put(tmp_path / "CC15" / "real" / "c_1_real.png", photo)
-    with pytest.raises(VdirError, match="no pairs"):
+    with pytest.raises(UndegradeError, match="no pairs"):
         pairs(CC15, tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_load_keeps_grey_grey_and_makes_the_rest_rgb(tmp_path: Path, photo: np.n
 def test_broken_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    with pytest.raises(VdirError, match=r"broken\.png"):
+    with pytest.raises(UndegradeError, match=r"broken\.png"):
         load(path)
 
 

@@ -1,4 +1,4 @@
-"""Which task a picture gets, and ``vdir estimate``."""
+"""Which task a picture gets, and ``undegrade estimate``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +10,14 @@ import torch
 from PIL import Image as Pillow
 
 from tests.pictures import make_photo
-from vdir.choose import choose, noise_correlation
-from vdir.cli import main
-from vdir.degrade import CameraNoise
-from vdir.errors import VdirError
-from vdir.hub import shipped
-from vdir.image import read
-from vdir.pipeline import Pipeline, load_pipeline
-from vdir.wishes import Survey
+from undegrade.choose import choose, noise_correlation
+from undegrade.cli import main
+from undegrade.degrade import CameraNoise
+from undegrade.errors import UndegradeError
+from undegrade.hub import shipped
+from undegrade.image import read
+from undegrade.pipeline import Pipeline, load_pipeline
+from undegrade.wishes import Survey
 
 
 @pytest.fixture(scope="module")
@@ -296,5 +296,5 @@ def test_a_cameras_noise_may_be_stronger_in_one_place_than_in_another(ratio: flo
 
 def load_gaussian(task: str) -> Pipeline:
     if task != "gaussian":
-        raise VdirError("no weights.")
+        raise UndegradeError("no weights.")
     return load(task)

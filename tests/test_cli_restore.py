@@ -1,4 +1,4 @@
-"""``vdir restore`` on real small files: what it prints, what it writes, what it returns."""
+"""``undegrade restore`` on real small files: what it prints, what it writes, what it returns."""
 
 import dataclasses
 import io
@@ -15,11 +15,11 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from vdir import files, hub
-from vdir.cli import main, reporting
-from vdir.image import read
-from vdir.model import VDIR, Architecture, Kind
-from vdir.pipeline import load_pipeline
+from undegrade import files, hub
+from undegrade.cli import main, reporting
+from undegrade.image import read
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.pipeline import load_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def test_a_bad_file_gets_a_sentence_and_the_others_go_on(weights: str, capsys: p
     out, err = capsys.readouterr()
     assert out.startswith("good.png: ")
     lines = err.splitlines()
-    assert lines[0].startswith("vdir restore: bad.png: ")
-    assert lines[1].startswith("vdir restore: missing.png: ")
-    assert lines[2] == "vdir restore: 2 of 3 files failed:"
-    assert lines[3:] == ["  " + line.removeprefix("vdir restore: ") for line in lines[:2]]
+    assert lines[0].startswith("undegrade restore: bad.png: ")
+    assert lines[1].startswith("undegrade restore: missing.png: ")
+    assert lines[2] == "undegrade restore: 2 of 3 files failed:"
+    assert lines[3:] == ["  " + line.removeprefix("undegrade restore: ") for line in lines[:2]]
     assert out.splitlines()[1:] == ["1 restored; 2 failed"]
     assert [p.name for p in Path("out").iterdir()] == ["good.png"]
 
@@ -192,7 +192,7 @@ def test_interrupting_leaves_no_half_file(weights: str, monkeypatch: pytest.Monk
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vdir.atomic.os.fsync", interrupted)
+    monkeypatch.setattr("undegrade.atomic.os.fsync", interrupted)
     assert main(["restore", "a.png", "-o", "out", "--weights", weights]) == 130
     assert not list(Path("out").iterdir())
 
@@ -264,12 +264,12 @@ def test_going_on_does_the_rest_and_says_so(weights: str, quick: list[str], caps
         picture(name)
     command = ["restore", "p", "-o", "out", "--skip-existing", "--json", "log", "--weights", weights]
     picture("out/b.png", seed=1)
-    Path("out/.vdir-0123456789abcdef.part").write_bytes(b"half")
+    Path("out/.undegrade-0123456789abcdef.part").write_bytes(b"half")
     kept = Path("out/b.png").read_bytes()
     assert main(command) == 0
     assert quick == ["a.png", "d.png"]
     assert Path("out/b.png").read_bytes() == kept
-    assert not Path("out/.vdir-0123456789abcdef.part").exists()
+    assert not Path("out/.undegrade-0123456789abcdef.part").exists()
     assert capsys.readouterr().out.splitlines()[-1] == "2 restored; 1 skipped, being there already"
     assert main(command) == 0
     assert quick == ["a.png", "d.png"]
@@ -299,9 +299,9 @@ def test_failures_are_listed_at_the_end_and_in_the_records(
     ]
     lines = err.splitlines()
     assert lines[0].startswith("p/a.png: 3 x 2")
-    assert lines[1] == "vdir restore: p/bad.png: this is bad; do better."
+    assert lines[1] == "undegrade restore: p/bad.png: this is bad; do better."
     assert lines[3:] == [
-        "vdir restore: 1 of 3 files failed:",
+        "undegrade restore: 1 of 3 files failed:",
         "  p/bad.png: this is bad; do better.",
         "2 restored; 1 failed",
     ]
@@ -323,8 +323,8 @@ def test_a_folder_that_cannot_be_read_fails_and_the_rest_goes_on(
     assert main(["restore", "p", "-o", "out", "--weights", weights]) == 1
     assert quick == ["a.png"]
     assert capsys.readouterr().err.splitlines() == [
-        "vdir restore: p/locked: the folder cannot be searched (Permission denied); check its rights.",
-        "vdir restore: 1 of 2 files failed:",
+        "undegrade restore: p/locked: the folder cannot be searched (Permission denied); check its rights.",
+        "undegrade restore: 1 of 2 files failed:",
         "  p/locked: the folder cannot be searched (Permission denied); check its rights.",
     ]
 
@@ -344,7 +344,7 @@ def test_an_interrupted_batch_says_how_to_go_on(
     monkeypatch.setattr(files, "restore_file", interrupted)
     assert main(["restore", "p", "-o", "out", "--weights", weights]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "vdir restore: interrupted with 2 of 3 files done; the same command with --skip-existing does the rest."
+        "undegrade restore: interrupted with 2 of 3 files done; the same command with --skip-existing does the rest."
     )
     assert main(["restore", "p", "-o", "out", "--skip-existing", "--weights", weights]) == 130
     assert capsys.readouterr().err.endswith("with 2 of 3 files done; the same command does the rest.\n")
@@ -443,7 +443,7 @@ def test_a_killed_batch_goes_on_where_it_stopped(weights: str) -> None:
     count = 12
     for i in range(count):
         Pillow.fromarray(np.random.default_rng(i).integers(0, 256, (128, 128, 3), np.uint8)).save(f"{i:02}.png")
-    command = [sys.executable, "-m", "vdir", "restore", ".", "-o", "out", "--skip-existing", "--json", "log"]
+    command = [sys.executable, "-m", "undegrade", "restore", ".", "-o", "out", "--skip-existing", "--json", "log"]
     command += ["--device", "cpu", "--weights", weights]
     out = Path("out")
 
@@ -463,7 +463,7 @@ def test_a_killed_batch_goes_on_where_it_stopped(weights: str) -> None:
     told = [Path(str(record["output"])).name for record in records(Path("log").read_text())]
     assert set(told) <= set(first)
     assert len(told) >= len(first) - 1
-    (out / ".vdir-0123456789abcdef.part").write_bytes(b"half")  # the kill leaves one only if it hits the moment
+    (out / ".undegrade-0123456789abcdef.part").write_bytes(b"half")  # the kill leaves one only if it hits the moment
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -11,11 +11,11 @@ from PIL import Image as Pillow
 from PIL import JpegImagePlugin
 from scipy.fft import dctn
 
-from vdir.confine import confine
-from vdir.degrade.jpeg import Subsampling, encode, quantisation_tables
-from vdir.image import Picture, read
-from vdir.image.jpeg import header
-from vdir.image.picture import as_stored, upright
+from undegrade.confine import confine
+from undegrade.degrade.jpeg import Subsampling, encode, quantisation_tables
+from undegrade.image import Picture, read
+from undegrade.image.jpeg import header
+from undegrade.image.picture import as_stored, upright
 
 from .pictures import make_photo
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from vdir.files import Outcome
+from undegrade.files import Outcome
 
 ROOT = Path(__file__).parents[1]
-NAMES = sorted(set(re.findall(r"`(vdir(?:\.\w+)+)`", (ROOT / "docs" / "paper.md").read_text())))
+NAMES = sorted(set(re.findall(r"`(undegrade(?:\.\w+)+)`", (ROOT / "docs" / "paper.md").read_text())))
 
 
 @pytest.mark.parametrize("name", NAMES)

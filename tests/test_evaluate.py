@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from vdir.calibrate import bicubic
-from vdir.cli import evaluate as command
-from vdir.data.benchmark import Benchmark, blur, gaussian, jpeg, photographs, resized
-from vdir.data.catalogue import CBSD68, CC15, CLASSIC5, KODAK24, LIVE1, SET5
-from vdir.degrade import GaussianNoise
-from vdir.degrade.blur import G_2_0, G_ANI
-from vdir.errors import VdirError
-from vdir.evaluate import evaluate, report
-from vdir.metrics import UNIFORM_8, Protocol, luma_8bit, psnr, to_8bit
-from vdir.paper import paper
-from vdir.results import Result, page
-from vdir.tasks import TASKS
+from undegrade.calibrate import bicubic
+from undegrade.cli import evaluate as command
+from undegrade.data.benchmark import Benchmark, blur, gaussian, jpeg, photographs, resized
+from undegrade.data.catalogue import CBSD68, CC15, CLASSIC5, KODAK24, LIVE1, SET5
+from undegrade.degrade import GaussianNoise
+from undegrade.degrade.blur import G_2_0, G_ANI
+from undegrade.errors import UndegradeError
+from undegrade.evaluate import evaluate, report
+from undegrade.metrics import UNIFORM_8, Protocol, luma_8bit, psnr, to_8bit
+from undegrade.paper import paper
+from undegrade.results import Result, page
+from undegrade.tasks import TASKS
 
 RGB = Protocol("rgb")
 
@@ -189,7 +189,7 @@ def test_estimates_are_compared_with_the_truth(data: Path) -> None:
 
 def test_missing_data_is_noticed_before_anything_is_measured(data: Path) -> None:
     (data / "Kodak24").rename(data / "elsewhere")
-    with pytest.raises(VdirError, match="Kodak24"):
+    with pytest.raises(UndegradeError, match="Kodak24"):
         evaluate(gaussian("I", (CBSD68, KODAK24), (10,)), RGB, lambda y: pytest.fail("measured"), data)
 
 
@@ -219,7 +219,7 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
             device=torch.device("cpu"),
         )
 
-    monkeypatch.setattr("vdir.pipeline.load_pipeline", load)
+    monkeypatch.setattr("undegrade.pipeline.load_pipeline", load)
     return calls
 
 
@@ -301,9 +301,9 @@ def test_super_resolution_is_measured_on_both_grids_beside_bicubic(
     del restorer[1:]
     assert run("sr-x2", "--data", str(data), *options, "--self-ensemble", "--cases", "x2 area") == 0
     assert restorer[2:] == [("restore a file", True)]
-    with pytest.raises(VdirError, match="flip moves the grid"):
+    with pytest.raises(UndegradeError, match="flip moves the grid"):
         run("sr-x2", "--data", str(data), *options, "--self-ensemble")
-    with pytest.raises(VdirError, match="no case area; choose from x2 g_2"):
+    with pytest.raises(UndegradeError, match="no case area; choose from x2 g_2"):
         run("sr-x2", "--data", str(data), "--cases", "area")
 
 
@@ -326,6 +326,6 @@ def test_a_task_without_known_damage_is_not_asked_for_it(
 def test_what_cannot_be_measured_is_explained(
     data: Path, restorer: list[tuple[object, ...]], argv: list[str], message: str
 ) -> None:
-    with pytest.raises(VdirError, match=message):
+    with pytest.raises(UndegradeError, match=message):
         run(*argv, "--data", str(data))
     assert not restorer

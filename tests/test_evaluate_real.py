@@ -1,4 +1,4 @@
-"""``vdir evaluate real`` finds what is there, measures or writes it, and says what is missing."""
+"""``undegrade evaluate real`` finds what is there, measures or writes it, and says what is missing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from PIL import Image
 from scipy import io
 
 from tests.test_real_data import blocks, save_dnd
-from vdir.cli import main
-from vdir.data.dnd import DND
-from vdir.data.sidd import SIDD, SIDD_VALIDATION
-from vdir.evaluate import evaluate_blocks
-from vdir.metrics import Protocol, psnr
-from vdir.results import Result
+from undegrade.cli import main
+from undegrade.data.dnd import DND
+from undegrade.data.sidd import SIDD, SIDD_VALIDATION
+from undegrade.evaluate import evaluate_blocks
+from undegrade.metrics import Protocol, psnr
+from undegrade.results import Result
 
 
 class Unchanging(SimpleNamespace):
@@ -41,7 +41,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         assert weights is None or task is None
         return pipeline
 
-    monkeypatch.setattr("vdir.pipeline.load_pipeline", load)
+    monkeypatch.setattr("undegrade.pipeline.load_pipeline", load)
     return pipeline
 
 

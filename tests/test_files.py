@@ -11,14 +11,14 @@ import torch
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-from vdir import VdirError
-from vdir.batch import Job
-from vdir.choose import Choice
-from vdir.degrade import GaussianNoise
-from vdir.files import Estimate, Options, Outcome, Status, restore_file
-from vdir.image import Format, read
-from vdir.tasks import TASKS
-from vdir.wishes import Restoration, Survey
+from undegrade import UndegradeError
+from undegrade.batch import Job
+from undegrade.choose import Choice
+from undegrade.degrade import GaussianNoise
+from undegrade.files import Estimate, Options, Outcome, Status, restore_file
+from undegrade.image import Format, read
+from undegrade.tasks import TASKS
+from undegrade.wishes import Restoration, Survey
 
 from .pictures import make_photo
 
@@ -82,7 +82,7 @@ def test_a_file_is_restored(job: Job) -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (VdirError("this cannot be; do that."), "this cannot be; do that."),
+        (UndegradeError("this cannot be; do that."), "this cannot be; do that."),
         (MemoryError(), "not enough memory; use a smaller --tile."),
         (torch.OutOfMemoryError("CUDA out of memory. Tried"), "not enough memory; use a smaller --tile."),
         (

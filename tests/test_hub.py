@@ -7,9 +7,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from vdir import hub
-from vdir.errors import VdirError
-from vdir.model import VDIR, Architecture, Kind
+from undegrade import hub
+from undegrade.errors import UndegradeError
+from undegrade.model import VDIR, Architecture, Kind
 
 ARCHITECTURE = Architecture(kind=Kind.FAST)
 
@@ -42,7 +42,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def message(path: Path) -> str:
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         hub.load(path)
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -144,14 +144,14 @@ def test_weights_that_half_precision_cannot_hold(tmp_path: Path) -> None:
     broken = model()
     with torch.no_grad():
         broken.encoder.conv1.weight[0, 0, 0, 0] = 1e6
-    with pytest.raises(VdirError, match="not finite"):
+    with pytest.raises(UndegradeError, match="not finite"):
         hub.save(broken, tmp_path, "x", card())
     assert not list(tmp_path.iterdir())
 
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "MAX_BYTES", 1000)
-    with pytest.raises(VdirError, match="MB"):
+    with pytest.raises(UndegradeError, match="MB"):
         hub.save(model(), tmp_path, "x", card())
     assert not list(tmp_path.iterdir())
 
@@ -159,11 +159,11 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_finding_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "_folder", lambda: tmp_path)
     assert hub.shipped() == []
-    with pytest.raises(VdirError, match="none come with this version"):
+    with pytest.raises(UndegradeError, match="none come with this version"):
         hub.find("gaussian")
     hub.save(model(), tmp_path, "gaussian-fast", card())
     assert hub.find("gaussian").name == "gaussian-fast.safetensors"
-    with pytest.raises(VdirError, match=r"gaussian-full.*use one of: gaussian-fast"):
+    with pytest.raises(UndegradeError, match=r"gaussian-full.*use one of: gaussian-fast"):
         hub.find("gaussian", "full")
     hub.save(model(1), tmp_path, "gaussian-full", card(variant="full"))
     assert hub.find("gaussian").name == "gaussian-full.safetensors"

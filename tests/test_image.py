@@ -20,11 +20,11 @@ from PIL import ImageCms, ImageOps
 
 from tests import kinds
 from tests.kinds import Kind, chunk, pillow, together
-from vdir.atomic import replacing
-from vdir.errors import VdirError
-from vdir.image import Format, Metadata, Picture, check_fits, read, write
-from vdir.image.exif import clean
-from vdir.image.tags import EXIF, GPS, Broken, Reader, Tag, lay_out
+from undegrade.atomic import replacing
+from undegrade.errors import UndegradeError
+from undegrade.image import Format, Metadata, Picture, check_fits, read, write
+from undegrade.image.exif import clean
+from undegrade.image.tags import EXIF, GPS, Broken, Reader, Tag, lay_out
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 KINDS = {f"{kind.format} {kind.name}": kind for kind in kinds.kinds()}
@@ -36,7 +36,7 @@ def noise(shape: tuple[int, ...], dtype: type = np.uint8, seed: int = 0) -> np.n
     return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
 
 
-def sentence(error: pytest.ExceptionInfo[VdirError], name: str) -> str:
+def sentence(error: pytest.ExceptionInfo[UndegradeError], name: str) -> str:
     text = str(error.value)
     assert name in text
     assert "\n" not in text
@@ -46,7 +46,7 @@ def sentence(error: pytest.ExceptionInfo[VdirError], name: str) -> str:
 
 def refusal(path: Path, data: bytes, **options: int) -> str:
     path.write_bytes(data)
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         read(path, **options)
     return sentence(error, path.name)
 
@@ -210,7 +210,7 @@ def test_a_picture_that_would_grow_too_large_for_its_format(tmp_path: Path) -> N
     picture = Picture(np.zeros((1, 16_383, 3), np.uint8), format=Format.WEBP)
     check_fits(tmp_path / "x.webp", picture, Format.WEBP)
     check_fits(tmp_path / "x.png", picture, Format.PNG, scale=4)
-    with pytest.raises(VdirError, match="would be larger than webp can hold") as error:
+    with pytest.raises(UndegradeError, match="would be larger than webp can hold") as error:
         check_fits(tmp_path / "x.webp", picture, Format.WEBP, scale=2)
     sentence(error, "x.webp")
 
@@ -252,7 +252,7 @@ def test_broken_files_are_an_error_or_a_picture(scratch: Path, format: Format, w
     path.write_bytes(data.tobytes())
     try:
         found = read(path, max_pixels=10**6)
-    except VdirError as error:
+    except UndegradeError as error:
         text = str(error)
         assert text.startswith(str(path))
         assert text.endswith(".")
@@ -451,7 +451,7 @@ def test_large_metadata_goes_into_a_jpeg_in_pieces_or_is_refused(tmp_path: Path)
     write(tmp_path / "x", picture)
     assert read(tmp_path / "x").metadata == picture.metadata
     picture = Picture(noise((9, 7, 3)), metadata=Metadata(xmp=b"<x/>" + b" " * 70_000))
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         write(tmp_path / "x", picture, Format.JPEG)
     assert "--strip-metadata" in sentence(error, "x")
     write(tmp_path / "x", picture, Format.JPEG, strip_metadata=True)
@@ -462,7 +462,7 @@ def test_a_channel_that_is_no_alpha_stays_that(tmp_path: Path) -> None:
     write(tmp_path / "y", read(tmp_path / "x"))
     with Pillow.open(tmp_path / "y") as file:
         assert file.tag_v2[338] == (0,)
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         write(tmp_path / "z", read(tmp_path / "x"), Format.PNG)
     assert "would take for transparency" in sentence(error, "z")
 
@@ -567,10 +567,10 @@ def test_what_a_format_cannot_hold_is_refused_before_anything_is_written(tmp_pat
         (Picture(noise((3, 4)), metadata=Metadata(icc=grey_profile)), Format.WEBP),
         (Picture(noise((3, 4, 3)), metadata=Metadata(colour=(b"gAMA",))), Format.TIFF),
     ):
-        with pytest.raises(VdirError) as error:
+        with pytest.raises(UndegradeError) as error:
             write(tmp_path / "x", picture, format)
         sentence(error, "x")
-        with pytest.raises(VdirError):
+        with pytest.raises(UndegradeError):
             check_fits(tmp_path / "x", picture, format)
     assert not list(tmp_path.iterdir())
 
@@ -583,8 +583,8 @@ def test_a_failing_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pyte
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vdir.atomic.os.fsync", full)
-    with pytest.raises(VdirError) as error:
+    monkeypatch.setattr("undegrade.atomic.os.fsync", full)
+    with pytest.raises(UndegradeError) as error:
         write(path, Picture(noise((9, 7)), format=format))
     assert "No space left" in sentence(error, "x.png")
     assert path.read_bytes() == b"before"
@@ -596,14 +596,14 @@ def test_a_failing_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pyte
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Format) -> None:
     import contextlib
 
-    monkeypatch.setattr("vdir.image.codec.replacing", lambda path: contextlib.closing(open("/dev/full", "r+b", 0)))  # noqa: PTH123, SIM115
-    with pytest.raises(VdirError) as error:
+    monkeypatch.setattr("undegrade.image.codec.replacing", lambda path: contextlib.closing(open("/dev/full", "r+b", 0)))  # noqa: PTH123, SIM115
+    with pytest.raises(UndegradeError) as error:
         write(tmp_path / "x", Picture(noise((90, 70, 3)), format=format))
     assert "cannot be written" in sentence(error, "x")
 
 
 def test_an_unwritable_folder(tmp_path: Path) -> None:
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         write(tmp_path / "none" / "x.png", Picture(noise((9, 7))))
     sentence(error, "x.png")
 
@@ -647,13 +647,13 @@ def test_cut_short(tmp_path: Path, format: Format, kept: float) -> None:
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         read(tmp_path / "none.png")
     assert "no such file" in sentence(error, "none.png")
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         read(tmp_path)
     assert "folder" in sentence(error, tmp_path.name)
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         read(tmp_path / "zero\0byte.png")
     sentence(error, "zero")
 
@@ -670,7 +670,7 @@ HUGE = {
 def test_claims_that_a_file_is_too_small_for_are_refused_by_the_header(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vdir.image.codec._decode", None)  # is not called
+    monkeypatch.setattr("undegrade.image.codec._decode", None)  # is not called
     for limit in (500_000_000, 10**9):
         text = refusal(tmp_path / "x", HUGE[name], max_pixels=limit)
         assert "damaged or cut short" in text
@@ -819,7 +819,7 @@ def test_a_photo_in_one_strip(tmp_path: Path) -> None:
 def test_reading_and_writing_hold_the_pixels_once(tmp_path: Path, format: Format) -> None:
     write(tmp_path / "x", Picture(noise((6000, 5000, 3)), format=format))
     code = (
-        "import sys, pathlib, vdir.image as i, pyvips\n"
+        "import sys, pathlib, undegrade.image as i, pyvips\n"
         "def peak(): return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
         "before, (source, target) = peak(), map(pathlib.Path, sys.argv[1:])\n"
         "p = i.read(source); i.write(target, p); print((peak() - before) * 1024 / p.pixels.nbytes)"

@@ -1,11 +1,11 @@
-"""``import vdir`` costs nothing, needs no network, and its names are what they say."""
+"""``import undegrade`` costs nothing, needs no network, and its names are what they say."""
 
 import subprocess
 import sys
 
 import pytest
 
-import vdir
+import undegrade
 
 
 def python(code: str) -> str:
@@ -15,12 +15,12 @@ def python(code: str) -> str:
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    loaded = python("import sys, vdir; print(*{m.split('.')[0] for m in sys.modules})").split()
+    loaded = python("import sys, undegrade; print(*{m.split('.')[0] for m in sys.modules})").split()
     assert not {"torch", "numpy", "pyvips", "PIL", "safetensors", "tqdm"} & set(loaded)
 
 
 def test_restoring_and_training_do_without_what_they_do_not_need() -> None:
-    code = "import sys, vdir.pipeline, vdir.train.loop; print(*{m.split('.')[0] for m in sys.modules})"
+    code = "import sys, undegrade.pipeline, undegrade.train.loop; print(*{m.split('.')[0] for m in sys.modules})"
     assert not {"pyvips", "skimage", "scipy", "tifffile"} & set(python(code).split())
 
 
@@ -29,20 +29,22 @@ def test_no_network() -> None:
         "import socket\n"
         "def refuse(*a, **k): raise AssertionError('network')\n"
         "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
-        "import vdir\n"
-        "for name in vdir.__all__: getattr(vdir, name)\n"
+        "import undegrade\n"
+        "for name in undegrade.__all__: getattr(undegrade, name)\n"
     )
 
 
 def test_names() -> None:
-    assert vdir.__version__
-    assert set(vdir.__all__) <= set(dir(vdir))
-    assert "gaussian" in vdir.TASKS
-    assert issubclass(vdir.VdirError, Exception)
-    assert vdir.load is __import__("vdir.pipeline", fromlist=["x"]).load_pipeline
+    assert undegrade.__version__
+    assert set(undegrade.__all__) <= set(dir(undegrade))
+    assert "gaussian" in undegrade.TASKS
+    assert issubclass(undegrade.UndegradeError, Exception)
+    assert undegrade.load is __import__("undegrade.pipeline", fromlist=["x"]).load_pipeline
     with pytest.raises(AttributeError, match="nonsense"):
-        _ = vdir.nonsense
+        _ = undegrade.nonsense
 
 
 def test_restore_stays_a_function_whatever_is_imported() -> None:
-    python("import vdir, vdir.cli.restore, vdir.pipeline, vdir.hub; assert callable(vdir.restore)")
+    python(
+        "import undegrade, undegrade.cli.restore, undegrade.pipeline, undegrade.hub; assert callable(undegrade.restore)"
+    )

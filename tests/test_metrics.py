@@ -10,7 +10,7 @@ from scipy import ndimage
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vdir.metrics import GAUSSIAN_11, UNIFORM_8, Protocol, Window, luma, luma_8bit, psnr, ssim, to_8bit
+from undegrade.metrics import GAUSSIAN_11, UNIFORM_8, Protocol, Window, luma, luma_8bit, psnr, ssim, to_8bit
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from vdir.model import VDIR, Architecture, Kind
-from vdir.nets import Discriminator, Posterior
-from vdir.objective import Losses, active_units, channel_kl, collapse_warning, discriminator_loss, losses
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.nets import Discriminator, Posterior
+from undegrade.objective import Losses, active_units, channel_kl, collapse_warning, discriminator_loss, losses
 
 
 @pytest.fixture

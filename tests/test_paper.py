@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from vdir.calibrate import BASELINES
-from vdir.data.catalogue import DATASETS
-from vdir.paper import paper
-from vdir.tasks import TASKS
+from undegrade.calibrate import BASELINES
+from undegrade.data.catalogue import DATASETS
+from undegrade.paper import paper
+from undegrade.tasks import TASKS
 
 ALL = [
     (name, metric, method, dataset, row)
@@ -116,7 +116,7 @@ def test_peers_name_their_source_and_fit_their_table() -> None:
 def test_no_table_number_is_typed_elsewhere() -> None:
     """The paper's and the peers' values live in paper.toml alone."""
     numbers = {f"{v:.2f}" for _, metric, _, _, row in ALL if metric == "psnr" for v in row if v is not None}
-    source = Path(__file__).parents[1] / "src" / "vdir"
+    source = Path(__file__).parents[1] / "src" / "undegrade"
     for path in source.rglob("*.py"):
         typed = set(re.findall(r"(?<![\d.])\d\d\.\d\d(?!\d)", path.read_text(encoding="utf-8")))
         assert not typed & numbers, path

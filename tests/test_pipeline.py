@@ -9,14 +9,14 @@ import torch
 from PIL import Image as Pillow
 
 from tests.pictures import make_photo
-from vdir.arrays import transformed
-from vdir.errors import VdirError
-from vdir.hub import Card, find, load, shipped
-from vdir.model import VDIR, Architecture, Kind
-from vdir.pipeline import Pipeline, load_pipeline, restore
-from vdir.sampling import latent_noise
-from vdir.tasks import TASKS
-from vdir.tiles import AREA, tiles
+from undegrade.arrays import transformed
+from undegrade.errors import UndegradeError
+from undegrade.hub import Card, find, load, shipped
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.pipeline import Pipeline, load_pipeline, restore
+from undegrade.sampling import latent_noise
+from undegrade.tasks import TASKS
+from undegrade.tiles import AREA, tiles
 
 FAST = Architecture(kind=Kind.FAST)
 WHOLE = 100_000
@@ -221,7 +221,7 @@ def test_weights_without_a_trained_estimator() -> None:
     model = Pipeline(VDIR(task.variants["fast"]), task, card=untrained)
     assert Pipeline(VDIR(task.variants["fast"]), task).quantity is not None
     assert model(image(8, 8)).estimate is None
-    with pytest.raises(VdirError, match="no estimate"):
+    with pytest.raises(UndegradeError, match="no estimate"):
         model.estimate(image(8, 8))
 
 
@@ -252,23 +252,23 @@ def test_progress_ends_at_one(fast: Pipeline) -> None:
     ],
 )
 def test_what_is_no_image(fast: Pipeline, bad: np.ndarray, what: str) -> None:
-    with pytest.raises(VdirError) as error:
+    with pytest.raises(UndegradeError) as error:
         fast(bad)
     assert what in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_bad_arguments(fast: Pipeline) -> None:
-    with pytest.raises(VdirError, match="tile of 3"):
+    with pytest.raises(UndegradeError, match="tile of 3"):
         fast(image(8, 8), tile=3)
-    with pytest.raises(VdirError, match="no task 'gausian'"):
+    with pytest.raises(UndegradeError, match="no task 'gausian'"):
         restore(image(8, 8), "gausian")
-    with pytest.raises(VdirError, match="no variant 'small'"):
+    with pytest.raises(UndegradeError, match="no variant 'small'"):
         load_pipeline("gaussian", "small")
-    with pytest.raises(VdirError, match="'nowhere'"):
+    with pytest.raises(UndegradeError, match="'nowhere'"):
         Pipeline(VDIR(FAST), TASKS["gaussian"], "nowhere")
     enlarging = Pipeline(VDIR(Architecture(channels=1, params=3, scale=2)), TASKS["sr-x2"])
-    with pytest.raises(VdirError, match="grey"):
+    with pytest.raises(UndegradeError, match="grey"):
         enlarging(image(8, 8, 3))
 
 
@@ -336,7 +336,7 @@ def test_the_self_ensemble_of_an_enlarged_file_stays_where_it_is(scale: int) -> 
     rows, columns = np.indices((30, 40))
     y = np.exp(-((rows - 13.3) ** 2 + (columns - 20.8) ** 2) / 18).astype(np.float32)
     np.testing.assert_allclose(shift(model.restore(y, self_ensemble=True), bicubic(y, scale)), 0, atol=0.05)
-    with pytest.raises(VdirError, match="flip moves the grid"):
+    with pytest.raises(UndegradeError, match="flip moves the grid"):
         model.restore(y, direct=True, self_ensemble=True)
 
 

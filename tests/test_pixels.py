@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
-from vdir.data.pixels import TrainingImages, turn_grey
-from vdir.errors import VdirError
+from undegrade.data.pixels import TrainingImages, turn_grey
+from undegrade.errors import UndegradeError
 
 
 def coordinates(height: int, width: int, number: int) -> np.ndarray:
@@ -41,7 +41,7 @@ def test_images_too_small_are_left_out_and_none_left_is_an_error(generator):
     images = TrainingImages([coordinates(6, 30, 0), coordinates(12, 12, 1)])
     crops = (images.crops(50, 10, generator) * 255).round()
     assert crops[:, 2].unique().tolist() == [1]
-    with pytest.raises(VdirError, match="13 pixels"):
+    with pytest.raises(UndegradeError, match="13 pixels"):
         images.crops(1, 13, generator)
 
 

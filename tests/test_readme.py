@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vdir import hub
-from vdir.cli import COMMANDS, main
-from vdir.paper import paper
+from undegrade import hub
+from undegrade.cli import COMMANDS, main
+from undegrade.paper import paper
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,7 +35,7 @@ def test_the_table_is_there():
 
 def test_commands_and_files_named_in_the_readme_exist():
     block = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.S))
-    named = set(re.findall(r"^vdir (\w+)", block, re.M))
+    named = set(re.findall(r"^undegrade (\w+)", block, re.M))
     assert named
     assert named <= set(COMMANDS)
     targets = set(re.findall(r"^make (\w+)", block, re.M))

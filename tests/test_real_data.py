@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from scipy import io
 
-from vdir.data import matlab
-from vdir.data.blocks import SubmittedBlocks
-from vdir.data.dnd import DND, bounding_boxes, noisy_blocks
-from vdir.data.sidd import SIDD, SIDD_VALIDATION, training_pairs, training_tiles
-from vdir.errors import VdirError
+from undegrade.data import matlab
+from undegrade.data.blocks import SubmittedBlocks
+from undegrade.data.dnd import DND, bounding_boxes, noisy_blocks
+from undegrade.data.sidd import SIDD, SIDD_VALIDATION, training_pairs, training_tiles
+from undegrade.errors import UndegradeError
 
 BOXES = np.array([[1, 1, 4, 6], [3, 5, 10, 8]])
 """First row, first column, last row, last column, from 1; two of different shapes."""
@@ -121,7 +121,7 @@ def test_dnd_submission_is_bundled_as_the_owners_code_does(tmp_path: Path) -> No
 
 def test_blocks_of_one_size_stay_cells(tmp_path: Path) -> None:
     """numpy likes to make one array of them."""
-    from vdir.data.dnd import write_submission
+    from undegrade.data.dnd import write_submission
 
     write_submission(tmp_path, 7, [np.full((4, 4, 3), i / 10, np.float32) for i in range(3)])
     cells = io.loadmat(tmp_path / "bundled" / "0007.mat")["Idenoised"]
@@ -144,9 +144,9 @@ def test_sidd_training_pairs_by_their_names(tmp_path: Path) -> None:
         ("GT_SRGB_010.PNG", "NOISY_SRGB_010.PNG"),
     ]
     (small / "NOISY_SRGB_010.PNG").unlink()
-    with pytest.raises(VdirError, match="no noisy partner NOISY_SRGB_010"):
+    with pytest.raises(UndegradeError, match="no noisy partner NOISY_SRGB_010"):
         training_pairs(tmp_path)
-    with pytest.raises(VdirError, match="SIDD-Medium"):
+    with pytest.raises(UndegradeError, match="SIDD-Medium"):
         training_pairs(medium / "nothing")
 
 
@@ -164,27 +164,27 @@ def test_training_tiles_are_aligned_bounded_and_the_same_each_time(tmp_path: Pat
     again = training_tiles(tmp_path, 0.0)
     assert all(np.array_equal(a, b) for a, b in zip(one_each, again, strict=True))
     Image.new("RGB", (8, 9)).save(tmp_path / "0003_NOISY_SRGB_010.PNG")
-    with pytest.raises(VdirError, match=r"0003_GT_SRGB_010\.PNG and .* one size"):
+    with pytest.raises(UndegradeError, match=r"0003_GT_SRGB_010\.PNG and .* one size"):
         training_tiles(tmp_path, 0.0)
 
 
 def test_wrong_and_broken_files_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "BenchmarkNoisyBlocksSrgb.mat"
     path.write_bytes(b"no MATLAB file at all" * 20)
-    with pytest.raises(VdirError, match=r"BenchmarkNoisyBlocksSrgb\.mat .* whole copy"):
+    with pytest.raises(UndegradeError, match=r"BenchmarkNoisyBlocksSrgb\.mat .* whole copy"):
         finish(SIDD, tmp_path, tmp_path)
     io.savemat(path, {"SomethingElse": 1})
-    with pytest.raises(VdirError, match="BenchmarkNoisyBlocksSrgb"):
+    with pytest.raises(UndegradeError, match="BenchmarkNoisyBlocksSrgb"):
         finish(SIDD, tmp_path, tmp_path)
     io.savemat(path, {"BenchmarkNoisyBlocksSrgb": np.zeros((2, 3, 8, 6))})
-    with pytest.raises(VdirError, match="not 8-bit RGB"):
+    with pytest.raises(UndegradeError, match="not 8-bit RGB"):
         finish(SIDD, tmp_path, tmp_path)
     save_dnd(tmp_path)
     save_matlab_73(tmp_path / "images_srgb" / "0001.mat", InoisySRGB=np.zeros((3, 3, 3), np.float32))
-    with pytest.raises(VdirError, match="smaller than its boxes"):
+    with pytest.raises(UndegradeError, match="smaller than its boxes"):
         finish(DND, tmp_path, tmp_path / "out")
     (tmp_path / "images_srgb" / "0001.mat").unlink()
-    with pytest.raises(VdirError, match=r"0001\.mat"):
+    with pytest.raises(UndegradeError, match=r"0001\.mat"):
         finish(DND, tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -201,7 +201,7 @@ def test_missing_libraries_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "scipy.io", None)
     monkeypatch.setitem(sys.modules, "h5py", None)
     for use in (lambda: matlab.read(tmp_path / "a.mat", "x"), lambda: matlab.write(tmp_path / "a.mat", {"x": 1})):
-        with pytest.raises(VdirError, match=r"vdir\[real\]"):
+        with pytest.raises(UndegradeError, match=r"undegrade\[real\]"):
             use()
-    with pytest.raises(VdirError, match=r"vdir\[real\]"):
+    with pytest.raises(UndegradeError, match=r"undegrade\[real\]"):
         bounding_boxes(tmp_path / "info.mat")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from vdir.cli import results as command
-from vdir.errors import VdirError
-from vdir.evaluate import Cell, Measured
-from vdir.markdown import beside, number, table
-from vdir.paper import paper
-from vdir.results import Result, comparison, merged, page, read_folder
-from vdir.tasks import TASKS
+from undegrade.cli import results as command
+from undegrade.errors import UndegradeError
+from undegrade.evaluate import Cell, Measured
+from undegrade.markdown import beside, number, table
+from undegrade.paper import paper
+from undegrade.results import Result, comparison, merged, page, read_folder
+from undegrade.tasks import TASKS
 
 
 def cell(dataset: str, case: str, psnr: float, *, complete: bool = True, error: float | None = 1.5) -> Cell:
@@ -80,9 +80,9 @@ def test_an_evaluation_may_be_made_in_parts() -> None:
     parts = [dataclasses.replace(FULL, cells=(c,)) for c in FULL.cells]
     (whole,) = merged(parts, ["full"])
     assert whole.cells == FULL.cells
-    with pytest.raises(VdirError, match="two results"):
+    with pytest.raises(UndegradeError, match="two results"):
         merged([FULL, parts[0]], ["full"])
-    with pytest.raises(VdirError, match="different weights"):
+    with pytest.raises(UndegradeError, match="different weights"):
         merged([parts[0], dataclasses.replace(parts[1], weights_sha256="0" * 64)], ["full"])
 
 
@@ -107,12 +107,12 @@ def test_check_fails_until_the_page_is_written_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", '{"task": "gaussian"}', '{"cells": [1]}'])
 def test_other_files_are_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.json").write_text(text)
-    with pytest.raises(VdirError, match=r"other\.json"):
+    with pytest.raises(UndegradeError, match=r"other\.json"):
         read_folder(tmp_path)
 
 
 def test_a_missing_folder_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(VdirError, match="vdir evaluate --json"):
+    with pytest.raises(UndegradeError, match="undegrade evaluate --json"):
         read_folder(tmp_path / "none")
 
 
@@ -143,7 +143,7 @@ def test_models_are_compared_row_by_row_with_the_papers() -> None:
     assert rows["restoration, KL, reconstruction"] == ["-", "30.56", "-"]  # not measured
     assert "first 2 images only" not in text
     assert "first 2 images only" in comparison("IX", {"restoration": result(30, complete=False)}, paper())
-    with pytest.raises(VdirError, match="no table 'XX'"):
+    with pytest.raises(UndegradeError, match="no table 'XX'"):
         comparison("XX", {}, paper())
 
 

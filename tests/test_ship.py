@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from vdir.errors import VdirError
-from vdir.evaluate import Cell, Measured
-from vdir.hub import Card, load
-from vdir.results import Result
+from undegrade.errors import UndegradeError
+from undegrade.evaluate import Cell, Measured
+from undegrade.hub import Card, load
+from undegrade.results import Result
 
 SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[1] / "training" / "ship.py")
 ship = importlib.util.module_from_spec(SPEC)
@@ -32,15 +32,15 @@ def test_the_card_gets_means_by_name():
 
 
 def test_results_of_other_weights_or_of_a_few_images_are_refused():
-    with pytest.raises(VdirError, match="other weights"):
+    with pytest.raises(UndegradeError, match="other weights"):
         ship.measured([result(28.0, sha256="cd")], "ab")
-    with pytest.raises(VdirError, match="not measured on all images"):
+    with pytest.raises(UndegradeError, match="not measured on all images"):
         ship.measured([result(28.0, complete=False)], "ab")
 
 
 def test_gain_is_the_mean_difference_over_common_cells():
     assert ship.gain({"A psnr": 30.0, "B psnr": 28.0, "A estimate error": 9.0}, {"A psnr": 29.5, "C psnr": 1.0}) == 0.5
-    with pytest.raises(VdirError, match="no cell in common"):
+    with pytest.raises(UndegradeError, match="no cell in common"):
         ship.gain({"A psnr": 30.0}, {"B psnr": 30.0})
 
 

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from tests.pictures import make_photo
-from vdir import hub
-from vdir.cli import main
-from vdir.cli.estimate import SHADES, drawn
-from vdir.degrade.blur import G_ANI, Kernel, covariance, kernel_of
-from vdir.model import VDIR
-from vdir.tasks import TASKS
+from undegrade import hub
+from undegrade.cli import main
+from undegrade.cli.estimate import SHADES, drawn
+from undegrade.degrade.blur import G_ANI, Kernel, covariance, kernel_of
+from undegrade.model import VDIR
+from undegrade.tasks import TASKS
 
 SIGMA = covariance(*(torch.tensor([v]) for v in G_ANI))[0]
 TOLD = "blur kernel of widths 4.00 and 1.00 (pixels^2), the wider at -0.50 rad"

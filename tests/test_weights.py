@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-import vdir
+import undegrade
 from tests.pictures import make_photo
-from vdir import hub
-from vdir.batch import Job
-from vdir.choose import Choice
-from vdir.degrade import GaussianNoise
-from vdir.degrade.jpeg import Subsampling, encode
-from vdir.files import Options, restore_file
-from vdir.image import Format, read
-from vdir.metrics import psnr, to_8bit
-from vdir.recipe import Recipe
-from vdir.tasks import TASKS
+from undegrade import hub
+from undegrade.batch import Job
+from undegrade.choose import Choice
+from undegrade.degrade import GaussianNoise
+from undegrade.degrade.jpeg import Subsampling, encode
+from undegrade.files import Options, restore_file
+from undegrade.image import Format, read
+from undegrade.metrics import psnr, to_8bit
+from undegrade.recipe import Recipe
+from undegrade.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 CARDS = hub.shipped()
@@ -31,7 +31,7 @@ def test_something_is_shipped():
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda c: c.name)
 def test_card_and_file_belong_together(card):
-    file = ROOT / "src" / "vdir" / "weights" / f"{card.name}.safetensors"
+    file = ROOT / "src" / "undegrade" / "weights" / f"{card.name}.safetensors"
     content = file.read_bytes()
     assert hashlib.sha256(content).hexdigest() == card.sha256
     assert len(content) <= 5_000_000
@@ -71,7 +71,7 @@ def test_gaussian_fast_denoises_and_says_how_much_noise_there_was(sigma, grey):
         clean = clean[..., 0]
     noise = np.random.default_rng(0).normal(0, sigma / 255, clean.shape)
     noisy = (clean / 255 + noise).astype(np.float32)
-    found = vdir.load("gaussian", "fast")(noisy)
+    found = undegrade.load("gaussian", "fast")(noisy)
     restored, estimate = found.image, found.estimate
     assert psnr(clean, to_8bit(restored)) > psnr(clean, to_8bit(noisy)) + 4
     assert estimate[0] == pytest.approx(sigma, abs=4)
@@ -79,7 +79,7 @@ def test_gaussian_fast_denoises_and_says_how_much_noise_there_was(sigma, grey):
 
 def test_gaussian_fast_stays_close_to_a_clean_picture():
     clean = make_photo(200, 264, seed=4)
-    found = vdir.load("gaussian", "fast")(clean)
+    found = undegrade.load("gaussian", "fast")(clean)
     restored, estimate = found.image, found.estimate
     # Its faint regular texture is hard on a denoiser: photographs of the validation set keep 41.8 dB on average.
     assert psnr(clean, restored) > 32
@@ -94,10 +94,10 @@ def test_the_range_that_the_task_trains_on_is_the_papers_and_more():
 
 
 def test_the_readmes_first_command_restores_the_shipped_photo(tmp_path, capsys, monkeypatch):
-    from vdir.cli import main
+    from undegrade.cli import main
 
     makefile = (ROOT / "Makefile").read_text()
-    command = next(line for line in makefile.splitlines() if "vdir restore" in line).split("vdir ")[1].split()
+    command = next(line for line in makefile.splitlines() if "undegrade restore" in line).split("undegrade ")[1].split()
     monkeypatch.chdir(ROOT)
     command[command.index("-o") + 1] = str(tmp_path)
     assert main(command) == 0
@@ -121,6 +121,6 @@ def test_a_repaired_jpeg_is_never_further_from_its_original(
     before = psnr(x, read(source).pixels)
     for name in ("again.jpg", "out.png"):
         job = Job(source, tmp_path / name, Format.of_name(Path(name)))
-        outcome = restore_file(job, Options(), lambda _: Choice(vdir.load("jpeg")))
+        outcome = restore_file(job, Options(), lambda _: Choice(undegrade.load("jpeg")))
         assert outcome.reason is None
         assert psnr(x, read(job.output).pixels) >= before - 1e-9

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
-from vdir.engine import Engine
-from vdir.errors import VdirError
-from vdir.model import VDIR, Architecture, Kind
-from vdir.pipeline import Pipeline, load_pipeline
-from vdir.readings import Readings
-from vdir.sampling import latent_noise
-from vdir.tasks import TASKS
+from undegrade.engine import Engine
+from undegrade.errors import UndegradeError
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.pipeline import Pipeline, load_pipeline
+from undegrade.readings import Readings
+from undegrade.sampling import latent_noise
+from undegrade.tasks import TASKS
 
 SIGMA = 30
 
@@ -236,7 +236,7 @@ def test_no_memory_at_all_and_other_errors(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(VDIR, "restore", fails)
     problem: Exception = MemoryError()
-    with pytest.raises(VdirError, match="not enough memory"):
+    with pytest.raises(UndegradeError, match="not enough memory"):
         pipeline.restore(make_photo(420, 700, 4))
     problem = RuntimeError("a bug")
     with pytest.raises(RuntimeError, match="a bug"):
@@ -268,13 +268,13 @@ def test_a_budget_of_memory_chooses_the_tile() -> None:
     ],
 )
 def test_wishes_that_make_no_sense(shipped: Pipeline, wishes: dict[str, Any], what: str) -> None:
-    with pytest.raises(VdirError, match=what):
+    with pytest.raises(UndegradeError, match=what):
         shipped(np.zeros((8, 8, 3), np.float32), **wishes)
 
 
 def test_enlarging_has_no_strength() -> None:
     pipeline = Pipeline(VDIR(Architecture(scale=2, params=3)), TASKS["sr-x2"])
-    with pytest.raises(VdirError, match="has no strength"):
+    with pytest.raises(UndegradeError, match="has no strength"):
         pipeline(np.zeros((8, 8, 3), np.float32), strength=0.5)
 
 

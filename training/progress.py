@@ -1,8 +1,8 @@
-"""The curves of a run of `vdir train` as a picture: loss terms, validation PSNR, learning rate.
+"""The curves of a run of `undegrade train` as a picture: loss terms, validation PSNR, learning rate.
 
     python training/progress.py runs/gaussian-fast --out docs/figures/gaussian-fast-training.png
 
-Needs matplotlib: pip install 'vdir[analyse]'. A run that is still going can be looked at.
+Needs matplotlib: pip install 'undegrade[analyse]'. A run that is still going can be looked at.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from vdir.analysis.figures.progress import draw_progress, read_log
-from vdir.errors import VdirError
+from undegrade.analysis.figures.progress import draw_progress, read_log
+from undegrade.errors import UndegradeError
 
 
 def main() -> int:
@@ -28,5 +28,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         raise SystemExit(main())
-    except VdirError as error:
+    except UndegradeError as error:
         sys.exit(f"progress.py: {error}")

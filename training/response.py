@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-SHIPPED = Path(__file__).parents[1] / "src" / "vdir" / "degrade" / "response.npz"
+SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "degrade" / "response.npz"
 
 
 def irradiance(curves_i: NDArray[np.float64], curves_b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,11 +13,11 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from vdir.errors import VdirError
-from vdir.hub import Card
-from vdir.results import Result
+from undegrade.errors import UndegradeError
+from undegrade.hub import Card
+from undegrade.results import Result
 
-SHIPPED = Path(__file__).parents[1] / "src" / "vdir" / "weights"
+SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
 
 
 def measured(results: list[Result], sha256: str) -> dict[str, float]:
@@ -25,10 +25,12 @@ def measured(results: list[Result], sha256: str) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for result in results:
         if result.weights_sha256 != sha256:
-            raise VdirError("a result was measured with other weights; run vdir evaluate --weights on these.")
+            raise UndegradeError("a result was measured with other weights; run undegrade evaluate --weights on these.")
         for cell in result.cells:
             if not cell.complete:
-                raise VdirError(f"{cell.dataset} {cell.case} was not measured on all images; evaluate without --limit.")
+                raise UndegradeError(
+                    f"{cell.dataset} {cell.case} was not measured on all images; evaluate without --limit."
+                )
             suffix = "+" * result.self_ensemble
             for metric in cell.images[0].values:
                 numbers[f"{cell.dataset} {cell.case} {metric}{suffix}"] = round(cell.mean(metric), 4)
@@ -41,14 +43,14 @@ def gain(new: dict[str, float], old: dict[str, float]) -> float:
     """Mean PSNR difference over the cells that both have, in dB."""
     common = [k for k in new if k.endswith("psnr") and k in old]
     if not common:
-        raise VdirError("the shipped card has no cell in common with these results; measure the same benchmarks.")
+        raise UndegradeError("the shipped card has no cell in common with these results; measure the same benchmarks.")
     return sum(new[k] - old[k] for k in common) / len(common)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, help="a safetensors file with its card beside it")
-    parser.add_argument("results", type=Path, nargs="+", help="what vdir evaluate --json wrote for it")
+    parser.add_argument("results", type=Path, nargs="+", help="what undegrade evaluate --json wrote for it")
     parser.add_argument("--notes", default="", help="anything a person should know, for the card")
     args = parser.parse_args()
     card = Card.from_json(args.weights.with_suffix(".json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""``vdir analyse`` on tiny pictures: files that say something, and sentences for mistakes."""
+"""``undegrade analyse`` on tiny pictures: files that say something, and sentences for mistakes."""
 
 import csv
 import json
@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from tests.pictures import make_photo
-from vdir import hub
-from vdir.analysis.figures import style
-from vdir.cli import main
-from vdir.model import VDIR, Architecture, Kind
+from undegrade import hub
+from undegrade.analysis.figures import style
+from undegrade.cli import main
+from undegrade.model import VDIR, Architecture, Kind
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_without_the_extra_one_sentence_says_how_to_get_it(folder, monkeypatch, 
     assert analyse(folder, what) == 2
     error = capsys.readouterr().err
     assert library in error
-    assert "pip install 'vdir[analyse]'" in error
+    assert "pip install 'undegrade[analyse]'" in error
 
 
 def test_health_needs_no_extra(folder, monkeypatch):

@@ -5,18 +5,18 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
-from vdir.analysis.health import LATENTS, channels_of, examine
-from vdir.analysis.ladder import ladder
-from vdir.analysis.latents import encode, pooled, restored
-from vdir.analysis.manipulation import manipulate
-from vdir.analysis.mapping import encode_levels, knowledge
-from vdir.analysis.samples import centre_crops, cut, to_tensor
-from vdir.errors import VdirError
-from vdir.metrics import to_8bit
-from vdir.model import VDIR
-from vdir.nets import Posterior
-from vdir.pipeline import Pipeline
-from vdir.tasks import TASKS
+from undegrade.analysis.health import LATENTS, channels_of, examine
+from undegrade.analysis.ladder import ladder
+from undegrade.analysis.latents import encode, pooled, restored
+from undegrade.analysis.manipulation import manipulate
+from undegrade.analysis.mapping import encode_levels, knowledge
+from undegrade.analysis.samples import centre_crops, cut, to_tensor
+from undegrade.errors import UndegradeError
+from undegrade.metrics import to_8bit
+from undegrade.model import VDIR
+from undegrade.nets import Posterior
+from undegrade.pipeline import Pipeline
+from undegrade.tasks import TASKS
 
 
 def make(task: str) -> Pipeline:
@@ -72,7 +72,7 @@ def test_patches_are_disjoint_and_drawn_from_all_images():
     assert len(places) == 18
     np.testing.assert_array_equal(patches.image, (patches.x[:, 0, 0, 0] * 255).round().int().numpy())
     assert (patches.x == patches.x[:, :, :1, :1]).all()
-    with pytest.raises(VdirError, match="hold 18 disjoint patches of 16 pixels, not 19"):
+    with pytest.raises(UndegradeError, match="hold 18 disjoint patches of 16 pixels, not 19"):
         cut(images, 16, 19)
 
 
@@ -137,5 +137,5 @@ def test_a_restorer_that_does_not_listen_is_told_of(tmp_path):
 def test_crops_are_of_one_size_and_not_tiny():
     crops = centre_crops([make_photo(40, 70, 0), make_photo(50, 30, 1)], 192, 4)
     assert crops.shape == (2, 3, 28, 28)
-    with pytest.raises(VdirError, match="only 9 pixels"):
+    with pytest.raises(UndegradeError, match="only 9 pixels"):
         centre_crops([make_photo(9, 40, 0)], 192)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from vdir.analysis.measures import detail_kept, monotonicity, noise_left
-from vdir.analysis.neighbours import agreement
-from vdir.analysis.probe import fit, held_out, r_squared
-from vdir.analysis.sources import separation
-from vdir.degrade.blur import covariance
-from vdir.tasks import TASKS
+from undegrade.analysis.measures import detail_kept, monotonicity, noise_left
+from undegrade.analysis.neighbours import agreement
+from undegrade.analysis.probe import fit, held_out, r_squared
+from undegrade.analysis.sources import separation
+from undegrade.degrade.blur import covariance
+from undegrade.tasks import TASKS
 
 
 @pytest.fixture
@@ -103,8 +103,8 @@ def test_monotonicity_is_spearmans():
 def test_the_width_of_a_kernel_is_read_off_it():
     import torch
 
-    from vdir.analysis.ladder import ladder
-    from vdir.degrade import Blur
+    from undegrade.analysis.ladder import ladder
+    from undegrade.degrade import Blur
 
     sigma = covariance(*(torch.tensor([v]) for v in (2.5, 2.5, 0.7)))[0].numpy()
     assert ladder(Blur.training(2)).read(sigma) == pytest.approx(2.5)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vdir.analysis.figures import style
-from vdir.analysis.figures.progress import draw_progress, gains, read_log, series
-from vdir.errors import VdirError
+from undegrade.analysis.figures import style
+from undegrade.analysis.figures.progress import draw_progress, gains, read_log, series
+from undegrade.errors import UndegradeError
 
 
 def log(folder: Path, *, validated: bool = True, end: str = "") -> Path:
@@ -69,12 +69,12 @@ def test_cases_are_drawn_by_what_they_gained_and_named_by_where_they_end(tmp_pat
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("", "no step yet"), ("[1, 2]\n{}\n", "no log of vdir train"), ('{"a": 1}\n', "no log of vdir train")],
+    [("", "no step yet"), ("[1, 2]\n{}\n", "no log of undegrade train"), ('{"a": 1}\n', "no log of undegrade train")],
 )
 def test_other_files_are_refused(tmp_path, text, sentence):
     file = tmp_path / "metrics.jsonl"
     file.write_text(text)
-    with pytest.raises(VdirError, match=sentence):
+    with pytest.raises(UndegradeError, match=sentence):
         read_log(file)
-    with pytest.raises(VdirError, match="cannot be read"):
+    with pytest.raises(UndegradeError, match="cannot be read"):
         read_log(tmp_path)

@@ -5,15 +5,15 @@ import torch
 from PIL import Image
 
 from tests.pictures import make_photo
-from vdir.analysis.ladder import ladder
-from vdir.analysis.swaps import HEADER, LATENTS, report, swap_folder
-from vdir.data.benchmark import gaussian
-from vdir.data.catalogue import CBSD68
-from vdir.errors import VdirError
-from vdir.metrics import psnr, to_8bit
-from vdir.model import VDIR, Architecture, Kind
-from vdir.pipeline import Pipeline
-from vdir.tasks import TASKS
+from undegrade.analysis.ladder import ladder
+from undegrade.analysis.swaps import HEADER, LATENTS, report, swap_folder
+from undegrade.data.benchmark import gaussian
+from undegrade.data.catalogue import CBSD68
+from undegrade.errors import UndegradeError
+from undegrade.metrics import psnr, to_8bit
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.pipeline import Pipeline
+from undegrade.tasks import TASKS
 
 SIZES = [(24, 32), (32, 24), (24, 32), (32, 24)]
 
@@ -69,5 +69,5 @@ def test_the_report_tells_the_mean_the_least_and_the_most_that_is_lost():
 def test_a_picture_without_another_of_its_size_is_named(tmp_path):
     for i, size in enumerate([(24, 32), (24, 32), (20, 20)]):
         Image.fromarray(make_photo(*size, i)).save(tmp_path / f"{i}.png")
-    with pytest.raises(VdirError, match=r"2\.png has no other of its size"):
+    with pytest.raises(UndegradeError, match=r"2\.png has no other of its size"):
         swap_folder(make(Kind.FAST_ALONE), tmp_path)

@@ -7,7 +7,17 @@ import pytest
 import torch
 from scipy import ndimage
 
-from vdir.degrade.blur import G_2_0, G_ANI, KERNEL_SIZE, Blur, Kernel, Shape, covariance, gaussian_kernel, kernel_of
+from undegrade.degrade.blur import (
+    G_2_0,
+    G_ANI,
+    KERNEL_SIZE,
+    Blur,
+    Kernel,
+    Shape,
+    covariance,
+    gaussian_kernel,
+    kernel_of,
+)
 
 
 def moments(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

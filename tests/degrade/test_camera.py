@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from vdir.degrade import CameraNoise, Jpeg
-from vdir.degrade.camera import CURVES, Response, demosaic, mosaic, pixel_kinds
+from undegrade.degrade import CameraNoise, Jpeg
+from undegrade.degrade.camera import CURVES, Response, demosaic, mosaic, pixel_kinds
 
 EVERYTHING = CameraNoise(
     gain=(1 / 8, 1),

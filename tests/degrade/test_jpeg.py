@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vdir.degrade.jpeg import Jpeg, decode, encode, nearest_quality, quantisation_tables
+from undegrade.degrade.jpeg import Jpeg, decode, encode, nearest_quality, quantisation_tables
 
 # Where coefficient n of a file lies in its 8x8 block: diagonals, each in the opposite direction to the last.
 ZIGZAG = sorted(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vdir.degrade import (
+from undegrade.degrade import (
     Blur,
     CameraNoise,
     Degradation,
@@ -17,8 +17,8 @@ from vdir.degrade import (
     Resize,
     Resizer,
 )
-from vdir.degrade.base import uniform
-from vdir.degrade.blur import G_ANI
+from undegrade.degrade.base import uniform
+from undegrade.degrade.blur import G_ANI
 
 RANDOM: tuple[Degradation, ...] = (
     GaussianNoise((5, 70)),

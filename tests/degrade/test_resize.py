@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vdir.degrade import Blur, Either, GaussianNoise, OnDirectGrid, Resize, Resizer
-from vdir.degrade.blur import Kernel, Shape
-from vdir.degrade.resize import onto_direct_grid
+from undegrade.degrade import Blur, Either, GaussianNoise, OnDirectGrid, Resize, Resizer
+from undegrade.degrade.blur import Kernel, Shape
+from undegrade.degrade.resize import onto_direct_grid
 
 PILLOW = {Resizer.BICUBIC: Image.Resampling.BICUBIC, Resizer.AREA: Image.Resampling.BOX}
 

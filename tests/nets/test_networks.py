@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from vdir.errors import VdirError
-from vdir.model import VDIR, Architecture, Kind
-from vdir.nets import Discriminator, Encoder, Posterior
-from vdir.nets.blocks import RIRBlock
-from vdir.nets.enlarge import Enlarge
+from undegrade.errors import UndegradeError
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.nets import Discriminator, Encoder, Posterior
+from undegrade.nets.blocks import RIRBlock
+from undegrade.nets.enlarge import Enlarge
 
 
 def make(**fields) -> VDIR:
@@ -165,9 +165,9 @@ def test_discriminator_maps_to_logits_at_a_32nd_of_the_size():
 def test_architecture_round_trip_and_refusals():
     a = Architecture(channels=1, params=3, kind=Kind.FAST)
     assert Architecture.from_dict(a.to_dict()) == a
-    with pytest.raises(VdirError, match="update vdir"):
+    with pytest.raises(UndegradeError, match="update undegrade"):
         Architecture.from_dict({**a.to_dict(), "depth": 3})
-    with pytest.raises(VdirError, match="cannot build"):
+    with pytest.raises(UndegradeError, match="cannot build"):
         Architecture.from_dict({**a.to_dict(), "kind": "transformer"})
     with pytest.raises(ValueError, match="scale 1 only"):
         Architecture(scale=2, kind=Kind.FFDNET)

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from vdir.hub import MAX_BYTES
-from vdir.model import VDIR, Architecture, Kind
-from vdir.nets import Decoder, Discriminator, Encoder, Estimator, Restorer
-from vdir.recipe import PAPER
-from vdir.train.throughput import flops_per_step, multiply_adds_per_pixel
+from undegrade.hub import MAX_BYTES
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.nets import Decoder, Discriminator, Encoder, Estimator, Restorer
+from undegrade.recipe import PAPER
+from undegrade.train.throughput import flops_per_step, multiply_adds_per_pixel
 
 
 def count(module: torch.nn.Module) -> int:

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from tests.pictures import make_photo
-from vdir.data.pixels import TrainingImages
-from vdir.data.source import Synthetic
-from vdir.degrade import GaussianNoise
-from vdir.model import Architecture, Kind
-from vdir.recipe import SHORT
-from vdir.train.trainer import Trainer
+from undegrade.data.pixels import TrainingImages
+from undegrade.data.source import Synthetic
+from undegrade.degrade import GaussianNoise
+from undegrade.model import Architecture, Kind
+from undegrade.recipe import SHORT
+from undegrade.train.trainer import Trainer
 
 TINY = replace(SHORT, steps=4, batch=4, patch=16, warmup=2, grey=0.5)
 

@@ -1,4 +1,4 @@
-"""``vdir train`` as a user runs it."""
+"""``undegrade train`` as a user runs it."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from tests.pictures import make_photo
-from vdir.cli import main
-from vdir.hub import load
-from vdir.train.trainer import Trainer
+from undegrade.cli import main
+from undegrade.hub import load
+from undegrade.train.trainer import Trainer
 
 FAST = ["gaussian", "--variant", "fast", "--batch", "4", "--patch", "16", "--log-every", "1"]
 
@@ -146,8 +146,8 @@ def test_two_processes_give_the_losses_of_one_with_the_same_batch(folder, tmp_pa
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}", "-m", "vdir",
-         *command, str(tmp_path / "two")],
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}",
+         "-m", "undegrade", *command, str(tmp_path / "two")],
         check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
     )  # fmt: skip
     one, two = metrics(tmp_path / "one"), metrics(tmp_path / "two")
@@ -171,7 +171,7 @@ def test_the_training_path_needs_no_optional_library(folder, tmp_path):
         "import sys\n"
         "for name in ('pyvips', 'skimage', 'scipy', 'matplotlib', 'tyro', 'rich', 'pooch'):\n"
         "    sys.modules[name] = None\n"
-        "from vdir.cli import main\n"
+        "from undegrade.cli import main\n"
         "raise SystemExit(main(sys.argv[1:]))\n"
     )
     command = ["train", *FAST, "--data", str(folder), "--steps", "1", "--out", str(tmp_path / "run")]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-import vdir.train.muon as module
-from vdir.errors import VdirError
-from vdir.train.loop import Limits, run
-from vdir.train.muon import Muon, orthogonalised
-from vdir.train.trainer import TERMS
+import undegrade.train.muon as module
+from undegrade.errors import UndegradeError
+from undegrade.train.loop import Limits, run
+from undegrade.train.muon import Muon, orthogonalised
+from undegrade.train.trainer import TERMS
 
 from .conftest import TINY
 
@@ -119,5 +119,5 @@ def test_the_log_leaves_out_what_was_not_worked_out(make_trainer, tmp_path):
 
 def test_a_state_of_another_optimizer_is_refused(make_trainer, tmp_path):
     run(make_trainer(replace(TINY, batch=2)), tmp_path, Limits(stop_at=1), None, {})
-    with pytest.raises(VdirError, match="does not fit"):
+    with pytest.raises(UndegradeError, match="does not fit"):
         run(make_trainer(MUON), tmp_path, Limits(), None, {})

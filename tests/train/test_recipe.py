@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from vdir.recipe import PAPER, SHORT, SHORT_CPU, Recipe
+from undegrade.recipe import PAPER, SHORT, SHORT_CPU, Recipe
 
 
 def test_the_papers_schedule():

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
-from vdir.data.pixels import TrainingImages
-from vdir.data.source import Mixture, Photographs, Synthetic
-from vdir.degrade import Blur, CameraNoise, GaussianNoise
+from undegrade.data.pixels import TrainingImages
+from undegrade.data.source import Mixture, Photographs, Synthetic
+from undegrade.degrade import Blur, CameraNoise, GaussianNoise
 
 
 def seeded(seed: int = 0) -> torch.Generator:

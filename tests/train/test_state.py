@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from vdir.errors import VdirError
-from vdir.model import Architecture
-from vdir.train.loop import Limits, run
-from vdir.train.state import PART_BYTES, compact, load_state, save_state
+from undegrade.errors import UndegradeError
+from undegrade.model import Architecture
+from undegrade.train.loop import Limits, run
+from undegrade.train.state import PART_BYTES, compact, load_state, save_state
 
 from .conftest import TINY
 
@@ -101,11 +101,11 @@ def test_a_compact_state_is_a_third_the_size_and_goes_on_nearly_the_same(make_tr
 
 def test_a_foreign_or_broken_state_gets_one_sentence(make_trainer, tmp_path):
     run(make_trainer(), tmp_path, replace(ALWAYS, stop_at=1), None, {})
-    with pytest.raises(VdirError, match="does not fit the full architecture"):
+    with pytest.raises(UndegradeError, match="does not fit the full architecture"):
         run(make_trainer(architecture=Architecture()), tmp_path, ALWAYS, None, {})
     part = next(tmp_path.glob("state-*/part-00.safetensors"))
     part.write_bytes(part.read_bytes()[:1000])
-    with pytest.raises(VdirError, match="cannot be read"):
+    with pytest.raises(UndegradeError, match="cannot be read"):
         run(make_trainer(), tmp_path, ALWAYS, None, {})
 
 
@@ -116,12 +116,12 @@ from pathlib import Path
 from dataclasses import replace
 from tests.pictures import make_photo
 from tests.train.conftest import TINY
-from vdir.data.pixels import TrainingImages
-from vdir.data.source import Synthetic
-from vdir.degrade import GaussianNoise
-from vdir.model import Architecture, Kind
-from vdir.train.loop import Limits, run
-from vdir.train.trainer import Trainer
+from undegrade.data.pixels import TrainingImages
+from undegrade.data.source import Synthetic
+from undegrade.degrade import GaussianNoise
+from undegrade.model import Architecture, Kind
+from undegrade.train.loop import Limits, run
+from undegrade.train.trainer import Trainer
 source = Synthetic(TrainingImages([make_photo(40, 56, 0)]), GaussianNoise((0, 75)))
 trainer = Trainer(Architecture(kind=Kind.FAST), source, replace(TINY, steps=10**6, lambda_adv=0.0))
 run(trainer, Path(sys.argv[1]), Limits(log_every=1, save_minutes=0.0), None, {})

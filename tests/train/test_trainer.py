@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
-from vdir.data.pixels import TrainingImages
-from vdir.data.source import Synthetic
-from vdir.degrade import Blur, CameraNoise, Either, GaussianNoise, Jpeg, OnDirectGrid, Resize
-from vdir.errors import VdirError
-from vdir.model import Architecture, Kind
-from vdir.train import trainer as module
-from vdir.train.trainer import TERMS, Trainer
+from undegrade.data.pixels import TrainingImages
+from undegrade.data.source import Synthetic
+from undegrade.degrade import Blur, CameraNoise, Either, GaussianNoise, Jpeg, OnDirectGrid, Resize
+from undegrade.errors import UndegradeError
+from undegrade.model import Architecture, Kind
+from undegrade.train import trainer as module
+from undegrade.train.trainer import TERMS, Trainer
 
 from .conftest import TINY
 
@@ -113,7 +113,7 @@ def test_a_step_with_bad_gradients_changes_nothing_and_many_stop_the_run(make_tr
     trainer.step()
     assert all(torch.equal(before[k], v) for k, v in trainer.model.state_dict().items())
     monkeypatch.setattr(module, "MAX_SKIPPED", 3)
-    with pytest.raises(VdirError, match="diverged"):
+    with pytest.raises(UndegradeError, match="diverged"):
         values(trainer, 5)
     assert all(torch.isfinite(v).all() for v in trainer.ema.state_dict().values())
 
@@ -137,5 +137,5 @@ def test_a_batch_that_processes_cannot_share_is_refused(make_trainer, monkeypatc
     monkeypatch.setattr(module.dist, "is_initialized", lambda: True)
     monkeypatch.setattr(module.dist, "get_rank", lambda: 0)
     monkeypatch.setattr(module.dist, "get_world_size", lambda: 3)
-    with pytest.raises(VdirError, match="multiple"):
+    with pytest.raises(UndegradeError, match="multiple"):
         make_trainer()

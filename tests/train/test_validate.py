@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from tests.train.conftest import TINY
-from vdir.degrade import GaussianNoise
-from vdir.model import VDIR, Architecture, Kind
-from vdir.objective import channel_kl
-from vdir.train.loop import Limits, run
-from vdir.train.validate import Validation, health
+from undegrade.degrade import GaussianNoise
+from undegrade.model import VDIR, Architecture, Kind
+from undegrade.objective import channel_kl
+from undegrade.train.loop import Limits, run
+from undegrade.train.validate import Validation, health
 
 
 @pytest.fixture

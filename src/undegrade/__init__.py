@@ -1,0 +1,49 @@
+"""Blind image restoration that says what it found.
+
+    import undegrade
+    clean = undegrade.restore(noisy)                     # numpy array in, the same kind of array out
+    pipeline = undegrade.load("gaussian", "fast")        # or keep a model at hand
+    found = pipeline(noisy)                         # found.image, found.estimate
+
+Everything loads at first use: ``import undegrade`` alone costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from undegrade.errors import UndegradeError
+
+if TYPE_CHECKING:
+    from undegrade.pipeline import load_pipeline as load
+    from undegrade.pipeline import restore
+    from undegrade.tasks import TASKS
+
+    __version__: str
+
+__all__ = ["TASKS", "UndegradeError", "__version__", "load", "restore"]
+
+
+def __getattr__(name: str) -> Any:
+    # The value is then stored as an ordinary attribute, so this runs once per name.
+    value: Any
+    if name in ("restore", "load"):
+        from undegrade import pipeline
+
+        value = pipeline.restore if name == "restore" else pipeline.load_pipeline
+    elif name == "TASKS":
+        from undegrade import tasks
+
+        value = tasks.TASKS
+    elif name == "__version__":
+        from importlib import metadata
+
+        value = metadata.version("undegrade")
+    else:
+        raise AttributeError(f"module 'undegrade' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

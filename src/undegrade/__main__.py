@@ -1,0 +1,5 @@
+"""``python -m undegrade``."""
+
+from undegrade.cli import main
+
+raise SystemExit(main())

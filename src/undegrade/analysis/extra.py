@@ -1,0 +1,23 @@
+"""The libraries that only figures need."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from undegrade.errors import UndegradeError
+
+
+def need(module: str) -> Any:
+    """Import a module of matplotlib or scikit-learn.
+
+    Raises:
+        UndegradeError: the library is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UndegradeError(
+            f"this needs {module.partition('.')[0]}, which is not installed; get it by: "
+            "pip install 'undegrade[analyse]'."
+        ) from error

@@ -1,0 +1,100 @@
+"""How a training run went: its ``metrics.jsonl`` as curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from undegrade.analysis.figures import style
+from undegrade.errors import UndegradeError
+
+# The palette has six colours: no panel may have more lines.
+TERMS = ("restoration", "reconstruction", "estimation", "kl", "adversarial", "discriminator")
+"""Of the objective, in the order of their colours."""
+
+Row = Mapping[str, float]
+
+
+def read_log(file: Path) -> list[Row]:
+    """The lines of a run's log, one for each of its reports.
+
+    Raises:
+        UndegradeError: no such file, it is something else, or no step was logged yet.
+    """
+    try:
+        rows = [_row(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UndegradeError(f"{file} cannot be read; give the metrics.jsonl of a run of undegrade train.") from error
+    if len(rows) > 1 and rows[-1] is None:
+        rows.pop()  # being written, or cut short by a kill
+    known = [row for row in rows if row is not None]
+    if not rows:
+        raise UndegradeError(f"{file} holds no step yet; wait for the first lines.")
+    if len(known) < len(rows):
+        raise UndegradeError(f"{file} is no log of undegrade train; give the metrics.jsonl of a run.")
+    return known
+
+
+def _row(line: str) -> Row | None:
+    try:
+        row = {str(name): float(value) for name, value in json.loads(line).items()}
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return row if {"step", "lr"} <= row.keys() else None
+
+
+def series(rows: Sequence[Row], name: str) -> tuple[list[float], list[float]]:
+    """Steps and values of one quantity, where it was worked out."""
+    found = [(row["step"], row[name]) for row in rows if name in row]
+    return [step for step, _ in found], [value for _, value in found]
+
+
+def draw_progress(rows: Sequence[Row], path: Path) -> Path:
+    """Three panels over the steps: the terms of the objective, PSNR on the held-out crops, the learning rate.
+
+    The terms are before weighting, on a logarithmic scale, since each has its own unit. A term that is zero all along
+    is not part of the run and is left out; so is the middle panel where nothing was validated. PSNR is drawn as the
+    gain since the first validation, or the cases, many dB apart, would be flat lines; the legend says where each ends.
+    """
+    # Of parts at rest the KL is still validated, but nothing learns from it.
+    rows = [{k: v for k, v in row.items() if k != "kl" or "reconstruction" in row} for row in rows]
+    terms = [name for name in TERMS if any(value > 0 for value in series(rows, name)[1])]
+    cases = list(dict.fromkeys(name for row in rows for name in row if name.startswith("psnr/")))[: len(style.COLOURS)]
+    heights = [2.2, *([1.8] if cases else []), 0.9]
+    with style.figure(sum(heights)) as drawn:
+        panels = drawn.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+        _curves(panels[0], rows, {name: name for name in terms}, "loss, unweighted")
+        # Zeros, of a term that was not worked out yet, have no place there.
+        panels[0].set_yscale("log", nonpositive="mask")
+        if cases:
+            _curves(*gains(panels[1], rows, cases), "PSNR gained (dB)", "o")
+        steps, rates = series(rows, "lr")
+        panels[-1].plot(steps, rates, color="0.35")
+        panels[-1].set_ylabel("learning rate")
+        panels[-1].set_ylim(bottom=0)
+        panels[-1].set_xlabel("step")
+        drawn.align_ylabels(panels)
+        return style.save(drawn, path)
+
+
+def gains(axes: Any, rows: Sequence[Row], cases: Sequence[str]) -> tuple[Any, list[Row], dict[str, str]]:
+    """For :func:`_curves`: every case less its first value, and what to call it."""
+    ends = {case: series(rows, case)[1] for case in cases}
+    gained: list[Row] = [{k: v - ends[k][0] if k in ends else v for k, v in row.items()} for row in rows]
+    return axes, gained, {case: f"{case.removeprefix('psnr/')}: {ends[case][-1]:.2f}" for case in cases}
+
+
+def _curves(axes: Any, rows: Sequence[Row], names: Mapping[str, str], label: str, marker: str | None = None) -> None:
+    """A line for each quantity; the legend beside them, in the order in which they end."""
+    ends: list[tuple[float, Any]] = []
+    for (name, shown), colour in zip(names.items(), style.COLOURS, strict=False):
+        steps, values = series(rows, name)
+        (line,) = axes.plot(steps, values, color=colour, marker=marker, label=shown)
+        ends.append((values[-1], line))
+    axes.set_ylabel(label)
+    axes.grid(axis="y", color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+    handles = [line for _, line in sorted(ends, key=lambda end: end[0], reverse=True)]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.005, 1.02), borderaxespad=0, handlelength=1.4)

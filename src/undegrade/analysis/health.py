@@ -1,0 +1,169 @@
+"""Is the latent alive, and does the restoration need it?
+
+KL of a channel    mean of D_KL(q(c|y) || N(0, 1)) over images, places and levels of damage; active above 0.01 nats
+spread             standard deviation of the posterior's mean over all of these: what the channel tells apart
+unsure             mean standard deviation of the posterior itself; 1 of a channel that is only prior
+own latent         PSNR as the task restores; and with, in its place,
+  flat             its own average at every place: how strong the damage is, and not where what is
+  another's        the latent of the next image with as much damage
+  zero             the prior's mean
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from undegrade.analysis.ladder import Ladder, ladder
+from undegrade.analysis.latents import encode, restored
+from undegrade.analysis.samples import centre_crops, image_files, read
+from undegrade.errors import UndegradeError
+from undegrade.markdown import number, table
+from undegrade.metrics import psnr, to_8bit
+from undegrade.nets import Posterior
+from undegrade.objective import ACTIVE, channel_kl, collapse_warning
+from undegrade.pipeline import Pipeline
+
+LATENTS = ("own", "flat", "another's", "zero")
+CROP = 192
+"""Largest side of the images that are looked at."""
+_IGNORED = 0.01
+"""In dB: with less to lose the restorer ignores its latent."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of the latent; see the module for the meaning.
+
+    Attributes:
+        kl: nats per element.
+        spread, unsure: in the latent's unit, the prior's standard deviation.
+        active: whether ``kl`` exceeds :data:`undegrade.objective.ACTIVE`.
+    """
+
+    kl: float
+    spread: float
+    unsure: float
+    active: bool
+
+
+@dataclass(frozen=True)
+class Health:
+    """What :func:`examine` finds.
+
+    Attributes:
+        name: of the weights.
+        images: how many were looked at.
+        channels: of the latent, in order.
+        psnr: level of damage -> latent (see :data:`LATENTS`) -> mean PSNR in dB.
+    """
+
+    name: str
+    images: int
+    channels: tuple[Channel, ...]
+    psnr: Mapping[str, Mapping[str, float]]
+
+    @property
+    def active(self) -> int:
+        """How many channels are active."""
+        return sum(channel.active for channel in self.channels)
+
+    @property
+    def drop(self) -> float:
+        """How much PSNR is lost without a latent (zero), in dB, at the level where that is most."""
+        return max(row["own"] - row["zero"] for row in self.psnr.values())
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        collapse = collapse_warning([channel.kl for channel in self.channels])
+        if collapse is not None:
+            return collapse[0].upper() + collapse[1:]
+        if self.drop < _IGNORED:
+            return f"The restorer ignores its latent: without it, it loses {self.drop:.3f} dB at most."
+        return (
+            f"No collapse: {self.active} of {len(self.channels)} latent channels are active, and without its latent "
+            f"the restoration loses up to {self.drop:.1f} dB."
+        )
+
+    def to_record(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self) | {"active_units": self.active, "drop": self.drop, "verdict": self.verdict}
+
+    def report(self) -> str:
+        """Two Markdown tables and the verdict."""
+        channels = [
+            [str(i), number(c.kl, 3), number(c.spread, 3), number(c.unsure, 3), "yes" if c.active else "no"]
+            for i, c in enumerate(self.channels)
+        ]
+        effect = [[level, *(number(row[latent], 2) for latent in LATENTS)] for level, row in self.psnr.items()]
+        return "\n".join(
+            (
+                f"{self.name}, {self.images} images\n",
+                table(["channel", "KL (nats)", "spread", "unsure", "active"], channels),
+                "PSNR (dB) with this latent:\n",
+                table(["damage", *LATENTS], effect),
+                self.verdict,
+            )
+        )
+
+
+def channels_of(posterior: Posterior) -> tuple[Channel, ...]:
+    """The channels of latents of many images, (N, 4, h, w)."""
+    kl = channel_kl(posterior).tolist()
+    spread = posterior.mean.double().std((0, 2, 3), correction=0).tolist()
+    unsure = (0.5 * posterior.logvar).exp().mean((0, 2, 3)).tolist()
+    return tuple(Channel(k, s, u, k > ACTIVE) for k, s, u in zip(kl, spread, unsure, strict=True))
+
+
+def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Health:
+    """Look at the latent on clean images that are damaged mildly, middling and strongly.
+
+    Args:
+        pipeline: any task's.
+        folder: clean images, of which the centre is taken.
+        limit: how many of them.
+
+    Raises:
+        UndegradeError: the folder has fewer than two usable images.
+    """
+    axis = ladder(pipeline.task.degradation)
+    images = [read(file, pipeline.model.architecture.channels) for file in image_files(folder, limit)]
+    if len(images) < 2:
+        raise UndegradeError("the health of a latent needs at least 2 images; give a folder with more.")
+    x = centre_crops(images, CROP * pipeline.model.architecture.scale, 4 * pipeline.model.architecture.scale)
+    posteriors, rows = [], {}
+    for level in (axis.mild, axis.own, axis.strong):
+        posterior, row = _at(pipeline, axis, level, x)
+        posteriors.append(posterior)
+        rows[axis.label(level)] = row
+    together = Posterior(torch.cat([p.mean for p in posteriors]), torch.cat([p.logvar for p in posteriors]))
+    name = f"{pipeline.task.name} (untold weights)" if pipeline.card is None else pipeline.card.name
+    return Health(name, len(images), channels_of(together), rows)
+
+
+def _at(pipeline: Pipeline, axis: Ladder, level: float, x: Tensor) -> tuple[Posterior, dict[str, float]]:
+    y, _ = axis.at(level)(x, torch.Generator().manual_seed(0))
+    posterior = encode(pipeline, y)
+    c = posterior.mean
+    latents = (c, c.mean((2, 3), keepdim=True).expand_as(c), c.roll(1, 0), torch.zeros_like(c))
+    return posterior, {n: _score(pipeline, x, y, latent) for n, latent in zip(LATENTS, latents, strict=True)}
+
+
+def _score(pipeline: Pipeline, x: Tensor, y: Tensor, c: Tensor) -> float:
+    """Mean PSNR over the images, of 8-bit results over all channels."""
+    scores: Sequence[float] = [
+        psnr(_pixels(truth), _pixels(restored(pipeline, y[i : i + 1], c[i : i + 1])[0])) for i, truth in enumerate(x)
+    ]
+    return float(np.mean(scores))
+
+
+def _pixels(image: Tensor) -> NDArray[np.uint8]:
+    return to_8bit(image.permute(1, 2, 0).numpy())

@@ -1,0 +1,54 @@
+"""Images to latents, latents to images and to numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from undegrade.analysis.ladder import Ladder
+from undegrade.nets import Posterior
+from undegrade.pipeline import Pipeline
+
+_BATCH = 16
+
+
+def encode(pipeline: Pipeline, y: Tensor) -> Posterior:
+    """q(c|y) of many small images, in batches: (N, C, h, w) -> (N, 4, h / 4, w / 4), on the CPU."""
+    parts = []
+    for batch in y.split(_BATCH):
+        batch = batch.to(pipeline.device).contiguous(memory_format=torch.channels_last)
+        parts.append(pipeline.engine.encode(batch))
+    return Posterior(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
+
+
+def pooled(c: Tensor) -> NDArray[np.float64]:
+    """AvgPool(c), the global abstract of section VIII-A: (N, 4, h, w) -> (N, 4)."""
+    averages: NDArray[np.float64] = c.double().mean((2, 3)).numpy()
+    return averages
+
+
+def restored(pipeline: Pipeline, y: Tensor, c: Tensor) -> Tensor:
+    """f(y, c) with a latent of any origin, on the CPU: (B, C, h, w) and (B, 4, h / 4, w / 4) -> (B, C, H, W)."""
+    device = pipeline.device
+    # The layout that the pipeline gives its windows, so that the same latent gives the same result bit for bit.
+    y = y.to(device).contiguous(memory_format=torch.channels_last)
+    return pipeline.engine.restore(y, c.to(device)).cpu()
+
+
+def reading(pipeline: Pipeline, ladder: Ladder, c: Tensor) -> float | None:
+    """EST(c) over an image, in the ladder's unit: the median over the places, of a kernel the mean, as in the pipeline.
+
+    Args:
+        c: (1, 4, h, w).
+
+    Returns:
+        None where the task's estimator was not trained.
+    """
+    if pipeline.quantity is None:
+        return None
+    middle = np.median if pipeline.quantity.size == 1 else np.mean
+    return float(
+        ladder.read(middle(pipeline.engine.estimate(c.to(pipeline.device)), axis=(1, 2)) * pipeline.quantity.scale)
+    )

@@ -1,0 +1,135 @@
+"""What a caller's array means as an image, and the way back: (H, W, C), float32, nominally in [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from undegrade.errors import UndegradeError
+
+Image = npt.NDArray[Any]
+"""(H, W), (H, W, 1) or (H, W, 3); uint8, uint16, or floats nominally in [0, 1]."""
+BT601 = (0.299, 0.587, 0.114)
+"""Full-range luma from RGB, as JPEG files define it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a caller's image or batch is laid out, to give the result back the same way.
+
+    Attributes:
+        shape: as given.
+        tensor: None for a numpy array, else the dtype and the device of the torch tensor.
+    """
+
+    shape: tuple[int, ...]
+    tensor: tuple[torch.dtype, torch.device] | None
+
+    @classmethod
+    def of(cls, image: Any) -> Layout:
+        """The layout of an array (H, W), (H, W, C), (B, H, W, C) or a tensor (H, W), (C, H, W), (B, C, H, W).
+
+        Raises:
+            UndegradeError: it is not an image: another type, dtype or shape, or values that are not finite.
+        """
+        if isinstance(image, torch.Tensor):
+            layout = cls(tuple(image.shape), (image.dtype, image.device))
+            known = image.dtype.is_floating_point or image.dtype in (torch.uint8, torch.uint16)
+            finite = not image.dtype.is_floating_point or bool(torch.isfinite(image).all())
+            channels, names = -3, "(H, W), (1 or 3, H, W) or (B, 1 or 3, H, W)"
+        elif isinstance(image, np.ndarray):
+            layout = cls(image.shape, None)
+            floating = bool(np.issubdtype(image.dtype, np.floating))
+            known = floating or image.dtype in (np.uint8, np.uint16)
+            finite = not floating or bool(np.isfinite(image).all())
+            channels, names = -1, "(H, W), (H, W, 1 or 3) or (B, H, W, 1 or 3)"
+        else:
+            kind = type(image).__name__
+            raise UndegradeError(
+                f"an image is a numpy array or a torch tensor, not {kind}; convert it with numpy.asarray."
+            )
+        if not known:
+            raise UndegradeError(f"images of {image.dtype} are not understood; use uint8, uint16 or floats in [0, 1].")
+        shape = layout.shape
+        if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channels] not in (1, 3)):
+            raise UndegradeError(f"an image is {names}, not {shape}; reshape it.")
+        if 0 in shape:
+            raise UndegradeError(f"the image of shape {shape} is empty; give it at least one pixel.")
+        if not finite:
+            raise UndegradeError("the image holds NaN or infinity; replace these values.")
+        return layout
+
+    def images(self, image: Any) -> list[Image]:
+        """Every image as (H, W, C): views of an array; of a tensor on the host too, where numpy knows its dtype."""
+        if self.tensor is not None:
+            image = image.detach().cpu()
+            image = (image.float() if image.dtype is torch.bfloat16 else image).numpy()
+            image = np.moveaxis(image, -3, -1) if image.ndim > 2 else image
+        if image.ndim == 2:
+            image = image[..., None]
+        return list(image) if image.ndim == 4 else [image]
+
+    def back(self, images: Sequence[Image], planes: bool = False) -> Any:
+        """Results (H', W', C) in the layout of what was given; with ``planes`` (H', W'), a tensor or array as given."""
+        dimensions = len(self.shape)
+        result: Any = images[0] if dimensions < 4 else np.stack(images)
+        if not planes:
+            if dimensions == 2:
+                result = result[..., 0]
+            elif self.tensor is not None:
+                result = np.ascontiguousarray(np.moveaxis(result, -1, -3))
+        if self.tensor is None:
+            return result
+        dtype, device = self.tensor
+        return torch.from_numpy(result).to(device, torch.float32 if planes else dtype)
+
+
+def is_grey(x: Image) -> bool:
+    """Whether (H, W, 3) has the same three channels everywhere."""
+    rows = 256  # a strip at a time: most pictures are seen to be coloured at once, and no copy of all is made
+    return all(bool((s[..., :1] == s[..., 1:]).all()) for s in (x[i : i + rows] for i in range(0, len(x), rows)))
+
+
+def to_float(x: Image) -> npt.NDArray[np.float32]:
+    """Integers become 0 to 1, floats keep their values. The result is a contiguous copy."""
+    y: npt.NDArray[np.float32] = np.array(x, np.float32, order="C")
+    if peak := _peak(x.dtype):
+        y /= peak
+    return y
+
+
+def from_float(x: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
+    """To the caller's type: integers are clipped and rounded, floats keep what lies outside [0, 1]."""
+    y: Image = x
+    if peak := _peak(dtype):
+        y = np.rint(x.clip(0, 1) * peak)
+    return y.astype(dtype)
+
+
+def luma(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(h, w, 3) -> (h, w, 1)."""
+    r, g, b = (np.float32(k) for k in BT601)
+    y: npt.NDArray[np.float32] = r * x[..., :1] + g * x[..., 1:2] + b * x[..., 2:]
+    return y
+
+
+def transformed(x: Image, i: int) -> Image:
+    """The i-th of the eight flips and rotations of (H, W, C), as a view. The 0-th is x itself."""
+    x = x[:: -1 if i & 1 else 1, :: -1 if i & 2 else 1]
+    return x.swapaxes(0, 1) if i & 4 else x
+
+
+def centre(x: Image, side: int) -> Image:
+    """The middle of an image, at most ``side`` pixels high and wide."""
+    top, left = (max(n - side, 0) // 2 for n in x.shape[:2])
+    return x[top : top + side, left : left + side]
+
+
+def _peak(dtype: np.dtype[Any]) -> np.float32 | None:
+    """The integer that stands for 1.0; None for floats."""
+    return None if np.issubdtype(dtype, np.floating) else np.float32(np.iinfo(dtype).max)

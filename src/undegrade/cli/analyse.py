@@ -1,0 +1,221 @@
+"""``undegrade analyse``: what the latent knows (Figs. 5 to 8), as numbers and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from undegrade.errors import UndegradeError
+
+if TYPE_CHECKING:
+    from undegrade.pipeline import Pipeline
+
+HELP = "look into the latent: health, Figs. 5 to 8, steering (needs clean images)"
+
+_WHAT = {
+    "health": "KL per channel, active units, and what the restoration loses without its latent",
+    "manipulate": "Figs. 5, 6: pictures restored with latents that are not their own",
+    "map": "Fig. 7: the latents of patches at ten levels of damage",
+    "sources": "Fig. 8: the latents of photographs, camera noise and Gaussian noise",
+    "swap": "what a restoration loses with no latent, with that of another picture, of less or of more damage",
+    "steer": "the latent moved along the direction in which the damage grows",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    made = {}
+    for what, text in _WHAT.items():
+        sub = made[what] = commands.add_parser(what, help=text, description=text)
+        sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clean images")
+        sub.add_argument("--images", type=int, metavar="N", help="only N of them, evenly spread over their names")
+        sub.add_argument("--task", metavar="T", help="default: what --weights are for, else gaussian")
+        sub.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
+        sub.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
+        sub.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
+        if what == "health":
+            sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
+            continue
+        sub.add_argument("-o", "--out", type=Path, default=Path("analysis"), metavar="DIR", help="default: analysis")
+        if what == "swap":
+            continue
+        sub.add_argument("--format", choices=("png", "jpg"), default="png", help="of the pictures (default: png)")
+        sub.add_argument("--seed", type=int, default=0, help="of patches, noise and t-SNE (default: 0)")
+    for what, count in (("map", 100), ("sources", 300), ("steer", 60)):
+        made[what].add_argument("--patches", type=int, default=count, metavar="N", help=f"default: {count}")
+        made[what].add_argument("--patch", type=int, default=64, metavar="PIXELS", help="their side (default: 64)")
+    for what in ("manipulate", "steer"):
+        made[what].add_argument("--show", metavar="NAME", help="the picture to draw (default: the first)")
+    made["manipulate"].add_argument(
+        "--crop", type=int, nargs=2, metavar=("TOP", "LEFT"), help="of the part that is drawn (default: the middle)"
+    )
+    made["sources"].add_argument("--photographs", type=Path, required=True, metavar="DIR", help="noisy photographs")
+    made["sources"].add_argument(
+        "--means", type=Path, metavar="DIR", help="the same scenes without noise, in the same order: adds two controls"
+    )
+    made["steer"].add_argument(
+        "--probe",
+        type=Path,
+        metavar="DIR",
+        help="clean images to find the direction on (default: half of --data)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the numbers and write the files; 0 if that could be done."""
+    from undegrade.analysis.extra import need
+    from undegrade.pipeline import load_pipeline
+
+    for name in ("images", "patches", "patch"):
+        if getattr(args, name, None) is not None and getattr(args, name) < 1:
+            raise UndegradeError(f"--{name} must be at least 1.")
+    if args.what not in ("health", "swap"):
+        need("matplotlib")  # before minutes of work
+    if args.what in ("map", "sources"):
+        need("sklearn")
+    pipeline = load_pipeline(args.task, args.variant, args.weights, args.device)
+    for path in _RUN[args.what](args, pipeline):
+        print(f"-> {path}")
+    return 0
+
+
+def _health(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
+    from undegrade.analysis.health import examine
+    from undegrade.analysis.tables import write
+
+    found = examine(pipeline, args.data, args.images)
+    print(found.report())
+    return [write(args.json, (json.dumps(found.to_record(), indent=1) + "\n").encode())] if args.json else []
+
+
+def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
+    from undegrade.analysis import manipulation
+    from undegrade.analysis.figures.manipulation import draw_latents, draw_restorations
+    from undegrade.analysis.ladder import ladder
+    from undegrade.analysis.tables import write, write_csv
+
+    axis = ladder(pipeline.task.degradation)
+    rows, shown = manipulation.manipulate_folder(pipeline, args.data, args.images, args.show, _bar("manipulate"))
+    report = manipulation.report(rows, axis)
+    print(report)
+    return [
+        draw_restorations(shown, axis, args.out / f"fig-05.{args.format}", tuple(args.crop) if args.crop else None),
+        draw_latents(shown, axis, args.out / f"fig-06.{args.format}"),
+        write_csv(args.out / "fig-05.csv", manipulation.HEADER, rows),
+        write(args.out / "fig-05.md", report.encode()),
+    ]
+
+
+def _swap(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
+    from undegrade.analysis import swaps
+    from undegrade.analysis.ladder import ladder
+    from undegrade.analysis.tables import write_csv
+
+    rows = swaps.swap_folder(pipeline, args.data, args.images, _bar("swap"))
+    print(swaps.report(rows, ladder(pipeline.task.degradation)))
+    return [write_csv(args.out / "swap.csv", swaps.HEADER, rows)]
+
+
+def _map(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
+    from undegrade.analysis import mapping
+    from undegrade.analysis.figures.maps import draw_levels
+    from undegrade.analysis.ladder import ladder
+    from undegrade.analysis.samples import cut
+    from undegrade.analysis.tables import write_csv
+
+    axis = ladder(pipeline.task.degradation)
+    patches = cut(_images(args.data, args, pipeline), args.patch * _scale(pipeline), args.patches, args.seed)
+    codes = mapping.encode_levels(pipeline, patches, args.seed)
+    known = mapping.knowledge(codes)
+    print(known.report(axis.unit))
+    plane = mapping.embed(codes.points, args.seed)
+    return [
+        draw_levels(codes, plane, axis, args.out / f"fig-07.{args.format}", args.seed),
+        write_csv(args.out / "fig-07.csv", mapping.HEADER, mapping.rows(codes, plane)),
+        write_csv(args.out / "fig-07-numbers.csv", ("what", "value", "chance"), known.rows()),
+    ]
+
+
+def _sources(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
+    import numpy as np
+
+    from undegrade.analysis import mapping, sources
+    from undegrade.analysis.figures.maps import draw_sources
+    from undegrade.analysis.samples import image_files, read
+    from undegrade.analysis.tables import write_csv
+
+    channels = pipeline.model.architecture.channels
+
+    def all_of(folder: Path) -> list[Any]:
+        return [read(file, channels) for file in image_files(folder)]
+
+    clean, photographs = _images(args.data, args, pipeline), all_of(args.photographs)
+    means = None if args.means is None else all_of(args.means)
+    found = sources.gather(pipeline, clean, photographs, means, args.patches, args.patch, args.seed)
+    apart = sources.separations(found)
+    print(sources.report(apart))
+    plane = mapping.embed(np.concatenate([found[name].points for name in sources.SHOWN]), args.seed)
+    header = ("first", "second", "purity", "chance", "accuracy", "chance", "silhouette")
+    return [
+        draw_sources(found, plane, args.out / f"fig-08.{args.format}", args.seed),
+        write_csv(args.out / "fig-08.csv", sources.HEADER, sources.rows(found, plane)),
+        write_csv(args.out / "fig-08-numbers.csv", header, sources.separation_rows(apart)),
+    ]
+
+
+def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
+    from undegrade.analysis import steering
+    from undegrade.analysis.figures.steering import draw_steering
+    from undegrade.analysis.ladder import ladder
+    from undegrade.analysis.samples import centre_crops, chosen_files, cut, image_files, read
+    from undegrade.analysis.tables import write_csv
+
+    axis, scale = ladder(pipeline.task.degradation), _scale(pipeline)
+    asked = [
+        read(file, pipeline.model.architecture.channels) for file in chosen_files(args.data, args.images, args.show)
+    ]
+    if args.probe is not None:
+        taught = [read(file, pipeline.model.architecture.channels) for file in image_files(args.probe)]
+    elif len(asked) < 2:
+        raise UndegradeError(
+            "steering needs at least 2 images, one for the direction; give a folder with more, or --probe."
+        )
+    else:
+        asked, taught = asked[::2], asked[1::2]
+    probe = steering.fit_probe(pipeline, cut(taught, args.patch * scale, args.patches, args.seed), args.seed)
+    found = steering.steer(pipeline, probe, centre_crops(asked, 192 * scale, 4 * scale), _bar("steer"))
+    print(found.report(axis.unit))
+    return [
+        draw_steering(found, axis, args.out / f"steer.{args.format}"),
+        write_csv(args.out / "steer.csv", steering.HEADER, found.rows()),
+    ]
+
+
+_RUN: dict[str, Callable[[argparse.Namespace, Pipeline], list[Path]]] = {
+    "health": _health,
+    "manipulate": _manipulate,
+    "map": _map,
+    "sources": _sources,
+    "swap": _swap,
+    "steer": _steer,
+}
+
+
+def _images(folder: Path, args: argparse.Namespace, pipeline: Pipeline) -> list[Any]:
+    from undegrade.analysis.samples import image_files, read
+
+    return [read(file, pipeline.model.architecture.channels) for file in image_files(folder, args.images)]
+
+
+def _scale(pipeline: Pipeline) -> int:
+    return pipeline.model.architecture.scale
+
+
+def _bar(title: str) -> Callable[[Sequence[Any]], Any]:
+    from tqdm import tqdm
+
+    return lambda items: tqdm(items, desc=title, unit="image", file=sys.stderr, disable=not sys.stderr.isatty())

@@ -1,0 +1,37 @@
+"""``undegrade calibrate``: meet the paper's numbers that need no model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = "check that degraded images score what the paper prints (needs the benchmark images, no model)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets")
+    parser.add_argument("--tables", nargs="+", metavar="T", help="only these tables, e.g. --tables VI VII")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images worked on at once (default 2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the comparison; 0 if every cell agrees with the paper, else 1."""
+    from undegrade.calibrate import calibrate, record, report
+    from undegrade.errors import UndegradeError
+    from undegrade.paper import paper
+    from undegrade.tasks import TASKS
+
+    found = calibrate(
+        list(TASKS.values()), paper(), args.data, tables=args.tables, jobs=max(args.jobs, 1), progress=True
+    )
+    if not found:
+        raise UndegradeError(f"no table {' or '.join(args.tables)} has cells to calibrate; leave out --tables.")
+    print(report(found))
+    wrong, known = sum(not c.agrees for c in found), sum(c.discrepancy is not None for c in found)
+    aside = f"; {known} are the paper's own discrepancy" if known else ""
+    print(f"{len(found) - wrong - known} of {len(found)} cells agree with the paper{aside}.")
+    if args.json:
+        args.json.write_text(json.dumps(record(found), indent=1) + "\n")
+    return 1 if wrong else 0

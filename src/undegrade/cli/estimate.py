@@ -1,0 +1,123 @@
+"""``undegrade estimate``: what is wrong with pictures, without restoring them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from undegrade.errors import UndegradeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from undegrade.pipeline import Pipeline
+    from undegrade.wishes import Survey
+
+HELP = "say what is wrong with picture files: noise level, JPEG quality or blur, and how sure that is"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="pictures")
+    parser.add_argument("--task", metavar="T", help="whose estimator (default: what --weights are for, else all)")
+    parser.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
+    parser.add_argument(
+        "--kernels",
+        type=Path,
+        metavar="DIR",
+        help="write blur kernels as pictures NAME-TASK-kernel.png, 16 pixels to a weight",
+    )
+    parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line for each file; 0 if all could be read, 1 if some could not.
+
+    Blur kernels are drawn below their lines where a task or weights were asked for.
+
+    Raises:
+        UndegradeError: nothing can be started: no weights, or a task without an estimator.
+    """
+    from undegrade import image
+    from undegrade.degrade.blur import Kernel, kernel_of
+    from undegrade.hub import shipped
+    from undegrade.pipeline import load_pipeline
+
+    everything = sorted({card.task for card in shipped() if args.variant in (None, card.variant)})
+    tasks = everything if args.task is None and args.weights is None else [args.task]
+    pipelines = [load_pipeline(task, args.variant, args.weights, args.device) for task in tasks]
+    readers = [pipeline for pipeline in pipelines if pipeline.quantity is not None]
+    if not readers:
+        which = pipelines[0].task.name if pipelines else args.variant
+        raise UndegradeError(f"the task {which} has no estimate to give; use another one.")
+    failed = 0
+    for file in args.files:
+        try:
+            picture = image.read(file)
+            if picture.quality is not None:
+                print(f"{file}: JPEG quality by its header {picture.quality}", flush=True)
+            for reader in readers:
+                survey = reader.survey(picture.pixels)
+                print(f"{file}: {_sentence(reader, survey)}", flush=True)
+                if isinstance(reader.quantity, Kernel):
+                    k = kernel_of(survey.estimate.tolist())
+                    if tasks != everything:
+                        print(drawn(k), flush=True)
+                    if args.kernels is not None:
+                        path = args.kernels / f"{file.stem}-{reader.task.name}-kernel.png"
+                        print(f"-> {_write(k, path)}", flush=True)
+        except UndegradeError as error:
+            failed += 1
+            print(f"undegrade estimate: {error}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+SHADES = " .:-=+*#%@"
+"""From nothing to the largest weight."""
+_MAGNIFIED = 16
+
+
+def drawn(k: NDArray[np.float64]) -> str:
+    """A kernel in letters, which any terminal and any log can show: two for each weight, so that it looks square."""
+    import numpy as np
+
+    level = np.rint(k / k.max() * (len(SHADES) - 1)).astype(int)
+    inside = np.nonzero(level.any(0) | level.any(1))[0]  # the square around the middle that is not empty
+    kept = slice(inside.min(), inside.max() + 1)
+    return "\n".join("    " + "".join(2 * SHADES[i] for i in row).rstrip() for row in level[kept, kept])
+
+
+def _write(k: NDArray[np.float64], path: Path) -> Path:
+    """A kernel as a picture, its largest weight white."""
+    import numpy as np
+
+    from undegrade import image
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UndegradeError(
+            f"{path.parent}: cannot be made a folder ({error.strerror}); use another --kernels."
+        ) from error
+    pixels = np.rint(k / k.max() * 255).astype(np.uint8)
+    image.write(path, image.Picture(pixels.repeat(_MAGNIFIED, 0).repeat(_MAGNIFIED, 1)), image.Format.PNG)
+    return path
+
+
+def _sentence(reader: Pipeline, survey: Survey) -> str:
+    """What one estimator sees, and how sure that is."""
+    import numpy as np
+
+    quantity = reader.quantity
+    assert quantity is not None
+    if quantity.size > 1:
+        at_a_place = f"{survey.spread.mean():.{max(quantity.digits, 2)}f} at a place"
+        return f"{quantity.words(survey.estimate.tolist())}, +- {at_a_place}"
+    low, high = np.percentile(survey.map[0], (10, 90))
+    return (
+        f"{quantity.name} {survey.estimate[0]:.1f} +- {survey.spread[0]:.1f} ({quantity.unit}; "
+        f"{low:.1f} in the lowest tenth of the picture, {high:.1f} in the highest)"
+    )

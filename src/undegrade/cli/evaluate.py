@@ -1,0 +1,240 @@
+"""``undegrade evaluate``: measure a model on the paper's benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from undegrade.data.benchmark import Benchmark
+    from undegrade.data.blocks import MeasuredBlocks, SubmittedBlocks
+    from undegrade.evaluate import Image
+    from undegrade.pipeline import Pipeline
+    from undegrade.tasks import Task
+    from undegrade.wishes import Restoration
+
+TILE = 1024
+"""Side of a tile in input pixels: most images of the benchmarks are one, and no pixel is worked on twice."""
+
+HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", help="what the model repairs, e.g. gaussian")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets")
+    parser.add_argument("--variant", metavar="V", help="restorer of the task (default: the best)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="default: the weights of the package")
+    parser.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30" "sigma 50"')
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
+    parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
+    parser.add_argument("--half", action="store_true", help="half precision, as in undegrade restore; the file says so")
+    parser.add_argument(
+        "--submission",
+        type=Path,
+        metavar="DIR",
+        help="of blocks whose owner keeps the truth: write what is to be sent in",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print ours beside the paper's; always 0 if everything could be measured."""
+    from undegrade.calibrate import bicubic
+    from undegrade.errors import UndegradeError
+    from undegrade.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
+    from undegrade.paper import paper
+    from undegrade.results import Result
+    from undegrade.tasks import TASKS
+
+    if args.task not in TASKS:
+        raise UndegradeError(f"there is no task {args.task!r}; choose from {', '.join(TASKS)}.")
+    task = TASKS[args.task]
+    if args.limit is not None and args.limit < 1:
+        raise UndegradeError("--limit must be at least 1.")
+    if args.json is not None and args.weights is not None and args.json == args.weights.with_suffix(".json"):
+        raise UndegradeError(f"{args.json} is the card of the weights; write the numbers to another file.")
+    work = _find(args, task)
+    if args.self_ensemble and task.degradation.scale > 1 and any(b.direct for b in work.benchmarks):
+        ordinary = " ".join(dict.fromkeys(f'"{b.case}"' for b in task.benchmarks if not b.direct))
+        raise UndegradeError(
+            f"a flip moves the grid of direct decimation; with --self-ensemble give --cases {ordinary}."
+        )
+    pipeline, variant = _load(args, task)
+    card = pipeline.card
+    assert card is not None  # a loaded pipeline has one
+
+    passes = {direct: _Once(pipeline, args.self_ensemble, direct) for direct in (True, False)}
+    start = time.monotonic()
+    cells: list[Cell] = []
+    for direct, once in passes.items():
+        same_grid = [b for b in work.benchmarks if b.direct == direct]
+        cells += evaluate(
+            same_grid,
+            task.protocol,
+            once.restore,
+            args.data,
+            estimate=once.estimate if pipeline.quantity is not None else None,
+            bicubic=bicubic(task.degradation.scale) if task.degradation.scale > 1 else None,
+            limit=args.limit,
+            progress=card.name if same_grid else None,
+        )
+    restore = passes[True].restore
+    for blocks, folder in work.measured:
+        name = f"{card.name} {blocks.name}"
+        cells.append(evaluate_blocks(blocks, folder, task.protocol, restore, limit=args.limit, progress=name))
+    seconds = time.monotonic() - start
+    if cells:
+        print(report(cells, task.protocol, paper()))
+    for dataset in dict.fromkeys(c.dataset for c in cells if not c.complete):
+        print(f"{dataset}: not all of its images were measured.", file=sys.stderr)
+    if args.json:
+        result = Result(
+            task=task.name,
+            variant=variant,
+            self_ensemble=args.self_ensemble,
+            weights_sha256=card.sha256,
+            machine=describe_machine(pipeline.device, args.half),
+            seconds=seconds,
+            cells=tuple(cells),
+        )
+        result.write(args.json)
+    for waiting, folder in work.submitted:
+        if args.submission is None:
+            print(f"{waiting.name}: its owner keeps the truth; --submission DIR writes what is to be sent in.")
+            continue
+        out = args.submission / waiting.name
+        submit_blocks(waiting, folder, out, restore, f"VDIR {card.name}", f"{card.name} {waiting.name}")
+        print(f"{waiting.name}: written to {out}; send {waiting.sent}.")
+    return 0
+
+
+class _Once:
+    """An image's restoration and estimate, which are asked for one after the other, from one pass of the networks."""
+
+    def __init__(self, pipeline: Pipeline, self_ensemble: bool, direct: bool) -> None:
+        self._pipeline = partial(pipeline, self_ensemble=self_ensemble, direct=direct, tile=TILE)
+        self._last: tuple[Image, Restoration] | None = None
+
+    def restore(self, y: Image) -> NDArray[Any]:
+        restored: NDArray[Any] = self._pass(y).image
+        return restored
+
+    def estimate(self, y: Image) -> NDArray[Any]:
+        found = self._pass(y).estimate
+        assert found is not None  # asked only where there is an estimator
+        return found
+
+    def _pass(self, y: Image) -> Restoration:
+        if self._last is None or self._last[0] is not y:
+            self._last = y, self._pipeline(y)
+        return self._last[1]
+
+
+class _Work(NamedTuple):
+    """What is to be measured and is there."""
+
+    benchmarks: list[Benchmark]
+    measured: list[tuple[MeasuredBlocks, Path]]
+    submitted: list[tuple[SubmittedBlocks, Path]]
+
+
+def _find(args: argparse.Namespace, task: Task) -> _Work:
+    """The benchmarks that are asked for. Of a task with blocks those that are there: what is missing is said."""
+    from undegrade.data.blocks import MeasuredBlocks, SubmittedBlocks
+    from undegrade.data.catalogue import images
+    from undegrade.errors import UndegradeError
+
+    names = list(dict.fromkeys([b.dataset.name for b in task.benchmarks] + [b.name for b in task.blocks]))
+    unknown = sorted(set(args.datasets or names) - set(names))
+    if unknown:
+        raise UndegradeError(f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}.")
+    wanted = args.datasets or names
+    cases = list(dict.fromkeys(b.case for b in task.benchmarks))
+    unknown = sorted(set(args.cases or cases) - set(cases))
+    if unknown:
+        raise UndegradeError(f"{task.name} has no case {', '.join(unknown)}; choose from {', '.join(cases)}.")
+    of_cases = [b for b in task.benchmarks if b.case in (args.cases or cases)]
+    work = _Work([b for b in of_cases if b.dataset.name in wanted], [], [])
+    if args.cases and not work.benchmarks:
+        raise UndegradeError(f"{task.name} has these cases on other datasets; leave out --datasets or --cases.")
+    if args.submission is not None and not any(isinstance(b, SubmittedBlocks) for b in task.blocks):
+        raise UndegradeError(f"nothing is submitted for {task.name}; leave --submission out.")
+    if args.submission is not None and args.limit is not None:
+        raise UndegradeError("a submission needs all blocks; leave --limit out.")
+    if not task.blocks:
+        return work
+    absent = []
+    for dataset in dict.fromkeys(b.dataset for b in work.benchmarks):
+        try:
+            images(dataset, args.data)
+        except UndegradeError as error:
+            absent.append(str(error))
+            work.benchmarks[:] = [b for b in work.benchmarks if b.dataset != dataset]
+    for blocks in (b for b in task.blocks if b.name in wanted):
+        folder = blocks.find(args.data)
+        if folder is None:
+            absent.append(blocks.missing(args.data))
+        elif isinstance(blocks, MeasuredBlocks):
+            work.measured.append((blocks, folder))
+        elif isinstance(blocks, SubmittedBlocks):
+            work.submitted.append((blocks, folder))
+    if absent and (args.datasets or not any(work)):
+        raise UndegradeError(" ".join(absent))
+    for sentence in absent:
+        print(sentence, file=sys.stderr)
+    return work
+
+
+def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
+    """The model and what to call it.
+
+    Another task's weights may be measured too: any on photographs, elsewhere those that know the same kind of damage,
+    as the colour model of JPEG artifacts does on grey images.
+    """
+    from undegrade.errors import UndegradeError
+    from undegrade.pipeline import load_pipeline
+    from undegrade.tasks import TASKS
+
+    asked = task.name if args.weights is None else None
+    pipeline = load_pipeline(asked, args.variant, weights=args.weights, device=args.device, half=args.half)
+    card = pipeline.card
+    assert card is not None
+    if card.task == task.name:
+        return pipeline, card.variant
+    synthetic = any(b.degradation is not None for b in task.benchmarks)
+    if synthetic and type(TASKS[card.task].degradation) is not type(task.degradation):
+        raise UndegradeError(f"{args.weights}: these weights are for {card.name}, not {task.name}; ask for that.")
+    if pipeline.model.architecture.scale != task.degradation.scale:
+        raise UndegradeError(f"{args.weights}: {card.name} does not enlarge as {task.name} does; use other weights.")
+    return pipeline, card.name
+
+
+def describe_machine(device: torch.device, half: bool = False) -> dict[str, str]:
+    """What a measurement ran on: names of the CPU, of the GPU if used, PyTorch's version, and whether by halves."""
+    import torch
+
+    machine = {"cpu": _cpu_name(), "torch": f"PyTorch {torch.__version__}"}
+    if device.type == "cuda":
+        machine["gpu"] = torch.cuda.get_device_name(device)
+    if half:
+        machine["precision"] = "half precision"
+    return machine
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,241 @@
+"""What ``undegrade restore`` tells people and programs while it works: lines, records, time left."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from undegrade.errors import UndegradeError
+
+if TYPE_CHECKING:
+    from undegrade.batch import Job, Plan
+    from undegrade.files import Outcome
+
+BIG = 4_000_000
+"""From this many pixels on a single picture is worth a progress bar."""
+
+
+class Report:
+    """What people and programs are told, as it occurs, past a progress bar where someone is watching.
+
+    Attributes:
+        total: how many files there are, with folders that cannot be searched.
+        failures: each that failed, with its reason.
+        progress: to be told how far the work is.
+    """
+
+    def __init__(self, plan: Plan, records: TextIO | None) -> None:
+        self._plan = plan
+        self._records = records
+        self._counts: Counter[str] = Counter()
+        self.total = len(plan.jobs) + len(plan.unread)
+        self.failures: list[str] = []
+        self.progress = Progress(plan.jobs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.progress.close()
+        if self._records is not None and self._records is not sys.stdout:
+            with suppress(OSError):  # every record was flushed, or its failure told
+                self._records.close()
+
+    def add(self, outcome: Outcome) -> None:
+        """A file is done, one way or another.
+
+        Raises:
+            UndegradeError: its record cannot be written.
+            BrokenPipeError: nobody reads the lines any more.
+        """
+        if outcome.output is not None:
+            self.progress.done(counted=outcome.status in ("restored", "left"))
+        self._counts[outcome.status] += 1
+        if outcome.status in ("restored", "left"):
+            self._say(_line(outcome), self._out)
+        elif outcome.status == "failed":
+            self.failures.append(f"{outcome.source}: {outcome.reason}")
+            self.complain(self.failures[-1])
+        self._record(outcome)
+
+    def complain(self, sentence: str) -> None:
+        """Something is wrong."""
+        self._say(f"undegrade restore: {sentence}", sys.stderr)
+
+    def interrupted(self, skip_existing: bool) -> None:
+        """The end of a batch that was stopped from the keyboard, and how to go on."""
+        self.progress.close()
+        done = self._counts["restored"] + self._counts["left"] + self._counts["skipped"]
+        rest = "the same command" if skip_existing else "the same command with --skip-existing"
+        self._say("", sys.stderr)  # the terminal has written ^C
+        self._list_failures()
+        self.complain(f"interrupted with {done} of {self.total} files done; {rest} does the rest.")
+
+    def summary(self) -> None:
+        """The end of a batch; of a single file everything is said already."""
+        self.progress.close()
+        skipped = self._counts["skipped"]
+        if skipped == self.total:
+            results = "the result is" if skipped == 1 else f"all {skipped} results are"
+            self._say(f"{results} there already; nothing was done.", self._out)
+            return
+        if self.total == 1:
+            return
+        self._list_failures()
+        parts = [
+            (self._counts["restored"], "restored"),
+            (self._counts["left"], "left alone"),
+            (skipped, "skipped, being there already"),
+            (len(self.failures), "failed"),
+            (self._plan.results, "left out, being results of others"),
+            (self._plan.ignored, "ignored, being no pictures by their names"),
+        ]
+        self._say("; ".join(f"{count} {what}" for count, what in parts if count), self._out)
+
+    def _list_failures(self) -> None:
+        if self.failures:
+            self.complain(f"{len(self.failures)} of {self.total} files failed:")
+            for failure in self.failures:
+                self._say(f"  {failure}", sys.stderr)
+
+    def _record(self, outcome: Outcome) -> None:
+        if self._records is None:
+            return
+        try:
+            self._say(json.dumps(outcome.to_record()), self._records)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UndegradeError(
+                f"the records cannot be written ({error.strerror}); make room and go on with --skip-existing."
+            ) from error
+
+    @property
+    def _out(self) -> TextIO:
+        return sys.stderr if self._records is sys.stdout else sys.stdout
+
+    def _say(self, line: str, stream: TextIO) -> None:
+        # Names of files can hold what the terminal's encoding, or any encoding, cannot.
+        encoding = stream.encoding or "utf-8"
+        with self.progress.aside(stream):
+            print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
+    """Where the records go: behind those that are there, so that a batch in two runs has them in one file.
+
+    Raises:
+        UndegradeError: the file cannot be written, or is a picture.
+    """
+    from undegrade.batch import identity
+    from undegrade.image import Format
+
+    if str(path) == "-":
+        return sys.stdout
+    if Format.of_name(path) is not None or identity(path) in {identity(job.source) for job in jobs}:
+        raise UndegradeError(f"--json {path} is a picture's name; give another one, such as records.jsonl.")
+    try:
+        file = path.open("a", encoding="ascii", newline="\n")
+        if path.is_file() and path.stat().st_size > 0:
+            with path.open("rb") as written:
+                written.seek(-1, os.SEEK_END)
+                if written.read() != b"\n":  # half a record, of a machine that stopped
+                    file.write("\n")
+    except OSError as error:
+        raise UndegradeError(f"--json {path}: cannot be written ({error.strerror}); name another file.") from error
+    return file
+
+
+def _line(outcome: Outcome) -> str:
+    """What a person is told about a file that was restored or left alone."""
+    colours = "grey" if outcome.channels == 1 else "colour"
+    kind = f"{outcome.bits}-bit {colours} {(outcome.format or '').upper()}"
+    if outcome.quality is not None:
+        kind += f" of quality {outcome.quality}"
+    found = "" if outcome.estimate is None else f"; estimated {outcome.estimate.words}"
+    if outcome.status == "left":
+        return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"
+    weights = f" with {outcome.task}-{outcome.variant}" if outcome.variant is not None else ""
+    why = f" ({outcome.choice})" if outcome.choice is not None else ""
+    return (
+        f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; restored{weights}{why} "
+        f"in {outcome.seconds:.1f} s -> {outcome.output}"
+    )
+
+
+class Progress:
+    """One bar for the whole batch, its time left weighed by pixels; no bar where nobody watches or it is short."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._bar: Any = None
+        self._index = -1
+        if not sys.stderr.isatty():
+            return
+        self._weights = _weights(jobs)
+        if len(jobs) > 1 or max(self._weights) >= BIG:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=sum(self._weights),
+                leave=False,
+                dynamic_ncols=True,
+                bar_format="{l_bar}{bar}| {elapsed} < {remaining}",
+            )
+
+    def start(self) -> None:
+        """The next file begins."""
+        self._index += 1
+        if self._bar is not None:
+            self._from = self._bar.n
+            self._bar.set_description_str(f"{self._index + 1} of {len(self._weights)}")
+
+    def within(self, fraction: float) -> None:
+        """So much of the file is done."""
+        if self._bar is not None:
+            self._bar.update(self._from + fraction * self._weights[self._index] - self._bar.n)
+
+    def done(self, counted: bool) -> None:
+        """The file is done; one that took no work is not counted, for it says nothing about the time left."""
+        if self._bar is None:
+            return
+        if not counted:
+            self._bar.total -= self._weights[self._index]
+        self.within(float(counted))
+
+    def aside(self, stream: TextIO) -> AbstractContextManager[Any]:
+        """Time to write something where the bar is."""
+        if self._bar is None:
+            return nullcontext()
+        mode: AbstractContextManager[Any] = self._bar.external_write_mode(file=stream)
+        return mode
+
+    def close(self) -> None:
+        """No more bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _weights(jobs: Sequence[Job]) -> list[float]:
+    """The pixels of each picture by its header; the mean of the others where that cannot be read."""
+    import warnings
+
+    from PIL import Image
+
+    known: list[float | None] = []
+    for job in jobs:
+        try:
+            with warnings.catch_warnings(action="ignore"), Image.open(job.source) as picture:
+                known.append(float(picture.width * picture.height))
+        except Exception:  # whatever is wrong with it will be said in its turn
+            known.append(None)
+    sizes = [size for size in known if size is not None]
+    mean = sum(sizes) / len(sizes) if sizes else 1.0
+    return [mean if size is None else size for size in known]

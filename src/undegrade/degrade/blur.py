@@ -1,0 +1,203 @@
+"""Blur and direct decimation: y = round8((x * k)[0::s, 0::s]), f(T) = Sigma of k (paper section VI).
+
+k is an anisotropic Gaussian on a 15x15 grid,
+
+    k(d) = exp(-d^T Sigma^-1 d / 2) / sum,    Sigma = V diag(l1, l2) V^T,    V = [[cos t, -sin t],
+                                                                                  [sin t,  cos t]],
+
+with d = (column, row) offsets from the centre in pixels. The paper's "widths" are the eigenvalues l1, l2 of
+the covariance, in pixels^2: variances, not standard deviations. ``*`` is correlation with a mirrored border
+(c b a | a b c: the edge pixel is repeated). Pixels 0, s, 2s, ... are kept ("direct" decimation), so the
+small image's grid lies (s - 1) / 2 pixels of x up and left of where an ordinary resizer would put it.
+
+The paper has f(T) = k. Its 225 weights say no more than the three numbers of Sigma, and :func:`kernel_of` gives them
+back; being 0.004 on average, they would hardly count in the objective either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
+
+KERNEL_SIZE = 15
+"""Side of k in pixels."""
+SHARPEST = 0.01
+"""Least variance in pixels^2 that :func:`kernel_of` draws: below it a kernel is a point."""
+
+
+class Shape(NamedTuple):
+    """One Gaussian: eigenvalues of its covariance in pixels^2, and the first one's angle in radians."""
+
+    first: float
+    second: float
+    angle: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Shape:
+        """The Gaussian of a Sigma as :func:`covariance` gives it: ``first`` the wider, ``angle`` in (-pi/2, pi/2]."""
+        column, row, both = map(float, values)
+        middle, spread = (column + row) / 2, math.hypot((column - row) / 2, both)
+        return cls(middle + spread, middle - spread, math.atan2(2 * both, column - row) / 2)
+
+
+G_2_0 = Shape(2.0, 2.0, 0.0)
+"""The isotropic test kernel of Tables IV and V."""
+
+G_ANI = Shape(4.0, 1.0, -0.5)
+"""The anisotropic test kernel of Table IV."""
+
+
+def covariance(first: Tensor, second: Tensor, angle: Tensor) -> Tensor:
+    """Sigma of Gaussians, in pixels^2: variance along the columns, along the rows, and covariance of the two.
+
+    The mean of Sigmas over places is that of the mean kernel.
+
+    Args:
+        first, second, angle: as for :func:`gaussian_kernel`.
+
+    Returns:
+        (B, 3).
+    """
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack(
+        (first * cos**2 + second * sin**2, first * sin**2 + second * cos**2, (first - second) * sin * cos), 1
+    )
+
+
+def kernel_of(values: Sequence[float]) -> NDArray[np.float64]:
+    """k, (15, 15), of a Sigma as :func:`covariance` gives it; what is narrower than a point is drawn as one."""
+    shape = Shape.of(values)
+    first, second, angle = torch.tensor(
+        [[max(shape.first, SHARPEST)], [max(shape.second, SHARPEST)], [shape.angle]], dtype=torch.float64
+    )
+    k: NDArray[np.float64] = gaussian_kernel(first, second, angle)[0].numpy()
+    return k
+
+
+@dataclass(frozen=True)
+class Kernel(Quantity):
+    """A blur kernel, known by its Sigma."""
+
+    name: str = "blur kernel"
+    size: int = 3
+    scale: float = 10.0
+    """10 pixels^2 are the widest that x4 trains with: f(T) lies between 0 and 1."""
+    unit: str = "pixels^2"
+
+    def words(self, values: Sequence[float]) -> str:
+        first, second, angle = Shape.of(values)
+        return f"{self.name} of widths {first:.2f} and {second:.2f} ({self.unit}), the wider at {angle:.2f} rad"
+
+
+def gaussian_kernel(first: Tensor, second: Tensor, angle: Tensor, size: int = KERNEL_SIZE) -> Tensor:
+    """Gaussian kernels, each summing to 1.
+
+    Args:
+        first: l1, (B,), variance in pixels^2 along the direction ``angle``.
+        second: l2, (B,), variance in pixels^2 across it.
+        angle: t, (B,), radians from the column axis towards the row axis.
+        size: odd side of the kernel, pixels.
+
+    Returns:
+        (B, size, size), float64 (float32 where the device has no float64).
+    """
+    dtype = torch.float32 if first.device.type == "mps" else torch.float64
+    l1, l2, t = (v.to(dtype).view(-1, 1, 1) for v in (first, second, angle))
+    offset = torch.arange(size, dtype=dtype, device=first.device) - (size - 1) / 2
+    column, row = offset.view(1, 1, size), offset.view(1, size, 1)
+    along = column * t.cos() + row * t.sin()
+    across = row * t.cos() - column * t.sin()
+    k = torch.exp(-0.5 * (along**2 / l1 + across**2 / l2))
+    return k / k.sum(dim=(1, 2), keepdim=True)
+
+
+@dataclass(frozen=True)
+class Blur(Degradation):
+    """One Gaussian kernel per image, then every ``factor``-th pixel, rounded to 8 bits.
+
+    Attributes:
+        factor: s, 1 to 4.
+        first: range of the wider variance l1, pixels^2.
+        second: range of l2, pixels^2. Drawn from its lower end up to its upper end or l1, whichever is less.
+        angle: range of the rotation, radians.
+
+    Raises:
+        ValueError: on construction, for a factor or a range that makes no sense; on a call, for an image
+            whose sides are not multiples of ``factor``.
+    """
+
+    factor: int
+    first: tuple[float, float]
+    second: tuple[float, float]
+    angle: tuple[float, float] = (0.0, math.pi)
+
+    quantity: ClassVar[Quantity] = Kernel()
+
+    def __post_init__(self) -> None:
+        if self.factor not in (1, 2, 3, 4):
+            raise ValueError(f"factor must be 1, 2, 3 or 4, got {self.factor}")
+        for name, (low, high) in (("first", self.first), ("second", self.second)):
+            if not 0 < low <= high:
+                raise ValueError(f"{name} must satisfy 0 < low <= high, got {(low, high)}")
+        if self.second[0] > self.first[0]:
+            raise ValueError(f"second must be able to stay below first, got {self.second} and {self.first}")
+        if not self.angle[0] <= self.angle[1]:
+            raise ValueError(f"angle must satisfy low <= high, got {self.angle}")
+
+    @classmethod
+    def training(cls, factor: int) -> Blur:
+        """The setting the paper trains with: l1 in [1, 2.5 s], l2 in [1, l1], any rotation."""
+        widths = (1.0, 2.5 * factor)
+        return cls(factor, first=widths, second=widths)
+
+    @classmethod
+    def fixed(cls, factor: int, shape: Shape) -> Blur:
+        """One known kernel, e.g. ``Blur.fixed(2, G_ANI)``."""
+        first, second, angle = shape
+        return cls(factor, first=(first, first), second=(second, second), angle=(angle, angle))
+
+    @property
+    def scale(self) -> int:
+        return self.factor
+
+    @property
+    def direct(self) -> bool:
+        return True
+
+    def shapes(self, count: int, generator: Generator, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw l1, l2 and t: (count,) each, on the device and with the dtype of ``like``."""
+        first = uniform((count,), *self.first, generator, like)
+        low, high = self.second
+        second = low + (first.clamp(max=high) - low) * uniform((count,), 0.0, 1.0, generator, like)
+        return first, second, uniform((count,), *self.angle, generator, like)
+
+    def __call__(self, x: Tensor, generator: Generator) -> Degraded:
+        b, c, h, w = x.shape
+        if h % self.factor or w % self.factor:
+            raise ValueError(f"{h}x{w} is not a multiple of {self.factor}: crop the image first")
+        shapes = self.shapes(b, generator, x)
+        k = gaussian_kernel(*shapes)
+        # On CUDA in float64: cuDNN may multiply float32 as TF32, which errs by a tenth of a grey level.
+        dtype = torch.float64 if x.is_cuda else torch.float32
+        planes = _mirrored(_mirrored(x.to(dtype), 2), 3).flatten(0, 1).unsqueeze(0)
+        weights = k.to(dtype).repeat_interleave(c, dim=0).unsqueeze(1)
+        y = F.conv2d(planes, weights, stride=self.factor, groups=b * c)
+        y = y.view(b, c, h // self.factor, w // self.factor)
+        return Degraded(y.mul(255).round().div(255).to(x.dtype), covariance(*shapes).to(x.dtype) / self.quantity.scale)
+
+
+def _mirrored(x: Tensor, axis: int) -> Tensor:
+    """Continue x by the reach of k on both ends of an axis, as c b a | a b c."""
+    n, reach = x.shape[axis], KERNEL_SIZE // 2
+    index = torch.arange(-reach, n + reach, device=x.device) % (2 * n)
+    return x.index_select(axis, torch.minimum(index, 2 * n - 1 - index))

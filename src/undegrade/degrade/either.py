@@ -1,0 +1,51 @@
+"""Two kinds of damage in one batch: what a model trains on that has to serve both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity
+
+
+@dataclass(frozen=True)
+class Either(Degradation):
+    """Of every batch ``share``, rounded to whole images, gets the second degradation, the others the first.
+
+    Attributes:
+        first, second: of one scale, one grid and one quantity.
+        share: 0 to 1.
+
+    Raises:
+        ValueError: on construction, where the two do not go together or the share is none.
+    """
+
+    first: Degradation
+    second: Degradation
+    share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"share must be between 0 and 1, got {self.share}")
+        one, other = ((d.scale, d.direct, d.quantity) for d in (self.first, self.second))
+        if one != other:
+            raise ValueError(f"scale, grid and quantity must be the same, got {one} and {other}")
+
+    @property
+    def quantity(self) -> Quantity:  # type: ignore[override]
+        return self.first.quantity
+
+    @property
+    def scale(self) -> int:
+        return self.first.scale
+
+    @property
+    def direct(self) -> bool:
+        return self.first.direct
+
+    def __call__(self, x: Tensor, generator: Generator) -> Degraded:
+        count = len(x) - round(self.share * len(x))
+        parts = [d(part, generator) for d, part in ((self.first, x[:count]), (self.second, x[count:])) if len(part)]
+        return Degraded(*(torch.cat(both) for both in zip(*parts, strict=True)))

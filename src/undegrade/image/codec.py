@@ -1,0 +1,253 @@
+"""Files to pictures and pictures to files: what all formats have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from undegrade.atomic import replacing
+from undegrade.errors import UndegradeError
+from undegrade.image import avif, exif, jpeg, png, tiff, vips, webp
+from undegrade.image.picture import (
+    AGAIN,
+    DPI_72,
+    FINEST,
+    MAX_PIXELS,
+    SIDEWAYS,
+    Format,
+    Header,
+    Metadata,
+    Picture,
+    Refusal,
+    check_fits,
+    damaged,
+    space_of,
+    upright,
+)
+
+PIXELS_PER_BYTE = 50_000
+"""A file that claims more is not believed: it is twice what one colour all over can make of WebP or AVIF."""
+
+_MODULES: dict[Format, ModuleType] = {
+    Format.PNG: png,
+    Format.JPEG: jpeg,
+    Format.WEBP: webp,
+    Format.TIFF: tiff,
+    Format.AVIF: avif,
+}
+_NAMES = "a PNG, JPEG, WebP, TIFF or AVIF picture"
+_LOADERS = {Format.AVIF: "heif"}
+_SPACES = {1: ("GRAY", "RGB"), 3: ("RGB",)}
+"""The profiles that pixels of so many channels may have. Grey with one for RGB means R = G = B."""
+
+
+def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a PNG, JPEG, WebP, TIFF or AVIF file, whatever its name ends in.
+
+    What has a palette becomes RGB, what has 1, 2 or 4 bits 8; 10 and 12 bits are stretched to 16. CMYK is converted to
+    sRGB by its profile. The orientation is applied, thumbnails are left out.
+
+    Args:
+        path: the file.
+        max_pixels: larger pictures are refused by their header, before anything is decoded. The default refuses as
+            well what claims millions of pixels in next to no bytes; any other limit is taken at its word.
+
+    Raises:
+        UndegradeError: the file cannot be read, is damaged or cut short, too large, or of a kind not handled.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(file, max_pixels)
+    except Refusal as refusal:
+        raise refusal.about(path) from refusal.__cause__
+    except FileNotFoundError as error:
+        raise UndegradeError(f"{path}: there is no such file; check the name.") from error
+    except IsADirectoryError as error:
+        raise UndegradeError(f"{path}: this is a folder; name the picture files in it.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise UndegradeError(f"{path}: cannot be read ({_reason(error)}); check the file and its rights.") from error
+
+
+def write(path: Path, picture: Picture, format: Format | None = None, *, strip_metadata: bool = False) -> None:
+    """Write a picture file; it appears whole or not at all.
+
+    Args:
+        path: where; an existing file is replaced, and kept as it was if writing fails.
+        picture: what.
+        format: how; None for the format the picture came in. JPEG at quality 95 (98 for what came as a JPEG of 85 or
+            better) with full colour resolution;
+            WebP and AVIF without loss if they came so, else at quality 95 and 93; TIFF deflated.
+        strip_metadata: leave out EXIF, XMP, IPTC and comments. What the pixels mean stays: colour profile,
+            transparency and resolution.
+
+    Raises:
+        UndegradeError: the format cannot hold the picture, or the file cannot be written.
+    """
+    format = format or picture.format
+    metadata = picture.metadata.stripped() if strip_metadata else picture.metadata
+    if format is not picture.format:
+        metadata = dataclasses.replace(metadata, comments=())
+    h, w = picture.pixels.shape[:2]
+    if metadata.exif is not None:
+        metadata = dataclasses.replace(metadata, exif=exif.resized(metadata.exif, w, h))
+    picture = dataclasses.replace(picture, metadata=metadata)
+    check_fits(path, picture, format)
+    error_of_vips = vips.load().Error
+    try:
+        with replacing(path) as file:
+            _MODULES[format].save(picture, file)
+    except (OSError, error_of_vips) as error:
+        raise UndegradeError(
+            f"{path}: cannot be written ({_reason(error)}); check the folder and its free space."
+        ) from error
+
+
+def _read(file: BinaryIO, max_pixels: int) -> Picture:
+    format = _sniff(file)
+    header: Header = _MODULES[format].header(file)
+    _check_size(header, os.fstat(file.fileno()).st_size, max_pixels)
+    file.seek(0)
+    return _decode(file, format, header, max_pixels)
+
+
+def _sniff(file: BinaryIO) -> Format:
+    """The format by content. Nothing else reaches libvips, which would try many more decoders."""
+    head = file.read(12)
+    if not head:
+        raise Refusal("is empty", AGAIN)
+    if head.startswith(png.SIGNATURE):
+        return Format.PNG
+    if head.startswith(b"\xff\xd8\xff"):
+        return Format.JPEG
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        return Format.WEBP
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return Format.TIFF
+    if head[4:8] == b"ftyp" and head[8:] in avif.BRANDS:
+        return Format.AVIF
+    raise Refusal(f"is not {_NAMES}", "convert it to one of these")
+
+
+def _check_size(header: Header, size: int, max_pixels: int) -> None:
+    w, h = header.width, header.height
+    if w * h > max_pixels:
+        over = f"over the limit of {max_pixels / 1e6:g} million"
+        raise Refusal(f"has {w} x {h} = {w * h / 1e6:.0f} million pixels, {over}", _raise_limit(w * h))
+    if size < header.least_bytes:
+        raise damaged(f"{size} bytes cannot hold {w} x {h} pixels")
+    if max_pixels == MAX_PIXELS and w * h > size * PIXELS_PER_BYTE:
+        raise Refusal(f"claims {w} x {h} pixels in {size} bytes, which no photo does", _raise_limit(w * h))
+
+
+def _raise_limit(pixels: int) -> str:
+    millions = -(-pixels // 10**6)
+    # The default limit, spelled out, would be taken for none.
+    return f"if that is right, allow it with --max-pixels {millions + (millions * 10**6 == MAX_PIXELS)}"
+
+
+def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> Picture:
+    pyvips = vips.load()
+    try:
+        patched = vips.Patched(file, header.patches) if header.patches else None
+        source = pyvips.Source.new_from_descriptor(file.fileno()) if patched is None else patched.source
+        # Sequential: decoded once from top to bottom into our array, with no copy in memory or on disk.
+        loader = getattr(pyvips.Image, f"{_LOADERS.get(format, format)}load_source")
+        # libtiff's own limit takes a photo in one strip for an attack; what the limit is for is checked in the header.
+        unlimited = {"unlimited": True} if format is Format.TIFF else {}
+        image = loader(source, access="sequential", fail_on="error", **unlimited)
+        if image.width * image.height > max_pixels:
+            raise damaged(f"{image.width} x {image.height} pixels, unlike its header")
+        metadata = _metadata(image, header)
+        notes = list(header.notes)
+        if image.interpretation == "cmyk":
+            image, metadata = _from_cmyk(image, metadata)
+            notes.append("converted from CMYK to sRGB by its profile")
+        _check_decoded(image)
+        dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
+        stored: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), dtype)
+        stored = stored.reshape(image.height, image.width, image.bands)
+        resolution = (image.xres, image.yres)
+    except MemoryError as error:
+        raise Refusal("needs more memory than there is", "close other programs, or cut it up") from error
+    except (pyvips.Error, ValueError) as error:  # ValueError: a message that is no UTF-8
+        raise damaged(_reason(error)) from error
+    if resolution == (1.0, 1.0):  # libvips' way to say that it found none, though EXIF may have one
+        resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)
+    if not all(0 < r <= FINEST for r in resolution):
+        resolution = (DPI_72, DPI_72)
+    orientation = _orientation(format, header, metadata)
+    if orientation in SIDEWAYS:
+        resolution = resolution[::-1]
+    if header.depth is not None:
+        stored |= stored >> header.depth  # libvips fills up with zeros, which would make white less than white
+    stored = upright(stored, orientation)
+    metadata, broken = exif.clean(metadata, stored.shape[1], stored.shape[0])
+    colours = 3 if stored.shape[2] >= 3 else 1
+    alpha = stored[..., -1] if stored.shape[2] > colours else None
+    grey = colours == 1 or header.grey
+    pixels = stored[..., 0] if grey else stored[..., :3]
+    if metadata.icc is not None and space_of(metadata.icc) not in _SPACES[1 if grey else 3]:
+        metadata = dataclasses.replace(metadata, icc=None)
+        notes.append("left out a colour profile that is broken or for another kind of picture")
+    coding = None if header.coding is None else dataclasses.replace(header.coding, orientation=orientation)
+    return Picture(
+        pixels, alpha, format, metadata, resolution, header.lossless, header.depth, header.quality, coding,
+        (*notes, *broken),
+    )  # fmt: skip
+
+
+def _metadata(image: Any, header: Header) -> Metadata:
+    """What the header's reader found, and libvips beside it."""
+
+    def block(name: str) -> bytes | None:
+        return bytes(image.get(name)) if image.get_typeof(name) else None
+
+    found = header.metadata
+    return dataclasses.replace(
+        found,
+        icc=block("icc-profile-data") or found.icc,
+        exif=found.exif or exif.bare(block("exif-data")),
+        xmp=block("xmp-data") or found.xmp,
+    )
+
+
+def _orientation(format: Format, header: Header, metadata: Metadata) -> int:
+    """1 to 8. What is neither changes nothing."""
+    if format is Format.AVIF:  # it has another way to say so, which the decoder follows
+        return 1
+    found = header.orientation if header.orientation is not None else exif.orientation(metadata.exif)
+    return found if 1 <= found <= 8 else 1
+
+
+def _from_cmyk(image: Any, metadata: Metadata) -> tuple[Any, Metadata]:
+    """CMYK to sRGB, and the metadata that goes with it."""
+    if image.bands != 4 or image.format not in ("uchar", "ushort"):
+        raise Refusal(f"is CMYK with {image.bands} channels", "convert it to RGB")
+    if space_of(metadata.icc) != "CMYK":
+        raise Refusal("is CMYK without a colour profile that says which", "convert it to RGB, or assign a profile")
+    depth = 8 if image.format == "uchar" else 16
+    image = image.copy()
+    vips.attach(image, "icc-profile-data", metadata.icc)
+    image = image.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True, depth=depth)
+    return image, dataclasses.replace(metadata, icc=bytes(image.get("icc-profile-data")))
+
+
+def _check_decoded(image: Any) -> None:
+    if image.format not in ("uchar", "ushort"):
+        raise Refusal(f"holds {image.format} numbers", "convert it to 8 or 16 bits per channel")
+    bands = {"b-w": (1, 2), "grey16": (1, 2), "srgb": (3, 4), "rgb16": (3, 4)}.get(image.interpretation, ())
+    if image.bands not in bands:
+        raise Refusal(f"has {image.bands} channels of kind {image.interpretation}", "convert it to grey or RGB")
+
+
+def _reason(error: BaseException) -> str:
+    """What a decoder or the system said, on one line."""
+    detail = getattr(error, "detail", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
+    lines = [line.strip() for line in str(detail).splitlines() if line.strip()]
+    return lines[0] if lines else "the decoder gives no reason"

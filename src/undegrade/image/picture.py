@@ -1,0 +1,296 @@
+"""What a picture is, and what a file says about it before it is decoded."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from undegrade.errors import UndegradeError
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+MAX_PIXELS = 500_000_000
+"""The limit that stands for none having been given."""
+MAX_METADATA = 2**24
+"""Bytes. A profile, EXIF or text block beyond this is no use to anyone."""
+DPI_72 = 72 / 25.4
+FINEST = 1e5
+"""More pixels per millimetre than this are an error of the file; libvips takes ten times as many."""
+"""Pixels per millimetre that software assumes where a file does not say."""
+SIDEWAYS = (5, 6, 7, 8)
+"""The EXIF orientations that swap width and height."""
+
+AGAIN = "get it again from where it came"
+ONE_FRAME = "save the one you want as a picture of its own"
+
+_SUFFIXES = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".jpe": "jpeg",
+    ".jfif": "jpeg",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".avif": "avif",
+}
+_BITS = {"png": 16, "jpeg": 8, "webp": 8, "tiff": 16, "avif": 12}
+_SIDES = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384}
+_JPEG_SEGMENT = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
+"""Bytes of EXIF or XMP that a JPEG can hold."""
+
+
+class Format(enum.StrEnum):
+    """The file formats that are read and written."""
+
+    PNG = "png"
+    JPEG = "jpeg"
+    WEBP = "webp"
+    TIFF = "tiff"
+    AVIF = "avif"
+
+    @classmethod
+    def of_name(cls, path: Path) -> Format | None:
+        """The format that a file name asks for, None if it is not a picture's name."""
+        name = _SUFFIXES.get(path.suffix.lower())
+        return None if name is None else cls(name)
+
+    @property
+    def max_bits(self) -> int:
+        """Bits per channel that it can hold."""
+        return _BITS[self]
+
+    @property
+    def max_side(self) -> int:
+        """The largest width or height that it, or the encoder for it, can take."""
+        return _SIDES.get(self, 2**31 - 1)
+
+    @property
+    def holds_alpha(self) -> bool:
+        return self is not Format.JPEG
+
+    @property
+    def holds_grey(self) -> bool:
+        """Whether grey is stored as one channel. Elsewhere it becomes three equal ones."""
+        return self not in (Format.WEBP, Format.AVIF)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says beside its pixels, as bytes.
+
+    Attributes:
+        icc: the colour profile.
+        exif: a TIFF structure without ``Exif\\0\\0`` before it; orientation 1, without a thumbnail.
+        xmp: XML.
+        photoshop: image resource blocks, IPTC among them; without a thumbnail.
+        colour: what only PNG has to say about its colours: chunks gAMA, cHRM, sRGB, cICP, mDCV, cLLI.
+        comments: PNG's text chunks, or JPEG's comments and further XMP, as stored; only for the same format.
+        opaque: whether a TIFF's further channel is something else than transparency.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    photoshop: bytes | None = None
+    colour: tuple[bytes, ...] = ()
+    comments: tuple[bytes, ...] = ()
+    opaque: bool = False
+
+    def stripped(self) -> Metadata:
+        """What the pixels mean, and no more."""
+        return Metadata(icc=self.icc, colour=self.colour, opaque=self.opaque)
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a JPEG file has rounded its picture.
+
+    Attributes:
+        steps: of its channels, Y or Y, Cb and Cr: 64 steps between the values that a coefficient of the 8x8 DCT may
+            have, row by row of increasing vertical frequency.
+        sampling: how many rows and columns of pixels share a sample of Cb and of Cr; (1, 1) for grey.
+        orientation: by EXIF, 1 to 8: how the file's own rows and columns, along which the blocks lie, have been turned
+            to make the picture upright.
+    """
+
+    steps: tuple[tuple[int, ...], ...]
+    sampling: tuple[int, int] = (1, 1)
+    orientation: int = 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels, and what is needed to write them back as they came.
+
+    Attributes:
+        pixels: uint8 or uint16, (H, W) for grey or (H, W, 3) for RGB, upright.
+        alpha: None or (H, W) of the same dtype.
+        format: what the file was, by its content.
+        metadata: what it says beside them.
+        resolution: pixels per millimetre along x and y.
+        lossless: whether a WebP or AVIF was, and is to be, stored without loss.
+        depth: bits per channel where the file has more than 8 but fewer than the array: an AVIF's 10 or 12.
+        quality: of a JPEG, see :func:`undegrade.degrade.jpeg.nearest_quality`.
+        coding: of a JPEG in grey or YCbCr, whose pixels these are.
+        notes: what was changed in reading, each as ``"converted from CMYK to sRGB"``.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    format: Format = Format.PNG
+    metadata: Metadata = field(default_factory=Metadata)
+    resolution: tuple[float, float] = (DPI_72, DPI_72)
+    lossless: bool = True
+    depth: int | None = None
+    quality: int | None = None
+    coding: Coding | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        p, a = self.pixels, self.alpha
+        if p.dtype not in (np.uint8, np.uint16) or not (p.ndim == 2 or (p.ndim == 3 and p.shape[2] == 3)):
+            raise ValueError(f"pixels must be uint8 or uint16, (H, W) or (H, W, 3), got {p.dtype} {p.shape}")
+        if a is not None and (a.dtype != p.dtype or a.shape != p.shape[:2]):
+            raise ValueError(f"alpha must be {p.dtype} {p.shape[:2]}, got {a.dtype} {a.shape}")
+
+    @property
+    def bits(self) -> int:
+        """Bits per channel of the file: 8, 10, 12 or 16."""
+        return self.depth or 8 * self.pixels.dtype.itemsize
+
+    @property
+    def grey(self) -> bool:
+        return self.pixels.ndim == 2
+
+    def with_pixels(self, pixels: Pixels) -> Picture:
+        """The same picture with other pixels, perhaps a whole number of times larger; alpha grows along."""
+        alpha = self.alpha
+        if alpha is not None and alpha.shape != pixels.shape[:2]:
+            alpha = _enlarged(alpha, pixels.shape[0], pixels.shape[1])
+        return dataclasses.replace(self, pixels=pixels, alpha=alpha)
+
+
+def upright(stored: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Apply an EXIF orientation, (H, W, ...) -> a view of it, upright."""
+    rows, columns = _flips(orientation)
+    stored = stored[::rows, ::columns]
+    return stored.swapaxes(0, 1) if orientation in SIDEWAYS else stored
+
+
+def as_stored(upright: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """The inverse of :func:`upright`, a view again."""
+    rows, columns = _flips(orientation)
+    return (upright.swapaxes(0, 1) if orientation in SIDEWAYS else upright)[::rows, ::columns]
+
+
+def _flips(orientation: int) -> tuple[int, int]:
+    return -1 if orientation in (3, 4, 6, 7) else 1, -1 if orientation in (2, 3, 7, 8) else 1
+
+
+def _enlarged(alpha: Pixels, height: int, width: int) -> Pixels:
+    """By bicubic interpolation, on the grid of ordinary resizers, where the colour is; what is constant stays so."""
+    from PIL import Image
+
+    plane = Image.fromarray(alpha.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    larger: Pixels = np.rint(np.asarray(plane)).clip(0, np.iinfo(alpha.dtype).max).astype(alpha.dtype)
+    return larger
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says before anything is decoded.
+
+    Attributes:
+        width: of the stored pixels.
+        height: likewise.
+        least_bytes: no smaller file can hold so many pixels; 0 where the format knows no bound.
+        grey: stored as grey, although libvips decodes three channels.
+        depth: as in :class:`Picture`.
+        lossless: as in :class:`Picture`.
+        orientation: where it is not EXIF's to say: 1 to 8.
+        patches: bytes to replace before decoding, by their place, which may lie behind the end of the file.
+        metadata: what libvips would lose or change.
+        quality: as in :class:`Picture`.
+        coding: as in :class:`Picture`, but for the orientation.
+        notes: as in :class:`Picture`.
+    """
+
+    width: int
+    height: int
+    least_bytes: int = 0
+    grey: bool = False
+    depth: int | None = None
+    lossless: bool = True
+    orientation: int | None = None
+    patches: Mapping[int, bytes] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=Metadata)
+    quality: int | None = None
+    coding: Coding | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Refusal(Exception):
+    """A picture that is not read or written: what about it, and what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what, remedy)
+        self.what, self.remedy = what, remedy
+
+    def about(self, path: Path) -> UndegradeError:
+        return UndegradeError(f"{path}: the picture {self.what}; {self.remedy}.")
+
+
+def damaged(detail: str) -> Refusal:
+    return Refusal(f"is damaged or cut short ({detail})", AGAIN)
+
+
+def check_fits(path: Path, picture: Picture, format: Format, scale: int = 1) -> None:
+    """Ask before the work whether a format can hold a picture, ``scale`` times as large along each side.
+
+    Palettes and 1 to 4 bits have become 8 by then.
+
+    Raises:
+        UndegradeError: it would lose bits, transparency, the meaning of its colours or metadata, or is too large.
+    """
+    try:
+        _check_fits(picture, format, scale)
+    except Refusal as refusal:
+        raise refusal.about(path) from None
+
+
+def _check_fits(picture: Picture, format: Format, scale: int) -> None:
+    metadata, elsewhere = picture.metadata, format is not picture.format
+    if picture.bits > format.max_bits:
+        lost = picture.bits - format.max_bits
+        raise Refusal(f"would lose {lost} of its {picture.bits} bits as {format}", "write PNG or TIFF")
+    if picture.alpha is not None and not format.holds_alpha:
+        raise Refusal(f"would lose its transparency as {format}", "write PNG, WebP, TIFF or AVIF")
+    if metadata.opaque and format is not Format.TIFF:
+        raise Refusal(f"has a fourth channel that {format} would take for transparency", "write TIFF")
+    if scale * max(picture.pixels.shape) > format.max_side:
+        verb = "is" if scale == 1 else "would be"
+        raise Refusal(f"{verb} larger than {format} can hold ({format.max_side} pixels a side)", "write PNG or TIFF")
+    if elsewhere and metadata.colour and metadata.icc is None:
+        raise Refusal(f"would lose what its {picture.format} says about its colours as {format}", "write PNG")
+    if picture.grey and not format.holds_grey and space_of(metadata.icc) == "GRAY":
+        raise Refusal(f"would lose its grey colour profile as {format}", "write PNG, JPEG or TIFF")
+    for name, block in (("EXIF", metadata.exif), ("XMP", metadata.xmp)):
+        if format is Format.JPEG and block is not None and len(block) > _JPEG_SEGMENT:
+            raise Refusal(f"has more {name} data than jpeg can hold", "leave it out with --strip-metadata")
+
+
+def space_of(icc: bytes | None) -> str | None:
+    """The colour space a profile is for: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ...; None if it is no sound profile."""
+    if icc is None or not 132 <= len(icc) <= MAX_METADATA or icc[36:40] != b"acsp":
+        return None
+    if not 132 <= int.from_bytes(icc[:4], "big") <= len(icc):
+        return None
+    return icc[16:20].decode("latin-1").strip()

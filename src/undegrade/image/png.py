@@ -1,0 +1,93 @@
+"""PNG: chunks after a signature. https://www.w3.org/TR/png-3/"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import BinaryIO
+
+from undegrade.image import vips
+from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged, space_of
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+_TEXT = (b"tEXt", b"zTXt", b"iTXt")
+_XMP = b"XML:com.adobe.xmp\0"
+_SRGB = {b"sRGB": None, b"cICP": b"\x01\x0d\x00\x01", b"gAMA": struct.pack(">I", 45_455)}
+"""What says no more than everyone assumes. None: whatever it holds."""
+_SRGB_CHRM = struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+_DEFLATE = 1032
+"""Bytes that one byte can stand for, at the very most."""
+_MAX_CHUNKS = 1_000_000
+_AFTER_HEADER = 8 + 25
+
+
+def header(file: BinaryIO) -> Header:
+    """What a PNG file says; see :class:`Header`.
+
+    Raises:
+        Refusal: it is damaged or animated.
+    """
+    file.seek(8)
+    start = file.read(25)
+    if start[4:8] != b"IHDR" or len(start) < 25:
+        raise damaged("it does not start with a header")
+    w, h, bits, kind = struct.unpack(">IIBB", start[8:18])
+    if not (w and h and bits in _DEPTHS.get(kind, ())):
+        raise damaged(f"{w} x {h} pixels of kind {kind} and {bits} bits")
+    colour: list[bytes] = []
+    comments: list[bytes] = []
+    room = MAX_METADATA
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        size, name = int.from_bytes(head[:4], "big"), head[4:]
+        if name == b"acTL":
+            raise Refusal("is animated", ONE_FRAME)
+        if name in _COLOUR + _TEXT and size <= room:
+            room -= size
+            chunk = head + file.read(size + 4)
+            if len(chunk) < size + 12 or zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+                continue
+            if name in _COLOUR:
+                colour.append(chunk)
+            elif not chunk[8:].startswith(_XMP):
+                comments.append(chunk)
+        else:
+            file.seek(size + 4, 1)
+    if _says_srgb(colour):  # then it is no loss if another format does not hold it
+        comments, colour = colour + comments, []
+    row = -(-w * bits * _CHANNELS[kind] // 8) + 1
+    return Header(w, h, h * row // _DEFLATE, metadata=Metadata(colour=tuple(colour), comments=tuple(comments)))
+
+
+def save(picture: Picture, file: BinaryIO) -> None:
+    """Write a PNG file, compressed as well as is worth the time."""
+    m = picture.metadata
+    # A grey PNG cannot have a colour profile, as other grey files may.
+    image = vips.image_of(picture, colour=not picture.grey or space_of(m.icc) == "RGB")
+    vips.attach(image, "icc-profile-data", m.icc)
+    own = m.colour + m.comments if m.icc is None else tuple(c for c in m.colour + m.comments if c[4:8] != b"sRGB")
+    if m.exif is not None:
+        own += (_chunk(b"eXIf", m.exif),)
+    if m.xmp is not None:
+        own += (_chunk(b"iTXt", _XMP + bytes(4) + m.xmp),)
+    spliced = vips.Spliced(file, lambda _: (_AFTER_HEADER, 0), b"".join(own))
+    with spliced:
+        image.pngsave_target(spliced.target, keep="icc", compression=6)
+
+
+def _says_srgb(chunks: list[bytes]) -> bool:
+    said = {chunk[4:8]: chunk[8:-4] for chunk in chunks}
+    for name in (b"cICP", b"sRGB"):  # in this order each overrides what comes after
+        if name in said:
+            return _SRGB[name] in (None, said[name])
+    gamma = struct.unpack(">I", said[b"gAMA"])[0] if len(said.get(b"gAMA", b"")) == 4 else 45_455
+    return abs(gamma - 45_455) <= 500 and said.get(b"cHRM", _SRGB_CHRM) == _SRGB_CHRM
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -1,0 +1,212 @@
+"""TIFF, classic and big: directories of tags. Adobe's TIFF 6.0 and its supplements."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+from undegrade.image import exif, tags, vips
+from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged
+from undegrade.image.tags import Broken, Directory, Entry, Reader, Tag
+
+_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
+_STRIP_SIZES, _TILE_SIZES = 279, 325
+_SAMPLES, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 277, 284, 322, 323, 338, 339
+_XMP, _PHOTOSHOP, _ICC, _LAYERS, _DNG = 700, 34377, 34675, 37724, 50706
+_PIXELS = frozenset(
+    (
+        *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284),
+        *(288, 289, 290, 291, 292, 293, 296, 297, 301, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333),
+        *(334, 336, 337, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 351, 512, 513, 514, 515, 517, 518, 519, 520),
+        *(521, 529, 530, 531, 532, 559, _XMP, _PHOTOSHOP, _ICC, _LAYERS, 50255),
+    )
+)
+"""Tags that say how the pixels are stored, or are written by other ways. All others are kept."""
+_RESOLUTION = (tags.X_RESOLUTION, tags.Y_RESOLUTION, tags.RESOLUTION_UNIT)
+_CAMERA_RAW = "is a camera raw file, or its preview", "develop it to TIFF or JPEG first"
+_MAX_PAGES = 1000
+_DECODED = (
+    *(
+        256,
+        257,
+        258,
+        259,
+        262,
+        266,
+        273,
+        277,
+        278,
+        279,
+        284,
+        292,
+        293,
+        317,
+        320,
+        322,
+        323,
+        324,
+        325,
+        332,
+        338,
+        339,
+        347,
+    ),
+    *(529, 530, 531, 532),
+)
+"""Tags that the decoder is to see. Any other one that it finds fault with would make it give up."""
+
+_KINDS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
+"""Channels without extra ones, of the photometric interpretations that are read."""
+_FOREIGN = {4: "a mask", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*", 32803: "camera raw", 34892: "camera raw"}
+_FOREIGN |= {32844: "LogL", 32845: "LogLuv"}
+_YCBCR, _RAW, _JPEG, _FAX = 6, 1, 7, (2, 3, 4)
+_DENSEST = {_RAW: 1, 32773: 64, 5: 2800, 8: 1040, 32946: 1040}
+"""Bytes that a byte can stand for at the very most, of the compressions that are read and have a bound."""
+_JPEG_BLOCKS = 4 * 8 * 64
+_COMPRESSIONS = {_RAW, *_FAX, 5, _JPEG, 8, 32773, 32946}
+
+
+def header(file: BinaryIO) -> Header:
+    """What a TIFF file says; see :class:`Header`.
+
+    Raises:
+        Refusal: it is damaged, holds several pages, or numbers that are no picture's.
+    """
+    file.seek(8)
+    if file.read(2) == b"CR":
+        raise Refusal(*_CAMERA_RAW)
+    try:
+        reader = Reader(file)
+        entries, following, _ = reader.directory(reader.first)
+        _check_pages(reader, entries, following)
+        return _header(reader, entries)
+    except Broken as error:
+        raise damaged(str(error)) from error
+
+
+def save(picture: Picture, file: BinaryIO) -> None:
+    """Write a TIFF file, deflated."""
+    image = vips.image_of(picture, colour=not picture.grey)
+    big = picture.pixels.nbytes > 3 * 2**30  # a classic TIFF ends at 4 GB
+    target = vips.load().Target.new_to_descriptor(file.fileno())
+    image.tiffsave_target(
+        target, keep="none", compression="deflate", predictor="horizontal", resunit="inch", bigtiff=big
+    )
+    _add(file, picture.metadata)
+
+
+def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
+    def number(tag: int, default: int) -> int:
+        return reader.number(entries.get(tag), default)
+
+    def block(tag: int) -> bytes | None:
+        entry = entries.get(tag)
+        try:
+            return reader.tag(entry).data if entry is not None and entry.size <= MAX_METADATA else None
+        except Broken:
+            return None
+
+    w, h = number(_WIDTH, 0), number(_HEIGHT, 0)
+    samples, compression, photometric = number(_SAMPLES, 1), number(_COMPRESSION, 1), number(_PHOTOMETRIC, 1)
+    bits = reader.numbers(entries.get(_BITS), 1)
+    if not (w and h and samples):
+        raise damaged(f"{w} x {h} pixels of {samples} channels")
+    _check_kind(photometric, samples, bits, reader.numbers(entries.get(_SAMPLE_FORMAT), 1))
+    if compression not in _COMPRESSIONS:
+        raise Refusal(f"is compressed in a way (number {compression}) that is not read here", "save it with LZW")
+    if photometric == _YCBCR and compression != _JPEG:  # libvips would take them for RGB
+        raise Refusal("holds YCbCr numbers without JPEG", "convert it to RGB")
+    tile_width, tile_height = number(_TILE_WIDTH, 0), number(_TILE_HEIGHT, 0)
+    if tile_width and number(_PLANAR, 1) == 2 and samples > 1:
+        raise Refusal("is tiled with its channels apart", "save it with interleaved channels")
+    if tile_width * tile_height > 4 * w * h + 2**24:
+        raise damaged(f"tiles of {tile_width} x {tile_height} pixels")
+    counts = entries.get(_STRIP_SIZES) or entries.get(_TILE_SIZES)
+    if counts is not None and reader.largest(counts) > reader.size:
+        raise damaged("its pixels end behind its end")
+    raw = w * h * samples * bits[0] // 8
+    least = w * h // _JPEG_BLOCKS if compression == _JPEG else raw // (_DENSEST.get(compression) or raw + 1)
+    extra = reader.numbers(entries.get(_EXTRA_SAMPLES), 2)
+    alpha = samples > _KINDS[photometric]
+    kept = {tag: entry for tag, entry in entries.items() if tag not in _PIXELS}
+    metadata = Metadata(
+        icc=block(_ICC),
+        xmp=block(_XMP),
+        exif=exif.from_tree(reader.tree(kept, MAX_METADATA // 4)),
+        photoshop=block(_PHOTOSHOP),
+        opaque=alpha and extra[0] == 0 and _EXTRA_SAMPLES in entries,
+    )
+    notes = []
+    if alpha and extra[0] == 1:
+        notes.append("took the transparency out of the colours, where the file had it multiplied in")
+    if _LAYERS in entries:
+        notes.append("left out Photoshop layers: they hold the old picture")
+    return Header(
+        w,
+        h,
+        least,
+        orientation=number(tags.ORIENTATION, 1),
+        patches=_patches(reader, entries),
+        metadata=metadata,
+        notes=tuple(notes),
+    )
+
+
+def _patches(reader: Reader, entries: dict[int, Entry]) -> dict[int, bytes]:
+    """What makes the decoder see another first directory, behind the end of the file: only what it needs."""
+    sound = {t: e for t in _RESOLUTION if (e := entries.get(t)) is not None and (e.type, e.count) in ((5, 1), (3, 1))}
+    start = reader.size + reader.size % 2
+    if not reader.big and start + 2**16 > 2**32:
+        return {}
+    place = struct.pack(reader.order + ("Q" if reader.big else "I"), start)
+    excerpt = reader.excerpt({t: e for t, e in entries.items() if t in _DECODED} | sound)
+    return {8 if reader.big else 4: place, start: excerpt}
+
+
+def _check_pages(reader: Reader, entries: dict[int, Entry], following: int) -> None:
+    """Refuse further pages but thumbnails and masks, and files whose first page is a camera raw's preview."""
+    if _DNG in entries or reader.number(entries.get(_SUBFILE)) & 1:
+        raise Refusal(*_CAMERA_RAW)
+    pages, visited = 1, {reader.first}
+    while following and len(visited) < _MAX_PAGES:
+        if following in visited:
+            raise damaged("its pages go in a circle")
+        visited.add(following)
+        entries, following, _ = reader.directory(following)
+        # 1: a smaller version, 4: a mask; in the older tag 2: a smaller version
+        pages += not (reader.number(entries.get(_SUBFILE)) & 5 or reader.number(entries.get(_OLD_SUBFILE)) == 2)
+    if pages > 1:
+        raise Refusal(f"has {pages} pages", ONE_FRAME)
+
+
+def _check_kind(photometric: int, samples: int, bits: list[int], formats: list[int]) -> None:
+    if photometric in _FOREIGN:
+        raise Refusal(f"holds {_FOREIGN[photometric]} numbers", "convert it to RGB")
+    if photometric not in _KINDS:
+        raise Refusal(f"holds numbers of a kind ({photometric}) that is not read here", "convert it to RGB")
+    for kind, name in ((2, "signed"), (3, "floating-point"), (5, "complex"), (6, "complex")):
+        if kind in formats:
+            raise Refusal(f"holds {name} numbers", "convert it to 8 or 16 bits per channel without a sign")
+    if len(set(bits)) > 1 or not (bits[0] in (8, 16) or (bits[0] in (1, 2, 4) and samples == 1)):
+        raise Refusal(f"holds {bits[0]}-bit channels", "convert it to 8 or 16 bits per channel")
+    if samples - _KINDS[photometric] not in (0, 1):
+        raise Refusal(f"has {samples} channels", "convert it to grey or RGB, with one channel of transparency at most")
+
+
+def _add(file: BinaryIO, metadata: Metadata) -> None:
+    """Give a TIFF file that was just written more tags: a new directory at its end takes the place of the first."""
+    reader = Reader(file)
+    entries, _, _ = reader.directory(reader.first)
+    directory: Directory = {tag: reader.tag(entry) for tag, entry in entries.items()}
+    if metadata.exif is not None:
+        directory |= {t: v for t, v in exif.tree(metadata.exif).items() if t not in _PIXELS}
+    for number, type, block in ((_XMP, 1, metadata.xmp), (_ICC, 7, metadata.icc), (_PHOTOSHOP, 1, metadata.photoshop)):
+        if block is not None:
+            directory[number] = Tag(type, len(block), block)
+    if metadata.opaque and _EXTRA_SAMPLES in directory:
+        directory[_EXTRA_SAMPLES] = Tag(tags.SHORT, 1, struct.pack("<H", 0))
+    at = file.seek(0, 2)
+    at += file.write(bytes(at % 2))
+    file.write(tags.lay_out(directory, at, big=reader.big))
+    file.seek(8 if reader.big else 4)
+    file.write(struct.pack("<Q" if reader.big else "<I", at))

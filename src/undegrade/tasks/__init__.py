@@ -1,0 +1,15 @@
+"""The tasks, one value each. Command line, tables, weights and tests iterate over :data:`TASKS`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from undegrade.tasks.base import Task
+from undegrade.tasks.gaussian import GAUSSIAN
+from undegrade.tasks.jpeg import JPEG, JPEG_Y
+from undegrade.tasks.real import REAL
+from undegrade.tasks.superres import SR_X2, SR_X4
+
+TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (GAUSSIAN, REAL, JPEG, JPEG_Y, SR_X2, SR_X4)})
+"""Every task by its name."""
+
+__all__ = ["TASKS", "Task"]

@@ -1,0 +1,40 @@
+"""A task is one value: what damages the images, which networks repair it, how they are trained and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from undegrade.data.benchmark import Benchmark
+from undegrade.data.blocks import Blocks
+from undegrade.degrade import Degradation
+from undegrade.metrics import Protocol
+from undegrade.model import Architecture
+from undegrade.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Task:
+    """One restoration task. Adding one means adding one file to this package and its name to ``TASKS``.
+
+    Attributes:
+        name: as on the command line.
+        summary: one sentence for people.
+        degradation: what training draws from; its ``quantity`` says what the estimator reads off.
+        variants: restorer by name, best first.
+        recipes: training recipe by variant, then by name; the first of each is the default.
+        validation: fixed degradations on which a run is watched, by label.
+        protocol: how the published tables are measured.
+        benchmarks: their cells.
+        blocks: benchmarks that their owners distribute cut into blocks; each may be there or not.
+    """
+
+    name: str
+    summary: str
+    degradation: Degradation
+    variants: Mapping[str, Architecture]
+    recipes: Mapping[str, Mapping[str, Recipe]]
+    validation: Mapping[str, Degradation]
+    protocol: Protocol
+    benchmarks: tuple[Benchmark, ...]
+    blocks: tuple[Blocks, ...] = ()

@@ -1,0 +1,41 @@
+"""From a finished run to a weights file with its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from undegrade.hub import Card, save
+from undegrade.train.trainer import Trainer
+
+
+def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
+    """Write the averaged weights in half precision, with all that is known of the run.
+
+    Args:
+        trainer: finished.
+        folder: of the run; the files go there.
+        about: as given to :func:`undegrade.train.loop.run`.
+
+    Returns:
+        The safetensors file; its card lies beside it as JSON.
+    """
+    log = (folder / "metrics.jsonl").read_text().splitlines()
+    seconds = json.loads(log[-1])["seconds"]
+    validated = (row for row in map(json.loads, reversed(log)) if any(k.startswith("psnr/") for k in row))
+    measured: dict[str, float] = next(validated, {})
+    card = Card(
+        task=about["task"],
+        variant=about["variant"],
+        architecture=trainer.architecture.to_dict(),
+        data=about["data"],
+        licence=about["licence"],
+        steps=trainer.done,
+        minutes=round(seconds / 60, 1),
+        hardware=about["hardware"],
+        commit=about["commit"],
+        recipe=trainer.recipe.to_dict(),
+        measured={f"validation {k}": v for k, v in measured.items() if k.startswith(("psnr/", "estimate_error/"))},
+    )
+    return save(trainer.ema, folder, f"{about['task']}-{about['variant']}", card)

@@ -1,0 +1,132 @@
+"""The state of a training run on disk: complete or absent, never half.
+
+A state is a folder ``state-<step>`` of safetensors parts of at most :data:`PART_BYTES` each and a ``manifest.json``.
+It is written under another name, synced, and renamed in one go; only then is the one before removed. Whenever a run
+is killed, the newest ``state-*`` folder is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from undegrade.errors import UndegradeError
+
+PART_BYTES = 15_000_000
+"""Largest part, so that every file of a state stays under 16 MB and travels anywhere."""
+
+
+def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str, Any]) -> Path:
+    """Write a state and remove the older ones.
+
+    Args:
+        run: the run's folder.
+        step: iterations done.
+        tensors: name -> tensor, on any device.
+        meta: anything JSON can hold.
+    """
+    final, draft = run / f"state-{step:08d}", run / "state.tmp"
+    if final.exists():  # whole, and of this very step: replacing it would leave a moment without any state
+        return final
+    parts: list[dict[str, Tensor]] = [{}]
+    room = PART_BYTES
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        if parts[-1] and size > room:
+            parts.append({})
+            room = PART_BYTES
+        parts[-1][name] = tensor.detach().cpu().contiguous()
+        room -= size
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    names = [f"part-{n:02d}.safetensors" for n in range(len(parts))]
+    for name, part in zip(names, parts, strict=True):
+        save_file(part, draft / name)
+        _sync(draft / name)
+    (draft / "manifest.json").write_text(json.dumps({"step": step, "parts": names, "meta": meta}, indent=1))
+    _sync(draft / "manifest.json")
+    draft.rename(final)
+    _sync(run)
+    for old in run.glob("state-*"):
+        if old != final:
+            shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def load_state(run: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
+    """The newest state of a run as (step, tensors, meta), or None when there is none yet.
+
+    Raises:
+        UndegradeError: the newest state cannot be read.
+    """
+    states = sorted(run.glob("state-*"))
+    if not states:
+        return None
+    try:
+        manifest = json.loads((states[-1] / "manifest.json").read_text())
+        tensors: dict[str, Tensor] = {}
+        for name in manifest["parts"]:
+            tensors |= load_file(states[-1] / name)
+        return manifest["step"], tensors, manifest["meta"]
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise UndegradeError(
+            f"the training state {states[-1]} cannot be read ({error}); copy it again, or delete it to start over."
+        ) from error
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimizer's per-parameter state as flat names, e.g. ``adam.12.exp_avg``."""
+    state = optimizer.state_dict()["state"]
+    return {f"{prefix}.{i}.{key}": value for i, entry in state.items() for key, value in entry.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
+    """The inverse of :func:`optimizer_tensors`.
+
+    Raises:
+        ValueError: the tensors are another optimizer's, or of other weights.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(f"{prefix}."):
+            index, key = name.removeprefix(f"{prefix}.").split(".")
+            parameter = parameters[int(index)] if int(index) < len(parameters) else None
+            if parameter is None or tensor.shape not in ((), parameter.shape):
+                raise ValueError(f"{name} has no weight to belong to")
+            if tensor.shape == parameter.shape:
+                # Fused Adam walks moments and parameter in memory order, so their layouts (channels_last) must agree.
+                tensor = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state a third the size, for carrying a run to another machine through a narrow door.
+
+    Weights and averaged weights stay exact. The generator's moments and the discriminator's weights are rounded to
+    bfloat16, the discriminator's moments are left out (with beta_1 = 0.5 they forget within a few steps anyway). A run
+    goes on from it well, but no longer bit for bit.
+    """
+    rounded = ("discriminator.", "adam.", "muon.")
+    return {
+        name: t.bfloat16() if name.startswith(rounded) and t.numel() > 1 else t
+        for name, t in tensors.items()
+        if not name.startswith("adam_d.")
+    }
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

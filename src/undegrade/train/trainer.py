@@ -1,0 +1,375 @@
+"""One training step of eqs. (16)-(19), and everything that must survive a kill.
+
+    discriminator step   Adam on -log D(y) - log(1 - D(yhat)),                      yhat detached
+    generator step       Adam on |x - xhat| + beta KL + |y - yhat| + lambda_1 adv + lambda_2 |f(T) - EST(c)|
+
+A two-stage model (eqs. (6)-(7)) has one step instead: Adam on |x - xhat| for the restorer, and on
+lambda_2 |f(T) - EST(c)| for encoder and estimator, with c = mu(y).
+
+The randomness of step n is a function of (seed, n) alone: no generator state has to be kept, a resumed run sees the
+same crops and noise, and so does every process of a distributed run, which draws the whole batch and keeps its share.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from undegrade.data.source import Source
+from undegrade.errors import UndegradeError
+from undegrade.model import VDIR, Architecture
+from undegrade.nets import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
+from undegrade.objective import Losses, discriminator_loss, losses
+from undegrade.recipe import Recipe
+from undegrade.train.muon import Muon
+from undegrade.train.processor import multiplies_bfloat16
+from undegrade.train.state import load_optimizer, optimizer_tensors
+
+MAX_SKIPPED = 20
+"""So many non-finite steps in a row mean that the run has diverged."""
+
+M = TypeVar("M", bound=nn.Module)
+
+PARTS = ("encoder", "restorer", "decoder", "estimator")
+"""Of a model, by name."""
+
+TERMS = (*Losses._fields, "total", "discriminator", "grad_norm")
+
+
+class Batch(NamedTuple):
+    """This process's share of one step's data."""
+
+    x: Tensor
+    y: Tensor
+    params: Tensor
+    noise: Tensor
+
+
+class Trainer:
+    """Networks, averaged weights and optimizers of a run, and the step that changes them.
+
+    Args:
+        architecture: of the model.
+        source: where the batches come from, on the device to train on.
+        recipe: how to train.
+        compile_mode: a mode of torch.compile, or None for eager.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        source: Source,
+        recipe: Recipe,
+        compile_mode: str | None = None,
+    ) -> None:
+        self.architecture, self.source, self.recipe = architecture, source, recipe
+        self.device = source.device
+        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        if recipe.batch % self.world:
+            raise UndegradeError(
+                f"a batch of {recipe.batch} cannot be shared by {self.world} processes; use a multiple."
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            model = VDIR(architecture)
+            discriminator = Discriminator(architecture.channels) if recipe.lambda_adv > 0 else None
+        self.model = _placed(model, self.device)
+        self.ema = copy.deepcopy(self.model).requires_grad_(False)
+        self.optimizers = _optimizers(self.model, recipe)
+        self.discriminator = _placed(discriminator, self.device) if discriminator is not None else None
+        if self.discriminator is not None:
+            self.optimizers_d = {"adam_d": _adam(self.discriminator.parameters(), beta1=0.5)}
+        self.forward, self.forward_latent = self._forward, self._forward_latent
+        self.forward_restorer, self.forward_two_stage = self._forward_restorer, self._forward_two_stage
+        if compile_mode:
+            self.forward_latent = torch.compile(self._forward_latent, mode=compile_mode)
+            self.forward = torch.compile(self._forward, mode=compile_mode)
+            self.forward_restorer = torch.compile(self._forward_restorer, mode=compile_mode)
+            self.forward_two_stage = torch.compile(self._forward_two_stage, mode=compile_mode)
+        self.done = 0
+        self.skipped = 0
+        self.data_seconds = 0.0
+
+    def batch(self, step: int) -> Batch:
+        """The data of a step: crops, their degraded versions, f(T), and the latent's noise."""
+        recipe, b = self.recipe, self.recipe.batch
+        generator = torch.Generator(self.device).manual_seed(_seed(recipe.seed, step))
+        x, y, params = self.source.draw(b, recipe.patch, generator)
+        latent = (b, LATENT_CHANNELS, *(-(-side // LATENT_STRIDE) for side in y.shape[-2:]))
+        noise = torch.randn(latent, generator=generator, device=self.device)
+        share = slice(self.rank * b // self.world, (self.rank + 1) * b // self.world)
+        last = torch.channels_last
+        return Batch(
+            x[share].contiguous(memory_format=last),
+            y[share].contiguous(memory_format=last),
+            params[share],
+            noise[share],
+        )
+
+    def step(self) -> Tensor:
+        """One iteration. Returns the values of :data:`TERMS` on the device, averaged over processes."""
+        lr = self.recipe.learning_rate(self.done)
+        resting = self.recipe.rest_from is not None and self.done >= self.recipe.rest_from
+        if resting and self.done == self.recipe.rest_from:
+            self._settle()
+        started = time.perf_counter()
+        batch = self.batch(self.done)
+        self.data_seconds += time.perf_counter() - started
+
+        leading = self.done < self.recipe.lead
+        if self.architecture.two_stage:
+            work = self._two_stage_step
+        else:
+            work = self._latent_step if leading else self._restorer_step if resting else self._joint_step
+        values, norm = work(batch, lr)
+        self._average_weights()
+        self.done += 1
+        return self._across_processes(torch.stack([*values, norm]).detach())
+
+    def _joint_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """Everything learns. Returns the values of :data:`TERMS` but the last, and the norm of the gradient."""
+        with self._precision():
+            mean, logvar, xhat, yhat, estimate = self.forward(batch.y, batch.noise)
+        yhat = yhat.float()
+        loss_d = self._discriminator_step(batch.y, yhat.detach(), lr)
+        terms = losses(
+            x=batch.x,
+            xhat=xhat.float(),
+            y=batch.y,
+            yhat=yhat,
+            posterior=Posterior(mean.float(), logvar.float()),
+            params=batch.params,
+            estimate=estimate.float(),
+            fake_logits=self._judge(yhat),
+        )
+        r = self.recipe
+        total = terms.total(beta=r.beta, lambda_adv=r.lambda_adv, lambda_est=r.lambda_est)
+        return [*terms, total, loss_d], self._descend(total, self.optimizers, lr, clip=r.clip)
+
+    def _latent_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """Encoder, decoder and estimator learn: eq. (19) without the restoration, and without an adversary."""
+        with self._precision():
+            mean, logvar, yhat, estimate = self.forward_latent(batch.y, batch.noise)
+        terms = losses(
+            x=batch.x,
+            xhat=batch.x,  # a restoration term of zero
+            y=batch.y,
+            yhat=yhat.float(),
+            posterior=Posterior(mean.float(), logvar.float()),
+            params=batch.params,
+            estimate=estimate.float(),
+            fake_logits=None,
+        )
+        total = terms.total(beta=self.recipe.beta, lambda_adv=0.0, lambda_est=self.recipe.lambda_est)
+        unknown = total.new_full((), float("nan"))
+        norm = self._descend(total, self.optimizers, lr, clip=self.recipe.clip)
+        return [unknown, *terms[1:], total, unknown], norm
+
+    def _restorer_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """The restorer alone learns: |x - xhat| on latents of the resting encoder, two thirds of a joint step's cost.
+
+        The terms that nothing learns from are not worked out, and are reported as not a number.
+        """
+        with self._precision():
+            xhat = self.forward_restorer(batch.y, batch.noise)
+        restoration = (batch.x - xhat.float()).abs().mean()
+        norm = self._descend(restoration, self.optimizers, lr, clip=self.recipe.clip)
+        unknown = restoration.new_full((), float("nan"))
+        return [restoration if term in ("restoration", "total") else unknown for term in TERMS[:-1]], norm
+
+    def _two_stage_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+        """Eqs. (6) and (7) at once: the estimator learns f(T) and nothing else, the restorer acts on what it finds.
+
+        Each learns its own term, so that they can share a step. The terms that a two-stage model does not have are
+        reported as not a number.
+        """
+        with self._precision():
+            xhat, estimate = self.forward_two_stage(batch.y)
+        restoration = (batch.x - xhat.float()).abs().mean()
+        estimation = (estimate.float() - batch.params[:, :, None, None]).abs().mean()
+        total = restoration + self.recipe.lambda_est * estimation
+        norm = self._descend(total, self.optimizers, lr, clip=self.recipe.clip)
+        known = {"restoration": restoration, "estimation": estimation, "total": total}
+        unknown = total.new_full((), float("nan"))
+        return [known.get(term, unknown) for term in TERMS[:-1]], norm
+
+    def _settle(self) -> None:
+        """Give the parts that will rest their averaged weights, which are those that will be kept."""
+        for part, averaged in ((self.model.encoder, self.ema.encoder), (self.model.decoder, self.ema.decoder),
+                               (self.model.estimator, self.ema.estimator)):  # fmt: skip
+            part.load_state_dict(averaged.state_dict())
+
+    def _forward(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        posterior = self.model.encode(y)
+        c = posterior.at(noise)
+        size = (y.shape[-2], y.shape[-1])
+        return (*posterior, self.model.restore(y, c), self.model.decode(c, size), self.model.estimate(c))
+
+    def _forward_latent(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        posterior = self.model.encode(y)
+        c = posterior.at(noise)
+        return (*posterior, self.model.decode(c, (y.shape[-2], y.shape[-1])), self.model.estimate(c))
+
+    def _forward_restorer(self, y: Tensor, noise: Tensor) -> Tensor:
+        with torch.no_grad():
+            c = self.model.encode(y).at(noise)
+        return self.model.restore(y, c)
+
+    def _forward_two_stage(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        estimate = self.model.estimate(self.model.encode(y).mean)
+        # Without its gradient: what the restorer would like to be told is not for the estimator to learn.
+        return self.model.restorer(y, estimate.detach()), estimate
+
+    def _discriminator_step(self, y: Tensor, yhat: Tensor, lr: float) -> Tensor:
+        if self.discriminator is None:
+            return y.new_zeros(())
+        self.discriminator.requires_grad_(True)
+        with self._precision():
+            logits = self.discriminator(torch.cat((y, yhat)))
+        real, fake = logits.float().chunk(2)
+        loss = discriminator_loss(real, fake)
+        self._descend(loss, self.optimizers_d, lr, clip=float("inf"))
+        return loss
+
+    def _judge(self, yhat: Tensor) -> Tensor | None:
+        if self.discriminator is None:
+            return None
+        self.discriminator.requires_grad_(False)  # eq. (17) teaches the decoder and the encoder, not D
+        with self._precision():
+            logits: Tensor = self.discriminator(yhat)
+        return logits.float()
+
+    def _descend(self, loss: Tensor, optimizers: Mapping[str, torch.optim.Optimizer], lr: float, clip: float) -> Tensor:
+        """Back-propagate, average over processes, clip, and step, unless a gradient is not finite."""
+        groups = [group for optimizer in optimizers.values() for group in optimizer.param_groups]
+        for optimizer in optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        parameters = [p for group in groups for p in group["params"] if p.grad is not None]
+        self._average_gradients(parameters)
+        norm = nn.utils.clip_grad_norm_(parameters, clip)
+        if bool(torch.isfinite(norm)):
+            self.skipped = 0
+            for group in groups:
+                group["lr"] = lr
+            for optimizer in optimizers.values():
+                optimizer.step()
+            return norm
+        self.skipped += 1
+        if self.skipped > MAX_SKIPPED:
+            raise UndegradeError(
+                f"training diverged: {self.skipped} steps in a row up to step {self.done} had gradients that are not "
+                "finite; resume from the last state with a lower learning rate."
+            )
+        return torch.zeros_like(norm)
+
+    def _average_weights(self) -> None:
+        """EMA of the weights, quicker at the start so that the random start is forgotten."""
+        decay = min(self.recipe.ema, (1 + self.done) / (10 + self.done))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(self.model.parameters()), 1 - decay)
+
+    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        if self.world == 1:
+            return
+        grads = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in grads])
+        dist.all_reduce(flat)
+        flat /= self.world
+        for grad, piece in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+            grad.copy_(piece.view_as(grad))
+
+    def _across_processes(self, values: Tensor) -> Tensor:
+        if self.world > 1:
+            dist.all_reduce(values)
+            values /= self.world
+        return values
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.device.type == "cuda" or (self.recipe.half and multiplies_bfloat16()):
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything the next step depends on, but for the images and the recipe."""
+        state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        state |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
+        optimizers = self.optimizers
+        if self.discriminator is not None:
+            state |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
+            optimizers = optimizers | self.optimizers_d
+        for name, optimizer in optimizers.items():
+            state |= optimizer_tensors(optimizer, name)
+        return state
+
+    def load(self, step: int, tensors: dict[str, Tensor]) -> None:
+        """Continue after ``step`` iterations from what :meth:`tensors` gave.
+
+        A state without a discriminator, or without its moments, may go on with one; what is missing starts fresh.
+
+        Raises:
+            UndegradeError: the state belongs to another architecture.
+        """
+        try:
+            self.model.load_state_dict(_under("model.", tensors))
+            self.ema.load_state_dict(_under("ema.", tensors))
+            for name, optimizer in self.optimizers.items():
+                load_optimizer(optimizer, tensors, name)
+            if self.discriminator is not None and (weights := _under("discriminator.", tensors)):
+                self.discriminator.load_state_dict(weights)
+                if any(name.startswith("adam_d.") for name in tensors):
+                    load_optimizer(self.optimizers_d["adam_d"], tensors, "adam_d")
+        except (RuntimeError, ValueError) as error:
+            raise UndegradeError(
+                f"the training state does not fit the {self.architecture.kind} architecture and its "
+                "optimizer; use another run folder."
+            ) from error
+        self.done = step
+
+    def start_from(self, weights: VDIR, parts: Sequence[str] = PARTS) -> int:
+        """Take over every tensor of another model's parts that has the same name and shape. Returns how many."""
+        own = self.model.state_dict()
+        given = {k: v for k, v in weights.state_dict().items() if k.partition(".")[0] in parts}
+        taken = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+        self.model.load_state_dict(taken, strict=False)
+        self.ema.load_state_dict(taken, strict=False)
+        return len(taken)
+
+
+def _placed(module: M, device: torch.device) -> M:
+    module.to(device)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
+
+
+def _adam(parameters: Iterable[nn.Parameter], beta1: float) -> torch.optim.Adam:
+    return torch.optim.Adam(parameters, lr=0.0, betas=(beta1, 0.999), fused=True)
+
+
+def _optimizers(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
+    """Adam for all, or Muon for the square convolutions of restorer and encoder, and Adam for the rest."""
+    if not recipe.muon:
+        return {"adam": _adam(model.parameters(), beta1=0.9)}
+    both = (*model.restorer.parameters(), *model.encoder.parameters())
+    square = [p for p in both if p.ndim == 4 and p.shape[0] == p.shape[1]]
+    turned = {id(p) for p in square}
+    return {
+        "adam": _adam([p for p in model.parameters() if id(p) not in turned], beta1=0.9),
+        "muon": Muon(square, lr=0.0),
+    }
+
+
+def _seed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,5 +1,0 @@
-"""``python -m vdir``."""
-
-from vdir.cli import main
-
-raise SystemExit(main())
