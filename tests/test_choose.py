@@ -244,7 +244,9 @@ def test_the_correlation_is_that_of_the_noise_whatever_the_type_and_size() -> No
 
 
 @pytest.mark.parametrize("image", [np.full((256, 256), 128, np.uint8), np.full((256, 256, 3), 255, np.uint8),
-                                   np.zeros((40, 40), np.float32)])  # fmt: skip
+                                   np.zeros((40, 40), np.float32), np.full((256, 256), 0.3, np.float32),
+                                   np.full((256, 256), 12345, np.uint16),
+                                   np.linspace(0.1, 0.9, 256, dtype=np.float32)[:, None].repeat(256, 1)])  # fmt: skip
 def test_where_nothing_is_to_be_seen_there_is_no_correlation(image: np.ndarray) -> None:
     assert noise_correlation(image) is None
 

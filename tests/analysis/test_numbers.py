@@ -109,3 +109,9 @@ def test_the_width_of_a_kernel_is_read_off_it():
     sigma = covariance(*(torch.tensor([v]) for v in (2.5, 2.5, 0.7)))[0].numpy()
     assert ladder(Blur.training(2)).read(sigma) == pytest.approx(2.5)
     assert ladder(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds of damage, the blur
+
+
+def test_a_constant_truth_has_no_r_squared_whatever_its_mean_rounds_to() -> None:
+    truth = np.full(10, 0.1)
+    assert truth.mean() != 0.1  # what made its scatter look larger than nothing
+    assert np.isnan(r_squared(truth, truth))

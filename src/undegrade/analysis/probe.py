@@ -46,9 +46,14 @@ def fit(features: Array, values: Array) -> Probe:
 
 
 def r_squared(truth: Array, told: Array) -> float:
-    """1 - squared error / variance: 1 for a perfect reading, 0 for one that only knows the mean, below for worse."""
+    """1 - squared error / variance: 1 for a perfect reading, 0 for one that only knows the mean, below for worse.
+
+    NaN where the truth is constant.
+    """
+    if np.ptp(truth) == 0:  # its mean may differ from it by rounding, so that the scatter would not be 0
+        return float("nan")
     scatter = float(np.square(truth - truth.mean()).sum())
-    return 1 - float(np.square(truth - told).sum()) / scatter if scatter > 0 else float("nan")
+    return 1 - float(np.square(truth - told).sum()) / scatter
 
 
 class HeldOut(NamedTuple):

@@ -89,9 +89,10 @@ def separation(a: NDArray[Any], b: NDArray[Any], image_a: NDArray[Any], image_b:
         UndegradeError: scikit-learn is not installed.
     """
     linear, metrics, selection = (need(f"sklearn.{m}") for m in ("linear_model", "metrics", "model_selection"))
-    points, image = np.concatenate((a, b)), np.concatenate((image_a, image_b))
+    points, image = np.concatenate((a, b)).astype(np.float64), np.concatenate((image_a, image_b))
     label = np.repeat((0, 1), (len(a), len(b)))
     folds = selection.StratifiedGroupKFold(min(5, len(np.unique(image))))
+    # In double precision, whose rounding of a constant column stays far below the floor.
     scaled = (points - points.mean(0)) / np.maximum(points.std(0), 1e-9)
     model = linear.LogisticRegression(class_weight="balanced")
     # Not every fold holds both sources, so the answers are put together before they are scored.
