@@ -14,8 +14,8 @@ from contextlib import nullcontext
 import torch
 
 import undegrade.train.muon as module
+from undegrade.train.cpu import denormals_as_zero, multiplies_bfloat16
 from undegrade.train.muon import Muon
-from undegrade.train.processor import denormals_as_zero, multiplies_bfloat16
 
 COUNT, CHANNELS, DEAD = 10, 96, 0.2
 

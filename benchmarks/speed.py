@@ -12,8 +12,8 @@ import time
 import numpy as np
 import torch
 
-from undegrade.model import VDIR, Architecture, Kind
-from undegrade.pipeline import Pipeline
+from undegrade.inference.pipeline import Pipeline
+from undegrade.model.vdir import VDIR, Architecture, Kind
 from undegrade.tasks import TASKS
 
 WAYS = {str(kind): (kind, False) for kind in (Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE)}

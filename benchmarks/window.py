@@ -1,4 +1,5 @@
-"""How much memory a window takes per pixel while it is restored, by kind of network, for ``undegrade.engine``.
+"""How much memory a window takes per pixel while it is restored, by kind of network, for
+``undegrade.inference.engine``.
 
     python benchmarks/window.py
 
@@ -20,8 +21,8 @@ def measure(kind: str, scale: int, side: int) -> int:
     """Peak resident bytes of a process that restores one window."""
     import torch
 
-    from undegrade.engine import Engine
-    from undegrade.model import VDIR, Architecture, Kind
+    from undegrade.inference.engine import Engine
+    from undegrade.model.vdir import VDIR, Architecture, Kind
 
     torch.set_num_threads(1)
     architecture = Architecture(kind=Kind(kind), scale=scale)

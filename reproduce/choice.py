@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 
 import undegrade
-from undegrade.choose import choose
 from undegrade.degrade import Degradation
 from undegrade.degrade.jpeg import decode, encode
+from undegrade.files.select_task import choose
 from undegrade.metrics import psnr
 from undegrade.tasks import TASKS
 

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from undegrade.errors import UndegradeError
-from undegrade.paper import paper
-from undegrade.results import Result, comparison
+from undegrade.evaluation.paper import paper
+from undegrade.evaluation.results import Result, comparison
 
 
 def main() -> int:

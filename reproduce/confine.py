@@ -1,10 +1,12 @@
 """What the steps in a JPEG file's header are worth: PSNR of the file, of what the network makes of its pixels, and
-of that kept to what the file says (``undegrade.confine``); and of the last once it is saved as a JPEG again.
+of that kept to what the file says (``undegrade.files.jpeg_projection``); and of the last once it is saved as a JPEG
+again.
 
     python reproduce/confine.py FOLDER [--qualities 80 90 95] [--step 10 15 20] [--side 256] [--weights FILE]
 
-FOLDER holds pictures without loss. ``--side`` measures their middles only. ``undegrade.confine.STEP`` was set on
-held-out images, none of a benchmark's, made half as large (``--reduce 2``) so that no earlier saving is left in them.
+FOLDER holds pictures without loss. ``--side`` measures their middles only. ``undegrade.files.jpeg_projection.STEP`` was
+set on held-out images, none of a benchmark's, made half as large (``--reduce 2``) so that no earlier saving is left in
+them.
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from undegrade import confine as module
-from undegrade.arrays import centre
 from undegrade.data.catalogue import SUFFIXES
 from undegrade.degrade.jpeg import decode, encode
+from undegrade.files import jpeg_projection as module
 from undegrade.image import read, write
+from undegrade.inference.arrays import centre
+from undegrade.inference.pipeline import load_pipeline
 from undegrade.metrics import psnr
-from undegrade.pipeline import load_pipeline
 
 
 def main() -> int:

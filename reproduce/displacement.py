@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from undegrade.data.catalogue import SUFFIXES
+from undegrade.inference.pipeline import Pipeline, load_pipeline
 from undegrade.metrics import luma
-from undegrade.pipeline import Pipeline, load_pipeline
 
 RESIZERS = {"bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
 BORDER = 8

@@ -10,8 +10,8 @@ import argparse
 import csv
 from pathlib import Path
 
-from undegrade.paper import paper
-from undegrade.results import Result, merged
+from undegrade.evaluation.paper import paper
+from undegrade.evaluation.results import Result, merged
 from undegrade.tasks import TASKS
 
 TABLE = "VII"

@@ -27,10 +27,10 @@ from undegrade.analysis.figures import style
 from undegrade.analysis.measures import detail_kept, monotonicity
 from undegrade.data.catalogue import load
 from undegrade.degrade import CameraNoise
-from undegrade.hub import shipped
+from undegrade.inference.pipeline import Pipeline, load_pipeline
 from undegrade.metrics import psnr
-from undegrade.pipeline import Pipeline, load_pipeline
 from undegrade.tasks import TASKS
+from undegrade.weights.card import shipped_cards
 
 CROP = 112
 LEVELS = range(8, 248, 8)
@@ -77,7 +77,7 @@ def _pipelines(weights: Sequence[Path] | None) -> Mapping[str, Pipeline]:
     if weights:
         loaded = [load_pipeline(weights=path) for path in weights]
     else:
-        loaded = [load_pipeline(c.task, c.variant) for c in shipped() if c.task in ("gaussian", "real")]
+        loaded = [load_pipeline(c.task, c.variant) for c in shipped_cards() if c.task in ("gaussian", "real")]
     return {p.card.name: p for p in loaded if p.card is not None}
 
 

@@ -24,8 +24,8 @@ from undegrade.analysis.tables import write_csv
 from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import images
 from undegrade.errors import UndegradeError
-from undegrade.markdown import number, table
-from undegrade.pipeline import load_pipeline
+from undegrade.evaluation.markdown import number, table
+from undegrade.inference.pipeline import load_pipeline
 from undegrade.tasks import TASKS
 
 LEVELS = (5, 10, 30, 50, 70)

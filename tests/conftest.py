@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from PIL import Image
 
 from tests.pictures import make_photo
+from undegrade.data.training_images import TrainingImages
 
 # The tests' tensors are tiny: a second thread costs more than it brings, the more so on a busy machine.
 torch.set_num_threads(1)
@@ -39,3 +41,18 @@ def data_dir() -> Path:
 def photo() -> np.ndarray:
     """A (96, 128, 3) uint8 picture with edges, a gradient and texture."""
     return make_photo(96, 128, seed=0)
+
+
+@pytest.fixture(scope="session")
+def images() -> TrainingImages:
+    """A training set of three small pictures."""
+    return TrainingImages([make_photo(40, 56, s) for s in range(3)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The training set of `images` as files."""
+    (tmp_path / "images" / "deeper").mkdir(parents=True)
+    for seed in range(3):
+        Image.fromarray(make_photo(40, 56, seed)).save(tmp_path / "images" / "deeper" / f"{seed}.png")
+    return tmp_path / "images"

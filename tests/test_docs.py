@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from undegrade.files import Outcome
+from undegrade.files.restore_file import Outcome
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(set(re.findall(r"`(undegrade(?:\.\w+)+)`", (ROOT / "docs" / "paper.md").read_text())))

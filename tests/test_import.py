@@ -20,7 +20,9 @@ def test_importing_loads_nothing_heavy() -> None:
 
 
 def test_restoring_and_training_do_without_what_they_do_not_need() -> None:
-    code = "import sys, undegrade.pipeline, undegrade.train.loop; print(*{m.split('.')[0] for m in sys.modules})"
+    code = (
+        "import sys, undegrade.inference.pipeline, undegrade.train.loop\nprint(*{m.split('.')[0] for m in sys.modules})"
+    )
     assert not {"pyvips", "skimage", "scipy", "tifffile"} & set(python(code).split())
 
 
@@ -39,12 +41,11 @@ def test_names() -> None:
     assert set(undegrade.__all__) <= set(dir(undegrade))
     assert "gaussian" in undegrade.TASKS
     assert issubclass(undegrade.UndegradeError, Exception)
-    assert undegrade.load is __import__("undegrade.pipeline", fromlist=["x"]).load_pipeline
+    assert undegrade.load is __import__("undegrade.inference.pipeline", fromlist=["x"]).load_pipeline
     with pytest.raises(AttributeError, match="nonsense"):
         _ = undegrade.nonsense
 
 
 def test_restore_stays_a_function_whatever_is_imported() -> None:
-    python(
-        "import undegrade, undegrade.cli.restore, undegrade.pipeline, undegrade.hub; assert callable(undegrade.restore)"
-    )
+    modules = "undegrade.cli.restore, undegrade.inference.pipeline, undegrade.weights.card"
+    python(f"import undegrade, {modules}; assert callable(undegrade.restore)")

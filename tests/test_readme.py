@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from undegrade import hub
 from undegrade.cli import COMMANDS, main
-from undegrade.paper import paper
+from undegrade.evaluation.paper import paper
+from undegrade.weights.card import shipped_cards
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def test_table_of_denoisers(dataset, method, values):
     cases = paper().tables["I"].cases
     shown = [None if v.strip() == "-" else float(v) for v in values.split("|")]
     if method == "gaussian-fast":
-        card = next(c for c in hub.shipped() if c.name == method)
+        card = next(c for c in shipped_cards() if c.name == method)
         known = [card.measured[f"{dataset} {case} psnr"] for case in cases]
     else:
         known = [paper().value("I", "psnr", method, dataset, case) for case in cases]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from undegrade.errors import UndegradeError
-from undegrade.evaluate import Cell, Measured
-from undegrade.hub import Card, load
-from undegrade.results import Result
+from undegrade.evaluation.evaluate import Cell, Measured
+from undegrade.evaluation.results import Result
+from undegrade.weights.card import Card, load_weights
 
 SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[1] / "training" / "ship.py")
 ship = importlib.util.module_from_spec(SPEC)
@@ -56,4 +56,4 @@ def test_numbers_are_added_to_the_card_of_what_is_shipped(tmp_path, monkeypatch)
     after = Card.from_json((tmp_path / "gaussian-fast.json").read_text())
     assert after.measured == {**before.measured, "Kodak24 sigma 50 psnr+": 28.2}
     assert after.notes == before.notes
-    assert load(weights)[1].sha256 == before.sha256
+    assert load_weights(weights)[1].sha256 == before.sha256

@@ -14,8 +14,8 @@ import shutil
 from pathlib import Path
 
 from undegrade.errors import UndegradeError
-from undegrade.hub import Card
-from undegrade.results import Result
+from undegrade.evaluation.results import Result
+from undegrade.weights.card import Card
 
 SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
 

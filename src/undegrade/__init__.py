@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
-    from undegrade.pipeline import load_pipeline as load
-    from undegrade.pipeline import restore
+    from undegrade.inference.pipeline import load_pipeline as load
+    from undegrade.inference.pipeline import restore
     from undegrade.tasks import TASKS
 
     __version__: str
@@ -28,7 +28,7 @@ def __getattr__(name: str) -> Any:
     # The value is then stored as an ordinary attribute, so this runs once per name.
     value: Any
     if name in ("restore", "load"):
-        from undegrade import pipeline
+        from undegrade.inference import pipeline
 
         value = pipeline.restore if name == "restore" else pipeline.load_pipeline
     elif name == "TASKS":

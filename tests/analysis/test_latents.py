@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
+from undegrade.analysis.embedding import encode_levels, knowledge
 from undegrade.analysis.health import LATENTS, channels_of, examine
-from undegrade.analysis.ladder import ladder
 from undegrade.analysis.latents import encode, pooled, restored
 from undegrade.analysis.manipulation import manipulate
-from undegrade.analysis.mapping import encode_levels, knowledge
 from undegrade.analysis.samples import centre_crops, cut, to_tensor
+from undegrade.analysis.severity import ladder
 from undegrade.errors import UndegradeError
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import to_8bit
-from undegrade.model import VDIR
-from undegrade.nets import Posterior
-from undegrade.pipeline import Pipeline
+from undegrade.model import Posterior
+from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 
 

@@ -5,14 +5,14 @@ import torch
 from PIL import Image
 
 from tests.pictures import make_photo
-from undegrade.analysis.ladder import ladder
+from undegrade.analysis.severity import ladder
 from undegrade.analysis.swaps import HEADER, LATENTS, report, swap_folder
 from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import CBSD68
 from undegrade.errors import UndegradeError
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.model import VDIR, Architecture, Kind
-from undegrade.pipeline import Pipeline
+from undegrade.model.vdir import VDIR, Architecture, Kind
 from undegrade.tasks import TASKS
 
 SIZES = [(24, 32), (32, 24), (24, 32), (32, 24)]

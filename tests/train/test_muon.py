@@ -6,12 +6,11 @@ import pytest
 import torch
 
 import undegrade.train.muon as module
+from tests.train.conftest import TINY
 from undegrade.errors import UndegradeError
 from undegrade.train.loop import Limits, run
 from undegrade.train.muon import Muon, orthogonalised
 from undegrade.train.trainer import TERMS
-
-from .conftest import TINY
 
 MUON = replace(TINY, muon=True, batch=2)
 

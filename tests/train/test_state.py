@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.conftest import TINY
 from undegrade.errors import UndegradeError
-from undegrade.model import Architecture
+from undegrade.model.vdir import Architecture
 from undegrade.train.loop import Limits, run
 from undegrade.train.state import PART_BYTES, compact, load_state, save_state
-
-from .conftest import TINY
 
 ALWAYS = Limits(log_every=1, save_minutes=0.0)
 
@@ -116,10 +115,10 @@ from pathlib import Path
 from dataclasses import replace
 from tests.pictures import make_photo
 from tests.train.conftest import TINY
-from undegrade.data.pixels import TrainingImages
-from undegrade.data.source import Synthetic
+from undegrade.data.training_images import TrainingImages
+from undegrade.data.batches import Synthetic
 from undegrade.degrade import GaussianNoise
-from undegrade.model import Architecture, Kind
+from undegrade.model.vdir import Architecture, Kind
 from undegrade.train.loop import Limits, run
 from undegrade.train.trainer import Trainer
 source = Synthetic(TrainingImages([make_photo(40, 56, 0)]), GaussianNoise((0, 75)))

@@ -6,15 +6,14 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
-from undegrade.data.pixels import TrainingImages
-from undegrade.data.source import Synthetic
+from tests.train.conftest import TINY
+from undegrade.data.batches import Synthetic
+from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import Blur, CameraNoise, Either, GaussianNoise, Jpeg, OnDirectGrid, Resize
 from undegrade.errors import UndegradeError
-from undegrade.model import Architecture, Kind
+from undegrade.model.vdir import Architecture, Kind
 from undegrade.train import trainer as module
 from undegrade.train.trainer import TERMS, Trainer
-
-from .conftest import TINY
 
 
 def values(trainer, steps):

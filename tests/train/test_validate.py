@@ -8,8 +8,8 @@ import torch
 
 from tests.train.conftest import TINY
 from undegrade.degrade import GaussianNoise
-from undegrade.model import VDIR, Architecture, Kind
-from undegrade.objective import channel_kl
+from undegrade.model.objective import channel_kl
+from undegrade.model.vdir import VDIR, Architecture, Kind
 from undegrade.train.loop import Limits, run
 from undegrade.train.validate import Validation, health
 

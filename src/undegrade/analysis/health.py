@@ -21,15 +21,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undegrade.analysis.ladder import Ladder, ladder
 from undegrade.analysis.latents import encode, restored
 from undegrade.analysis.samples import centre_crops, image_files, read
+from undegrade.analysis.severity import Ladder, ladder
 from undegrade.errors import UndegradeError
-from undegrade.markdown import number, table
+from undegrade.evaluation.markdown import number, table
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.nets import Posterior
-from undegrade.objective import ACTIVE, channel_kl, collapse_warning
-from undegrade.pipeline import Pipeline
+from undegrade.model import Posterior
+from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
 
 LATENTS = ("own", "flat", "another's", "zero")
 CROP = 192
@@ -45,7 +45,7 @@ class Channel:
     Attributes:
         kl: nats per element.
         spread, unsure: in the latent's unit, the prior's standard deviation.
-        active: whether ``kl`` exceeds :data:`undegrade.objective.ACTIVE`.
+        active: whether ``kl`` exceeds :data:`undegrade.model.objective.ACTIVE`.
     """
 
     kl: float

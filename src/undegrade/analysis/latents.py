@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undegrade.analysis.ladder import Ladder
-from undegrade.nets import Posterior
-from undegrade.pipeline import Pipeline
+from undegrade.analysis.severity import Ladder
+from undegrade.inference.pipeline import Pipeline
+from undegrade.model import Posterior
 
 _BATCH = 16
 

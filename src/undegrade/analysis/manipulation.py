@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undegrade.analysis.ladder import Ladder, ladder
 from undegrade.analysis.latents import encode, reading, restored
 from undegrade.analysis.measures import detail_kept, noise_left
 from undegrade.analysis.samples import chosen_files, read, to_tensor
+from undegrade.analysis.severity import Ladder, ladder
 from undegrade.analysis.tables import Value
-from undegrade.markdown import number, table
+from undegrade.evaluation.markdown import number, table
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.pipeline import Pipeline
 
 LATENTS = ("own", "flipped", "milder", "stronger")
 HEADER = ("image", "latent", "psnr", "noise_left", "detail_kept", "estimate")

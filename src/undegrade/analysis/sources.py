@@ -26,15 +26,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undegrade.analysis.extra import need
+from undegrade.analysis.knn import Agreement, agreement
 from undegrade.analysis.latents import encode, pooled
-from undegrade.analysis.neighbours import Agreement, agreement
 from undegrade.analysis.samples import Patches, cut
 from undegrade.analysis.tables import Value
 from undegrade.degrade import CameraNoise
 from undegrade.errors import UndegradeError
-from undegrade.markdown import number, table
+from undegrade.evaluation.markdown import number, table
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import to_8bit
-from undegrade.pipeline import Pipeline
 
 HEADER = ("source", "image", "noise", "c0", "c1", "c2", "c3", "x", "y")
 PHOTOGRAPHS, CAMERA, GAUSSIAN = "photographs", "camera noise", "Gaussian noise"

@@ -16,16 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undegrade.analysis.ladder import ladder
+from undegrade.analysis.embedding import encode_levels
 from undegrade.analysis.latents import encode, reading, restored
-from undegrade.analysis.mapping import encode_levels
 from undegrade.analysis.measures import detail_kept, monotonicity, noise_left
 from undegrade.analysis.probe import Probe, fit
 from undegrade.analysis.samples import Patches
+from undegrade.analysis.severity import ladder
 from undegrade.analysis.tables import Value
-from undegrade.markdown import number, table
+from undegrade.evaluation.markdown import number, table
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.pipeline import Pipeline
 
 HEADER = ("image", "shift", "estimate", "noise_left", "detail_kept", "psnr")
 STEPS = 9

@@ -22,14 +22,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undegrade.analysis.ladder import Ladder, ladder
 from undegrade.analysis.latents import encode, restored
 from undegrade.analysis.samples import image_files, read, to_tensor
+from undegrade.analysis.severity import Ladder, ladder
 from undegrade.analysis.tables import Value
 from undegrade.errors import UndegradeError
-from undegrade.markdown import number, table
+from undegrade.evaluation.markdown import number, table
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.pipeline import Pipeline
 
 LATENTS = ("own", "zero", "another's", "milder", "stronger")
 HEADER = ("image", *LATENTS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
-    from undegrade.pipeline import Pipeline
+    from undegrade.inference.pipeline import Pipeline
 
 HELP = "look into the latent: health, Figs. 5 to 8, steering (needs clean images)"
 
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the numbers and write the files; 0 if that could be done."""
     from undegrade.analysis.extra import need
-    from undegrade.pipeline import load_pipeline
+    from undegrade.inference.pipeline import load_pipeline
 
     for name in ("images", "patches", "patch"):
         if getattr(args, name, None) is not None and getattr(args, name) < 1:
@@ -95,7 +95,7 @@ def _health(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import manipulation
     from undegrade.analysis.figures.manipulation import draw_latents, draw_restorations
-    from undegrade.analysis.ladder import ladder
+    from undegrade.analysis.severity import ladder
     from undegrade.analysis.tables import write, write_csv
 
     axis = ladder(pipeline.task.degradation)
@@ -112,7 +112,7 @@ def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 
 def _swap(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import swaps
-    from undegrade.analysis.ladder import ladder
+    from undegrade.analysis.severity import ladder
     from undegrade.analysis.tables import write_csv
 
     rows = swaps.swap_folder(pipeline, args.data, args.images, _bar("swap"))
@@ -121,21 +121,21 @@ def _swap(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 
 
 def _map(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
-    from undegrade.analysis import mapping
+    from undegrade.analysis import embedding
     from undegrade.analysis.figures.maps import draw_levels
-    from undegrade.analysis.ladder import ladder
     from undegrade.analysis.samples import cut
+    from undegrade.analysis.severity import ladder
     from undegrade.analysis.tables import write_csv
 
     axis = ladder(pipeline.task.degradation)
     patches = cut(_images(args.data, args, pipeline), args.patch * _scale(pipeline), args.patches, args.seed)
-    codes = mapping.encode_levels(pipeline, patches, args.seed)
-    known = mapping.knowledge(codes)
+    codes = embedding.encode_levels(pipeline, patches, args.seed)
+    known = embedding.knowledge(codes)
     print(known.report(axis.unit))
-    plane = mapping.embed(codes.points, args.seed)
+    plane = embedding.embed(codes.points, args.seed)
     return [
         draw_levels(codes, plane, axis, args.out / f"fig-07.{args.format}", args.seed),
-        write_csv(args.out / "fig-07.csv", mapping.HEADER, mapping.rows(codes, plane)),
+        write_csv(args.out / "fig-07.csv", embedding.HEADER, embedding.rows(codes, plane)),
         write_csv(args.out / "fig-07-numbers.csv", ("what", "value", "chance"), known.rows()),
     ]
 
@@ -143,7 +143,7 @@ def _map(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 def _sources(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     import numpy as np
 
-    from undegrade.analysis import mapping, sources
+    from undegrade.analysis import embedding, sources
     from undegrade.analysis.figures.maps import draw_sources
     from undegrade.analysis.samples import image_files, read
     from undegrade.analysis.tables import write_csv
@@ -158,7 +158,7 @@ def _sources(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     found = sources.gather(pipeline, clean, photographs, means, args.patches, args.patch, args.seed)
     apart = sources.separations(found)
     print(sources.report(apart))
-    plane = mapping.embed(np.concatenate([found[name].points for name in sources.SHOWN]), args.seed)
+    plane = embedding.embed(np.concatenate([found[name].points for name in sources.SHOWN]), args.seed)
     header = ("first", "second", "purity", "chance", "accuracy", "chance", "silhouette")
     return [
         draw_sources(found, plane, args.out / f"fig-08.{args.format}", args.seed),
@@ -170,8 +170,8 @@ def _sources(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import steering
     from undegrade.analysis.figures.steering import draw_steering
-    from undegrade.analysis.ladder import ladder
     from undegrade.analysis.samples import centre_crops, chosen_files, cut, image_files, read
+    from undegrade.analysis.severity import ladder
     from undegrade.analysis.tables import write_csv
 
     axis, scale = ladder(pipeline.task.degradation), _scale(pipeline)

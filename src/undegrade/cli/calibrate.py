@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the comparison; 0 if every cell agrees with the paper, else 1."""
-    from undegrade.calibrate import calibrate, record, report
     from undegrade.errors import UndegradeError
-    from undegrade.paper import paper
+    from undegrade.evaluation.calibrate import calibrate, record, report
+    from undegrade.evaluation.paper import paper
     from undegrade.tasks import TASKS
 
     found = calibrate(

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from undegrade.pipeline import Pipeline
-    from undegrade.wishes import Survey
+    from undegrade.inference.options import Survey
+    from undegrade.inference.pipeline import Pipeline
 
 HELP = "say what is wrong with picture files: noise level, JPEG quality or blur, and how sure that is"
 
@@ -43,10 +43,10 @@ def run(args: argparse.Namespace) -> int:
     """
     from undegrade import image
     from undegrade.degrade.blur import Kernel, kernel_of
-    from undegrade.hub import shipped
-    from undegrade.pipeline import load_pipeline
+    from undegrade.inference.pipeline import load_pipeline
+    from undegrade.weights.card import shipped_cards
 
-    everything = sorted({card.task for card in shipped() if args.variant in (None, card.variant)})
+    everything = sorted({card.task for card in shipped_cards() if args.variant in (None, card.variant)})
     tasks = everything if args.task is None and args.weights is None else [args.task]
     pipelines = [load_pipeline(task, args.variant, args.weights, args.device) for task in tasks]
     readers = [pipeline for pipeline in pipelines if pipeline.quantity is not None]

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from undegrade.data.benchmark import Benchmark
-    from undegrade.data.blocks import MeasuredBlocks, SubmittedBlocks
-    from undegrade.evaluate import Image
-    from undegrade.pipeline import Pipeline
+    from undegrade.data.block_benchmark import MeasuredBlocks, SubmittedBlocks
+    from undegrade.evaluation.evaluate import Image
+    from undegrade.inference.options import Restoration
+    from undegrade.inference.pipeline import Pipeline
     from undegrade.tasks import Task
-    from undegrade.wishes import Restoration
 
 TILE = 1024
 """Side of a tile in input pixels: most images of the benchmarks are one, and no pixel is worked on twice."""
@@ -49,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print ours beside the paper's; always 0 if everything could be measured."""
-    from undegrade.calibrate import bicubic
     from undegrade.errors import UndegradeError
-    from undegrade.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
-    from undegrade.paper import paper
-    from undegrade.results import Result
+    from undegrade.evaluation.calibrate import bicubic
+    from undegrade.evaluation.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
+    from undegrade.evaluation.paper import paper
+    from undegrade.evaluation.results import Result
     from undegrade.tasks import TASKS
 
     if args.task not in TASKS:
@@ -150,7 +150,7 @@ class _Work(NamedTuple):
 
 def _find(args: argparse.Namespace, task: Task) -> _Work:
     """The benchmarks that are asked for. Of a task with blocks those that are there: what is missing is said."""
-    from undegrade.data.blocks import MeasuredBlocks, SubmittedBlocks
+    from undegrade.data.block_benchmark import MeasuredBlocks, SubmittedBlocks
     from undegrade.data.catalogue import images
     from undegrade.errors import UndegradeError
 
@@ -202,7 +202,7 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     as the colour model of JPEG artifacts does on grey images.
     """
     from undegrade.errors import UndegradeError
-    from undegrade.pipeline import load_pipeline
+    from undegrade.inference.pipeline import load_pipeline
     from undegrade.tasks import TASKS
 
     asked = task.name if args.weights is None else None

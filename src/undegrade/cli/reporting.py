@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
-    from undegrade.batch import Job, Plan
-    from undegrade.files import Outcome
+    from undegrade.files.plan import Job, Plan
+    from undegrade.files.restore_file import Outcome
 
 BIG = 4_000_000
 """From this many pixels on a single picture is worth a progress bar."""
@@ -134,7 +134,7 @@ def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
     Raises:
         UndegradeError: the file cannot be written, or is a picture.
     """
-    from undegrade.batch import identity
+    from undegrade.files.plan import identity
     from undegrade.image import Format
 
     if str(path) == "-":

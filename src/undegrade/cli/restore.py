@@ -14,10 +14,10 @@ from undegrade.cli.reporting import Report, open_records
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
-    from undegrade.batch import Plan
-    from undegrade.files import Options
+    from undegrade.files.plan import Plan
+    from undegrade.files.restore_file import Options
     from undegrade.image import Picture
-    from undegrade.pipeline import Pipeline
+    from undegrade.inference.pipeline import Pipeline
 
 HELP = "restore picture files and folders of them, and say what was wrong with each"
 
@@ -111,10 +111,10 @@ def run(args: argparse.Namespace) -> int:
     """
     options = _options(args)
     from undegrade.atomic import remove_leftovers
-    from undegrade.batch import Naming, plan
-    from undegrade.choose import Choice, choose
-    from undegrade.files import Outcome, Status, restore_file
-    from undegrade.pipeline import load_pipeline
+    from undegrade.files.plan import Naming, plan
+    from undegrade.files.restore_file import Outcome, Status, restore_file
+    from undegrade.files.select_task import Choice, choose
+    from undegrade.inference.pipeline import load_pipeline
 
     def load(task: str | None) -> Pipeline:
         return load_pipeline(task, args.variant, args.weights, args.device, args.half)
@@ -175,8 +175,8 @@ def _options(args: argparse.Namespace) -> Options:
         )
     if args.memory is not None and not (args.tile is None and 0 < args.memory < math.inf):
         raise UndegradeError("--memory wants a number of gigabytes above 0, and no --tile beside it.")
-    from undegrade.files import Options
-    from undegrade.wishes import Wishes
+    from undegrade.files.restore_file import Options
+    from undegrade.inference.options import Wishes
 
     level = args.sigma if args.sigma is not None else args.quality
     Wishes(args.strength, level, args.samples, args.seed, args.self_ensemble)  # makes sense, or says why not
@@ -202,8 +202,8 @@ def _check_level(args: argparse.Namespace, pipeline: Pipeline) -> None:
 
 def _check_std(todo: Plan) -> None:
     """The pictures of standard deviations must replace no input and no result."""
-    from undegrade.batch import identity
-    from undegrade.files import std_path
+    from undegrade.files.plan import identity
+    from undegrade.files.restore_file import std_path
 
     taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)}
     for job in todo.jobs:

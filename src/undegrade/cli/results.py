@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write or check the page; 1 if it was to be checked and is stale."""
-    from undegrade.paper import paper
-    from undegrade.results import page, read_folder
+    from undegrade.evaluation.paper import paper
+    from undegrade.evaluation.results import page, read_folder
     from undegrade.tasks import TASKS
 
     text = page(read_folder(args.folder), TASKS, paper())

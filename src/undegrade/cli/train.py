@@ -15,8 +15,8 @@ from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
     from undegrade.degrade import Degradation
-    from undegrade.recipe import Recipe
     from undegrade.tasks import Task
+    from undegrade.tasks.recipe import Recipe
 
 HELP = "train a model; the same command continues a run that was stopped or killed"
 
@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from undegrade.train.processor import denormals_as_zero
+    from undegrade.train.cpu import denormals_as_zero
 
     with denormals_as_zero():
         return _train(args)
@@ -105,9 +105,9 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     import torch
 
-    from undegrade.data.pixels import TrainingImages, read_folder
+    from undegrade.data.batches import Mixture, Photographs, Source, Synthetic
     from undegrade.data.sidd import training_tiles
-    from undegrade.data.source import Mixture, Photographs, Source, Synthetic
+    from undegrade.data.training_images import TrainingImages, read_folder
     from undegrade.tasks import TASKS
     from undegrade.train.export import export
     from undegrade.train.loop import Limits, run, summary
@@ -172,9 +172,9 @@ def _train(args: argparse.Namespace) -> int:
         "commit": commit(),
     }
     if args.init is not None and not any(args.out.glob("state-*")):
-        from undegrade.hub import load
+        from undegrade.weights.card import load_weights
 
-        weights, _ = load(args.init)
+        weights, _ = load_weights(args.init)
         taken = trainer.start_from(weights, args.init_parts or PARTS)
         print(f"{taken} tensors taken from {args.init}", file=sys.stderr)
     limits = Limits(args.minutes, args.stop_at, args.log_every, args.validate_every, args.save_minutes, args.compact)

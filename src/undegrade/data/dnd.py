@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from undegrade.data import matlab
-from undegrade.data.blocks import Restore, SubmittedBlocks
+from undegrade.data import matfile
+from undegrade.data.block_benchmark import Restore, SubmittedBlocks
 from undegrade.errors import UndegradeError
 
 
@@ -25,7 +25,7 @@ def bounding_boxes(info: Path) -> list[NDArray[np.int64]]:
     Raises:
         UndegradeError: the file cannot be read or is something else, or h5py is missing.
     """
-    with matlab.opened(info) as file:
+    with matfile.opened(info) as file:
         references = np.array(file["info"]["boundingboxes"]).ravel()
         boxes = [np.array(file[reference]).transpose().astype(np.int64) for reference in references]
     if not boxes or any(b.ndim != 2 or b.shape[1] != 4 for b in boxes):
@@ -39,7 +39,7 @@ def noisy_blocks(image: Path, boxes: NDArray[np.int64]) -> Iterator[NDArray[np.f
     Raises:
         UndegradeError: the file cannot be read, a box is outside the image, or h5py is missing.
     """
-    with matlab.opened(image) as file:
+    with matfile.opened(image) as file:
         pixels = file["InoisySRGB"]  # (3, W, H)
         for top, left, bottom, right in boxes:
             if not (0 < top <= bottom <= pixels.shape[2] and 0 < left <= right <= pixels.shape[1]):
@@ -61,7 +61,7 @@ def write_submission(out: Path, image: int, restored: list[NDArray[np.float32]])
     cells = np.empty((1, len(restored)), dtype=object)
     cells[0, :] = restored
     variables = {"Idenoised": cells, "israw": False, "eval_version": "1.0"}
-    matlab.write(out / "bundled" / f"{image:04d}.mat", variables)
+    matfile.write(out / "bundled" / f"{image:04d}.mat", variables)
 
 
 @dataclass(frozen=True)

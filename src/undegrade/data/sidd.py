@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undegrade.atomic import replacing
-from undegrade.data import matlab
-from undegrade.data.blocks import MeasuredBlocks, Pair, Restore, SubmittedBlocks
+from undegrade.data import matfile
+from undegrade.data.block_benchmark import MeasuredBlocks, Pair, Restore, SubmittedBlocks
 from undegrade.data.catalogue import load
 from undegrade.errors import UndegradeError
 from undegrade.metrics import to_8bit
@@ -31,7 +31,7 @@ _GT = re.compile(r"(.*)GT_SRGB_(\d+)\.png", re.IGNORECASE)
 
 def _blocks(path: Path, name: str) -> NDArray[np.uint8]:
     """(images, blocks, H, W, 3), 8-bit."""
-    found = matlab.read(path, name)
+    found = matfile.read(path, name)
     if found.ndim != 5 or found.shape[-1] != 3 or found.dtype != np.uint8:
         raise UndegradeError(
             f"{path} holds {found.dtype} of shape {found.shape}, not 8-bit RGB blocks; get the sRGB file from {_PAGE}."
@@ -91,7 +91,7 @@ def write_submission(out: Path, restored: NDArray[Any], seconds_per_megapixel: f
         UndegradeError: a file cannot be written, or scipy is missing.
     """
     about = {"MethodName": method, "Authors": "", "PaperTitle": "Variational Deep Image Restoration", "Venue": ""}
-    matlab.write(
+    matfile.write(
         out / "SubmitSrgb.mat",
         {"DenoisedBlocksSrgb": restored, "TimeMPSrgb": seconds_per_megapixel, "OptionalData": about},
     )

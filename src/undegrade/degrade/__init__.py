@@ -8,8 +8,8 @@ the degraded image y and f(T), the known truth about the damage that the estimat
 from undegrade.degrade.base import Degradation, Degraded, Quantity
 from undegrade.degrade.blur import Blur
 from undegrade.degrade.camera import CameraNoise
-from undegrade.degrade.either import Either
 from undegrade.degrade.jpeg import Jpeg
+from undegrade.degrade.mixture import Either
 from undegrade.degrade.noise import GaussianNoise
 from undegrade.degrade.resize import OnDirectGrid, Resize, Resizer
 

@@ -7,9 +7,9 @@ import re
 import struct
 from fractions import Fraction
 
-from undegrade.image import tags
+from undegrade.image import tiff_tags
 from undegrade.image.picture import MAX_METADATA, Metadata
-from undegrade.image.tags import Broken, Directory, Entry, Reader, Tag
+from undegrade.image.tiff_tags import Broken, Directory, Entry, Reader, Tag
 
 PREFIX = b"Exif\0\0"
 _WIDTH, _HEIGHT = 0xA002, 0xA003
@@ -29,7 +29,7 @@ def orientation(exif: bytes | None) -> int:
     try:
         reader = Reader(io.BytesIO(exif or b""))
         entries, _, _ = reader.directory(reader.first)
-        found = reader.number(entries.get(tags.ORIENTATION), 1)
+        found = reader.number(entries.get(tiff_tags.ORIENTATION), 1)
     except Broken:
         return 1
     return found if 1 <= found <= 8 else 1
@@ -40,8 +40,8 @@ def resolution(exif: bytes | None) -> tuple[float, float] | None:
     try:
         reader = Reader(io.BytesIO(exif or b""))
         entries, _, _ = reader.directory(reader.first)
-        x, y = (_rational(reader.tag(entries[t])) for t in (tags.X_RESOLUTION, tags.Y_RESOLUTION))
-        millimetres = 10 if reader.number(entries.get(tags.RESOLUTION_UNIT), 2) == 3 else 25.4
+        x, y = (_rational(reader.tag(entries[t])) for t in (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION))
+        millimetres = 10 if reader.number(entries.get(tiff_tags.RESOLUTION_UNIT), 2) == 3 else 25.4
     except (Broken, KeyError, ValueError, ZeroDivisionError):
         return None
     return (float(x) / millimetres, float(y) / millimetres) if x > 0 and y > 0 else None
@@ -78,7 +78,7 @@ def tree(exif: bytes) -> Directory:
 
 def from_tree(directory: Directory) -> bytes | None:
     """EXIF of a TIFF file's tags; None if there are none."""
-    return struct.pack("<2sHI", b"II", 42, 8) + tags.lay_out(directory, 8) if directory else None
+    return struct.pack("<2sHI", b"II", 42, 8) + tiff_tags.lay_out(directory, 8) if directory else None
 
 
 def _clean_exif(exif: bytes, width: int, height: int) -> bytes | None:
@@ -91,9 +91,9 @@ def _clean_exif(exif: bytes, width: int, height: int) -> bytes | None:
         if reader.big:
             return None
         entries, thumbnail, link = reader.directory(reader.first)
-        _put(patched, reader, entries.get(tags.ORIENTATION), 1)
+        _put(patched, reader, entries.get(tiff_tags.ORIENTATION), 1)
         end = max([link + 4, *(e.at + e.size for e in entries.values())])
-        for tag in (tags.EXIF, tags.GPS):
+        for tag in (tiff_tags.EXIF, tiff_tags.GPS):
             if tag in entries:
                 end = max(end, _clean_below(patched, reader, entries[tag], width, height))
     except Broken:
@@ -112,8 +112,8 @@ def _clean_below(patched: bytearray, reader: Reader, pointer: Entry, width: int,
         _put(patched, reader, entries.get(_WIDTH), width)
         _put(patched, reader, entries.get(_HEIGHT), height)
         end = max([link + 4, *(e.at + e.size for e in entries.values())])
-        if tags.INTEROPERABILITY in entries:
-            below, _, link = reader.directory(reader.number(entries[tags.INTEROPERABILITY]))
+        if tiff_tags.INTEROPERABILITY in entries:
+            below, _, link = reader.directory(reader.number(entries[tiff_tags.INTEROPERABILITY]))
             end = max([end, link + 4, *(e.at + e.size for e in below.values())])
     except Broken:  # it stays as it came
         return len(patched)
@@ -122,7 +122,7 @@ def _clean_below(patched: bytearray, reader: Reader, pointer: Entry, width: int,
 
 def _put(patched: bytearray, reader: Reader, entry: Entry | None, value: int) -> None:
     """Replace a whole number where it stands, if there is one and the new one goes in."""
-    kind = {tags.SHORT: "H", tags.LONG: "I"}.get(entry.type) if entry is not None else None
+    kind = {tiff_tags.SHORT: "H", tiff_tags.LONG: "I"}.get(entry.type) if entry is not None else None
     if entry is not None and kind is not None and entry.count == 1 and value < 256 ** struct.calcsize(kind):
         struct.pack_into(reader.order + kind, patched, entry.at, value)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-from undegrade.image import exif, tags, vips
+from undegrade.image import exif, tiff_tags, vips
 from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged
-from undegrade.image.tags import Broken, Directory, Entry, Reader, Tag
+from undegrade.image.tiff_tags import Broken, Directory, Entry, Reader, Tag
 
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 _STRIP_SIZES, _TILE_SIZES = 279, 325
@@ -22,7 +22,7 @@ _PIXELS = frozenset(
     )
 )
 """Tags that say how the pixels are stored, or are written by other ways. All others are kept."""
-_RESOLUTION = (tags.X_RESOLUTION, tags.Y_RESOLUTION, tags.RESOLUTION_UNIT)
+_RESOLUTION = (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION, tiff_tags.RESOLUTION_UNIT)
 _CAMERA_RAW = "is a camera raw file, or its preview", "develop it to TIFF or JPEG first"
 _MAX_PAGES = 1000
 _DECODED = (
@@ -145,7 +145,7 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
         w,
         h,
         least,
-        orientation=number(tags.ORIENTATION, 1),
+        orientation=number(tiff_tags.ORIENTATION, 1),
         patches=_patches(reader, entries),
         metadata=metadata,
         notes=tuple(notes),
@@ -204,9 +204,9 @@ def _add(file: BinaryIO, metadata: Metadata) -> None:
         if block is not None:
             directory[number] = Tag(type, len(block), block)
     if metadata.opaque and _EXTRA_SAMPLES in directory:
-        directory[_EXTRA_SAMPLES] = Tag(tags.SHORT, 1, struct.pack("<H", 0))
+        directory[_EXTRA_SAMPLES] = Tag(tiff_tags.SHORT, 1, struct.pack("<H", 0))
     at = file.seek(0, 2)
     at += file.write(bytes(at % 2))
-    file.write(tags.lay_out(directory, at, big=reader.big))
+    file.write(tiff_tags.lay_out(directory, at, big=reader.big))
     file.seek(8 if reader.big else 4)
     file.write(struct.pack("<Q" if reader.big else "<I", at))

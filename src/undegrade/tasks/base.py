@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from undegrade.data.benchmark import Benchmark
-from undegrade.data.blocks import Blocks
+from undegrade.data.block_benchmark import Blocks
 from undegrade.degrade import Degradation
 from undegrade.metrics import Protocol
-from undegrade.model import Architecture
-from undegrade.recipe import Recipe
+from undegrade.model.vdir import Architecture
+from undegrade.tasks.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import CBSD68, KODAK24, URBAN100
 from undegrade.degrade import GaussianNoise
 from undegrade.metrics import Protocol
-from undegrade.model import Architecture, Kind
-from undegrade.recipe import PAPER, SHORT, SHORT_CPU
+from undegrade.model.vdir import Architecture, Kind
 from undegrade.tasks.base import Task
+from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
 GAUSSIAN = Task(
     name="gaussian",

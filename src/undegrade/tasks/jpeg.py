@@ -6,9 +6,9 @@ from undegrade.data.benchmark import jpeg, jpeg_twice
 from undegrade.data.catalogue import CLASSIC5, LIVE1, URBAN100
 from undegrade.degrade import Jpeg
 from undegrade.metrics import UNIFORM_8, Protocol
-from undegrade.model import Architecture, Kind
-from undegrade.recipe import PAPER, SHORT, SHORT_CPU
+from undegrade.model.vdir import Architecture, Kind
 from undegrade.tasks.base import Task
+from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
 # Beyond the paper's 10-80 and single saving, so that real files are safe: they are often crops of saved pictures.
 _TRAINING = Jpeg(quality=(5, 95), subsampling=("4:2:0", "4:4:4"), twice=0.25)

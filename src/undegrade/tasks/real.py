@@ -8,9 +8,9 @@ from undegrade.data.dnd import DND
 from undegrade.data.sidd import SIDD, SIDD_VALIDATION
 from undegrade.degrade import CameraNoise, Jpeg
 from undegrade.metrics import GAUSSIAN_11, Protocol
-from undegrade.model import Architecture, Kind
-from undegrade.recipe import PAPER, SHORT, SHORT_CPU
+from undegrade.model.vdir import Architecture, Kind
 from undegrade.tasks.base import Task
+from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
 # CBDNet's ranges alone give a median of 22 dB, which few photographs have. The gain spreads them downwards, to a median
 # of 32 dB; white balance, noise reduction, which takes more of the noise of colours, and JPEG are what cameras do.

@@ -12,9 +12,9 @@ from undegrade.data.catalogue import BSD100, SET5, URBAN100
 from undegrade.degrade import Blur, Degradation, Either, OnDirectGrid, Resize, Resizer
 from undegrade.degrade.blur import G_2_0, G_ANI, Kernel, Shape
 from undegrade.metrics import GAUSSIAN_11, Protocol
-from undegrade.model import Architecture, Kind
-from undegrade.recipe import PAPER, SHORT, SHORT_CPU
+from undegrade.model.vdir import Architecture, Kind
 from undegrade.tasks.base import Task
+from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
 _DATASETS = (SET5, BSD100, URBAN100)
 _FILES = 0.375

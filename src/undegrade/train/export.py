@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from undegrade.hub import Card, save
 from undegrade.train.trainer import Trainer
+from undegrade.weights.card import Card, save_weights
 
 
 def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
@@ -38,4 +38,4 @@ def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
         recipe=trainer.recipe.to_dict(),
         measured={f"validation {k}": v for k, v in measured.items() if k.startswith(("psnr/", "estimate_error/"))},
     )
-    return save(trainer.ema, folder, f"{about['task']}-{about['variant']}", card)
+    return save_weights(trainer.ema, folder, f"{about['task']}-{about['variant']}", card)

@@ -18,9 +18,9 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from undegrade.recipe import Recipe
+from undegrade.tasks.recipe import Recipe
+from undegrade.train.flops import flops_per_step
 from undegrade.train.state import compact, load_state, save_state
-from undegrade.train.throughput import flops_per_step
 from undegrade.train.trainer import TERMS, Trainer
 from undegrade.train.validate import Validation, health, labels
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from undegrade.train.processor import multiplies_bfloat16
+from undegrade.train.cpu import multiplies_bfloat16
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Jordan's quintic, which brings singular values from (0, 1] to about 0.6 to 1.2 in five iterations."""

@@ -23,14 +23,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from undegrade.data.source import Source
+from undegrade.data.batches import Source
 from undegrade.errors import UndegradeError
-from undegrade.model import VDIR, Architecture
-from undegrade.nets import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
-from undegrade.objective import Losses, discriminator_loss, losses
-from undegrade.recipe import Recipe
+from undegrade.model import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
+from undegrade.model.objective import Losses, discriminator_loss, losses
+from undegrade.model.vdir import VDIR, Architecture
+from undegrade.tasks.recipe import Recipe
+from undegrade.train.cpu import multiplies_bfloat16
 from undegrade.train.muon import Muon
-from undegrade.train.processor import multiplies_bfloat16
 from undegrade.train.state import load_optimizer, optimizer_tensors
 
 MAX_SKIPPED = 20

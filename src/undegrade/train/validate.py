@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from undegrade.data.pixels import read_folder
+from undegrade.data.training_images import read_folder
 from undegrade.degrade import Degradation
 from undegrade.errors import UndegradeError
-from undegrade.model import VDIR
-from undegrade.objective import ACTIVE, channel_kl, collapse_warning
-from undegrade.sampling import ESTIMATE_DRAWS
+from undegrade.model.latent_noise import ESTIMATE_DRAWS
+from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
+from undegrade.model.vdir import VDIR
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Validation:
 
         Returns:
             ``psnr/<label>``; ``kl``, nats per latent element, and the same of each latent channel, ``kl/<channel>``;
-            ``active_units``, how many channels have more than :data:`undegrade.objective.ACTIVE`; where there is an
-            estimate ``estimate_error/<label>``, in the quantity's unit.
+            ``active_units``, how many channels have more than :data:`undegrade.model.objective.ACTIVE`; where there is
+            an estimate ``estimate_error/<label>``, in the quantity's unit.
         """
         rows: dict[str, float] = {}
         kls = []

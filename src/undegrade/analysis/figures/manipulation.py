@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from undegrade.analysis.figures import style
-from undegrade.analysis.ladder import Ladder
 from undegrade.analysis.manipulation import LATENTS, Manipulated
+from undegrade.analysis.severity import Ladder
 from undegrade.metrics import psnr
 
 CROP = 128

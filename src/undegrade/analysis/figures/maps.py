@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from undegrade.analysis.embedding import Codes
 from undegrade.analysis.figures import style
-from undegrade.analysis.ladder import Ladder
-from undegrade.analysis.mapping import Codes
+from undegrade.analysis.severity import Ladder
 from undegrade.analysis.sources import SHOWN, Source
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undegrade.analysis.figures import style
-from undegrade.analysis.ladder import Ladder
+from undegrade.analysis.severity import Ladder
 from undegrade.analysis.steering import Steered
 
 

@@ -1,0 +1,237 @@
+"""Measure a restorer on the cells of a table: degrade, restore, round to 8 bits, compare with the truth.
+
+Nothing here knows what restores: it is a function from a degraded image to a restored one. ``undegrade calibrate``
+runs the same code with functions that do nothing, or enlarge, to show that the protocol is the paper's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from undegrade.data.benchmark import Benchmark
+from undegrade.data.block_benchmark import MeasuredBlocks, SubmittedBlocks
+from undegrade.data.catalogue import Dataset, images, load, pairs
+from undegrade.evaluation.markdown import beside, number, table
+from undegrade.evaluation.paper import Paper
+from undegrade.metrics import DIGITS, Metric, Protocol, to_8bit
+
+Image = NDArray[np.float32]
+Restore = Callable[[Image], NDArray[Any]]
+"""y -> xhat: (H, W) or (H, W, 3), values of [0, 1], not clipped; the sides grow by the task's scale."""
+
+Estimate = Callable[[Image], NDArray[Any]]
+"""y -> (P,), the estimated f(T) in the quantity's unit."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One image.
+
+    Attributes:
+        image: name of the clean file, without its ending.
+        values: what the protocol measures.
+        estimate_error: mean |estimate - f(T)|, in the quantity's unit; None where not asked or not known.
+        bicubic: what the protocol measures of the degraded image, enlarged by bicubic interpolation; None where not
+            asked.
+    """
+
+    image: str
+    values: Mapping[Metric, float]
+    estimate_error: float | None = None
+    bicubic: Mapping[Metric, float] | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: the mean over the images of a dataset.
+
+    Attributes:
+        table: of the paper, or ``""``.
+        dataset: its name.
+        case: label of the degradation.
+        images: what was measured, in the order of the file names.
+        complete: whether these are all images of the dataset.
+    """
+
+    table: str
+    dataset: str
+    case: str
+    images: tuple[Measured, ...]
+    complete: bool
+
+    def mean(self, metric: Metric) -> float:
+        """The mean of the images' values, as in the published tables."""
+        return float(np.mean([i.values[metric] for i in self.images]))
+
+    def bicubic(self, metric: Metric) -> float | None:
+        """The mean of bicubic interpolation's values, where they were measured."""
+        values = [i.bicubic[metric] for i in self.images if i.bicubic is not None]
+        return float(np.mean(values)) if values else None
+
+    @property
+    def estimate_error(self) -> float | None:
+        """The mean of the images' estimation errors."""
+        errors = [i.estimate_error for i in self.images if i.estimate_error is not None]
+        return float(np.mean(errors)) if errors else None
+
+
+def evaluate(
+    benchmarks: Sequence[Benchmark],
+    protocol: Protocol,
+    restore: Restore,
+    data_dir: Path,
+    *,
+    estimate: Estimate | None = None,
+    bicubic: Restore | None = None,
+    limit: int | None = None,
+    jobs: int = 1,
+    progress: str | None = None,
+) -> list[Cell]:
+    """Measure every cell.
+
+    Args:
+        benchmarks: the cells.
+        protocol: how images are compared.
+        restore: what is measured.
+        data_dir: holds the datasets' folders.
+        estimate: also measure this, where f(T) is known.
+        bicubic: also measure this enlargement.
+        limit: take only the first so many images of each dataset.
+        jobs: images worked on at once, in threads.
+        progress: title of a bar on standard error; None shows none.
+
+    Returns:
+        One cell per benchmark, in their order.
+
+    Raises:
+        UndegradeError: a dataset is missing or an image cannot be read (before anything is measured, if missing).
+    """
+    datasets = list(dict.fromkeys(b.dataset for b in benchmarks))
+    files = {d: _files(d, data_dir)[:limit] for d in datasets}
+    work = [(d, clean, noisy) for d in datasets for clean, noisy in files[d]]
+
+    def measure(item: tuple[Dataset, Path, Path | None]) -> dict[Benchmark, Measured]:
+        dataset, clean, noisy = item
+        mine = [b for b in benchmarks if b.dataset == dataset]
+        return dict(_measure_image(mine, protocol, restore, estimate, bicubic, clean, noisy))
+
+    # Images are the outer loop, so that each is decoded once for all of its cases.
+    with ThreadPoolExecutor(jobs) as pool:
+        bar = tqdm(
+            pool.map(measure, work),
+            total=len(work),
+            desc=progress,
+            unit="image",
+            disable=progress is None,
+            file=sys.stderr,
+        )
+        done = list(bar)
+    return [
+        Cell(
+            table=b.table,
+            dataset=b.dataset.name,
+            case=b.case,
+            images=tuple(results[b] for results in done if b in results),
+            complete=len(files[b.dataset]) == b.dataset.count,
+        )
+        for b in benchmarks
+    ]
+
+
+def evaluate_blocks(
+    blocks: MeasuredBlocks,
+    folder: Path,
+    protocol: Protocol,
+    restore: Restore,
+    *,
+    limit: int | None = None,
+    progress: str | None = None,
+) -> Cell:
+    """Measure the blocks of photographs that come with the truth.
+
+    Args:
+        blocks: which benchmark.
+        folder: where :meth:`undegrade.data.block_benchmark.Blocks.find` found it.
+        protocol: how blocks are compared.
+        restore: what is measured.
+        limit: take only the first so many blocks.
+        progress: title of a bar on standard error; None shows none.
+
+    Raises:
+        UndegradeError: a file cannot be read, or a library to read it with is missing.
+    """
+    pairs = islice(blocks.pairs(folder), limit)
+    total = blocks.count if limit is None else min(limit, blocks.count)
+    images = tuple(
+        Measured(p.name, protocol.measure(p.clean, to_8bit(restore(p.noisy.astype(np.float32) / np.float32(255)))))
+        for p in tqdm(pairs, total=total, desc=progress, unit="block", disable=progress is None, file=sys.stderr)
+    )
+    return Cell(blocks.table, blocks.name, "real", images, complete=len(images) == blocks.count)
+
+
+def submit_blocks(
+    blocks: SubmittedBlocks, folder: Path, out: Path, restore: Restore, method: str, progress: str | None = None
+) -> None:
+    """Write what the owner of a benchmark takes: see :meth:`undegrade.data.block_benchmark.SubmittedBlocks.submit`."""
+    done = blocks.submit(folder, out, restore, method)
+    for _ in tqdm(done, total=blocks.count, desc=progress, unit="block", disable=progress is None, file=sys.stderr):
+        pass
+
+
+def _files(dataset: Dataset, data_dir: Path) -> list[tuple[Path, Path | None]]:
+    if dataset.degraded is None:
+        return [(path, None) for path in images(dataset, data_dir)]
+    return list(pairs(dataset, data_dir))
+
+
+def _measure_image(
+    benchmarks: Sequence[Benchmark],
+    protocol: Protocol,
+    restore: Restore,
+    estimate: Estimate | None,
+    bicubic: Restore | None,
+    clean: Path,
+    noisy: Path | None,
+) -> Iterator[tuple[Benchmark, Measured]]:
+    image = load(clean)
+    for benchmark in benchmarks:
+        x = protocol.clean(image, benchmark.scale)
+        truth: NDArray[np.float32] | None = None
+        if benchmark.degradation is not None:
+            y, truth = benchmark.degrade(x)
+        elif noisy is not None:
+            y = protocol.clean(load(noisy)).astype(np.float32) / np.float32(255)
+        else:
+            raise ValueError(f"{benchmark.dataset.name} brings no degraded images")
+        error = None
+        if estimate is not None and truth is not None:
+            error = float(np.abs(estimate(y) - truth).mean())
+        plain = None if bicubic is None else protocol.measure(x, to_8bit(bicubic(y)))
+        yield benchmark, Measured(clean.stem, protocol.measure(x, to_8bit(restore(y))), error, plain)
+
+
+def report(cells: Sequence[Cell], protocol: Protocol, paper: Paper, method: str = "VDIR") -> str:
+    """The cells beside the paper's, as a Markdown table; with bicubic's and the estimate's error where measured."""
+    plain = any(i.bicubic is not None for c in cells for i in c.images)
+    estimates = any(c.estimate_error is not None for c in cells)
+    rows = []
+    for c in cells:
+        row = [c.table or "-", c.dataset, c.case, str(len(c.images))]
+        for m in protocol.metrics:
+            row += beside(c.mean(m), paper.value(c.table, m, method, c.dataset, c.case), DIGITS[m])
+            row += [number(c.bicubic(m), DIGITS[m])] * plain
+        rows.append(row + [number(c.estimate_error, 2)] * estimates)
+    header = ["table", "dataset", "case", "images"]
+    for m in protocol.metrics:
+        header += [m.upper(), "paper", "diff."] + ["bicubic"] * plain
+    return table(header + ["estimate off by"] * estimates, rows, words=3)

@@ -1,0 +1,254 @@
+"""What ``undegrade evaluate`` writes, and the page of results made from it.
+
+A result is a JSON file: one model (task, variant, weights) on one machine, with the value of every image. The
+page is a function of the files and of ``paper.toml`` alone, so the same files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from undegrade.errors import UndegradeError
+from undegrade.evaluation.evaluate import Cell, Measured
+from undegrade.evaluation.markdown import beside, number, table
+from undegrade.evaluation.paper import Paper
+from undegrade.metrics import DIGITS, Metric
+from undegrade.tasks import Task
+
+NAMES: Mapping[Metric, str] = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One evaluation, or the parts of one.
+
+    Attributes:
+        task: its name.
+        variant: of the restorer; where another task's weights were measured, their name.
+        self_ensemble: the mean over eight flips and rotations was measured.
+        weights_sha256: of the weights file, in hex.
+        machine: what it ran on, in words, by kind (``"cpu"``, ``"gpu"``, ``"torch"``), and at which
+            ``"precision"`` if not float32.
+        seconds: wall time of the whole evaluation.
+        cells: the measurements.
+    """
+
+    task: str
+    variant: str
+    self_ensemble: bool
+    weights_sha256: str
+    machine: Mapping[str, str]
+    seconds: float
+    cells: tuple[Cell, ...]
+
+    @property
+    def label(self) -> str:
+        """The variant, with the paper's ``+`` for the self-ensemble."""
+        return self.variant + "+" * self.self_ensemble
+
+    def cell(self, table: str, dataset: str, case: str) -> Cell | None:
+        """The measurement of one cell, if it was made."""
+        return next((c for c in self.cells if (c.table, c.dataset, c.case) == (table, dataset, case)), None)
+
+    def write(self, path: Path) -> None:
+        """Write a JSON file: the fields above, and in each cell also the means and the number of images.
+
+        Raises:
+            UndegradeError: the file cannot be written.
+        """
+        values = asdict(self)
+        for cell, written in zip(self.cells, values["cells"], strict=True):
+            written["count"] = len(cell.images)
+            written["mean"] = {m: cell.mean(m) for m in cell.images[0].values} if cell.images else {}
+            written["mean_estimate_error"] = cell.estimate_error
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UndegradeError(f"cannot write {path} ({error.strerror}): choose another place.") from error
+
+    @classmethod
+    def read(cls, path: Path) -> Result:
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            UndegradeError: it is something else.
+        """
+        try:
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values["cells"] = tuple(_cell(c) for c in values["cells"])
+            return cls(**values)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UndegradeError(
+                f"{path} is no result of undegrade evaluate ({error}): write it again, or move it away."
+            ) from error
+
+
+def _cell(values: Mapping[str, Any]) -> Cell:
+    measured = tuple(Measured(**i) for i in values["images"])
+    return Cell(values["table"], values["dataset"], values["case"], measured, values["complete"])
+
+
+def read_folder(folder: Path) -> list[Result]:
+    """All results of a folder, in the order of their file names.
+
+    Raises:
+        UndegradeError: there is no such folder, or a file in it is something else.
+    """
+    if not folder.is_dir():
+        raise UndegradeError(
+            f"there is no folder {folder}: write results there with undegrade evaluate --json {folder}/NAME.json."
+        )
+    return [Result.read(path) for path in sorted(folder.glob("*.json"))]
+
+
+def merged(results: Sequence[Result], variants: Sequence[str]) -> list[Result]:
+    """One result per label, in the order of the variants: a long evaluation may be made in parts.
+
+    Raises:
+        UndegradeError: the parts are of different weights, or two of them hold the same cell.
+    """
+    whole: dict[tuple[int, str], Result] = {}
+    for r in results:
+        key = (variants.index(r.variant) if r.variant in variants else len(variants), r.label)
+        if key not in whole:
+            whole[key] = r
+            continue
+        known = whole[key]
+        if known.weights_sha256 != r.weights_sha256:
+            raise UndegradeError(f"the results of {r.task} {r.label} are of different weights: measure them anew.")
+        twice = {(c.table, c.dataset, c.case) for c in known.cells} & {(c.table, c.dataset, c.case) for c in r.cells}
+        if twice:
+            raise UndegradeError(f"two results of {r.task} {r.label} hold {min(twice)}: move one of them away.")
+        whole[key] = replace(known, cells=known.cells + r.cells, seconds=known.seconds + r.seconds)
+    return [whole[key] for key in sorted(whole)]
+
+
+def page(results: Sequence[Result], tasks: Mapping[str, Task], paper: Paper) -> str:
+    """The page, as Markdown."""
+    parts = [
+        "# Results\n",
+        "Generated by `undegrade results` from the files in `results/`; do not edit. Columns named *ours* were\n"
+        "measured with this package by `undegrade evaluate`; `undegrade calibrate` shows that it measures as the\n"
+        "paper does. The other columns of these tables are printed in the paper, whose own model is VDIR.\n",
+    ]
+    for task in tasks.values():
+        mine = [r for r in results if r.task == task.name]
+        parts.append(f"## {task.name}\n\n{task.summary}\n")
+        parts += [_machines(mine)] if mine else ["Not measured yet.\n"]
+        mine = merged(mine, list(task.variants))
+        for name in dict.fromkeys(b.table for b in task.benchmarks):
+            parts += [_cells(name, metric, task, mine, paper) for metric in task.protocol.metrics]
+            parts += _estimates(name, task, mine) + _peers(name, task, paper)
+    return "\n".join(parts)
+
+
+def comparison(name: str, rows: Mapping[str, Result], paper: Paper) -> str:
+    """A table that compares models, such as an ablation: a row for each, its cells beside the paper's, as Markdown.
+
+    Args:
+        name: of the paper's table, whose datasets and cases are the columns.
+        rows: what to call a model, its name in the paper's table where that has it -> its measurements.
+        paper: the published numbers; what it has and ``rows`` has not comes first.
+
+    Raises:
+        UndegradeError: there is no such table.
+    """
+    if name not in paper.tables:
+        raise UndegradeError(f"the paper has no table {name!r}; choose from {', '.join(paper.tables)}.")
+    published = paper.tables[name]
+    theirs = published.values["psnr"]
+    columns = [(d, c) for d in dict.fromkeys(d for cells in theirs.values() for d in cells) for c in published.cases]
+    lines = []
+    for method in dict.fromkeys((*(m for m in theirs if m not in rows), *rows)):
+        line = [method]
+        for dataset, case in columns:
+            cells = rows[method].cells if method in rows else ()
+            ours = [c.mean("psnr") for c in cells if (c.dataset, c.case) == (dataset, case) and c.images]
+            line += beside(ours[0] if ours else None, published.value("psnr", method, dataset, case), DIGITS["psnr"])
+        lines.append(line)
+    header = ["", *(text for d, c in columns for text in (f"{d}, {c}: ours", "paper", "diff."))]
+    used = [c for r in rows.values() for c in r.cells if (c.dataset, c.case) in columns]
+    partly = sorted({len(c.images) for c in used if not c.complete})
+    note = f"\nOurs are over the first {' or '.join(map(str, partly))} images only.\n" if partly else ""
+    return f"{published.title}, {NAMES['psnr']}\n\n{table(header, lines)}{note}"
+
+
+def _machines(results: Sequence[Result]) -> str:
+    lines = []
+    for r in results:
+        machine = ", ".join(r.machine[kind] for kind in sorted(r.machine))
+        lines.append(f"- {r.label}: weights `{r.weights_sha256[:12]}`, {r.seconds:.0f} s on {machine}")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], paper: Paper) -> str:
+    """One table of the paper with our columns beside it."""
+    published = paper.tables.get(name)
+    methods = list(published.values.get(metric, {})) if published else []
+    plain = "Bicubic" not in methods and any(
+        c.table == name and c.images and c.bicubic(metric) is not None for r in results for c in r.cells
+    )
+    rows = []
+    for b in (b for b in task.benchmarks if b.table == name):
+        theirs = {m: paper.value(name, metric, m, b.dataset.name, b.case) for m in methods}
+        row = [b.dataset.name, b.case, *(number(v, DIGITS[metric]) for v in theirs.values())]
+        if plain:
+            found = [c.bicubic(metric) for r in results if (c := r.cell(name, b.dataset.name, b.case)) and c.images]
+            row.append(number(next((v for v in found if v is not None), None), DIGITS[metric]))
+        for r in results:
+            cell = r.cell(name, b.dataset.name, b.case)
+            ours = cell.mean(metric) if cell and cell.images else None
+            row.append(
+                number(ours, DIGITS[metric]) + ("" if cell is None or cell.complete else f" ({len(cell.images)})")
+            )
+            target = theirs.get("VDIR")
+            if target is not None:
+                row.append(number(ours - target if ours is not None else None, DIGITS[metric], signed=True))
+        rows.append(row)
+    header = ["dataset", "case", *methods] + ["Bicubic"] * plain
+    for r in results:
+        header += [f"ours: {r.label}"] + ([f"{r.label} − VDIR"] if "VDIR" in methods else [])
+    title = f"Table {name}: {published.title}" if published else "Not in the paper"
+    notes = [
+        f"{d.method}, {d.case}, {' and '.join(d.datasets)}: {d.note}" for d in paper.discrepancies if d.table == name
+    ]
+    if any(not c.complete for r in results for c in r.cells if c.table == name):
+        notes.append("(n): only the first n images.")
+    below = "".join(f"\n{note}\n" for note in notes)
+    return f"### {title}, {NAMES[metric]}\n\n{table(header, rows, words=2)}{below}"
+
+
+def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
+    """How far the estimator is off, for the results that measured it."""
+    mine = [r for r in results if any(c.table == name and c.estimate_error is not None for c in r.cells)]
+    if not mine:
+        return []
+    rows = []
+    for b in (b for b in task.benchmarks if b.table == name):
+        cells = [r.cell(name, b.dataset.name, b.case) for r in mine]
+        rows.append([b.dataset.name, b.case, *(number(c.estimate_error if c else None, 2) for c in cells)])
+    quantity = task.degradation.quantity
+    title = f"### Mean error of the estimated {quantity.name}, {quantity.unit}\n"
+    return [f"{title}\n{table(['dataset', 'case', *(r.label for r in mine)], rows, words=2)}"]
+
+
+def _peers(name: str, task: Task, paper: Paper) -> list[str]:
+    """Other methods in the same cells."""
+    published = paper.tables.get(name)
+    cases = published.cases if published else tuple(dict.fromkeys(b.case for b in task.benchmarks if b.table == name))
+    rows = []
+    for peer in (p for p in paper.peers if p.table == name):
+        for dataset, values in peer.psnr.items():
+            if not any((b.table, b.dataset.name) == (name, dataset) for b in task.benchmarks):
+                continue  # what is in no table of the paper is told apart by its dataset
+            shown = (number(v, 2) + " (est.)" * (peer.estimated and v is not None) for v in values)
+            rows.append([peer.name, peer.about, peer.source, dataset, *shown])
+    if not rows:
+        return []
+    header = ["method", "about", "source", "dataset", *cases]
+    return [f"### Other methods, {NAMES['psnr']}\n\n{table(header, rows, words=4)}"]

@@ -1,0 +1,151 @@
+"""The networks at work on one window of an image: floats (h, w, C) in, floats out.
+
+Everything that depends on where and how precisely the networks run is here: devices, layouts, half precision, running
+out of memory, grey for colour models and colour for luma models. Which windows, and what becomes of them, is
+:mod:`undegrade.inference.pipeline`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from undegrade.degrade.resize import onto_direct_grid
+from undegrade.errors import UndegradeError
+from undegrade.inference.arrays import luma
+from undegrade.model import Posterior
+from undegrade.model.vdir import VDIR, Kind
+
+Window = npt.NDArray[np.float32]
+
+_BYTES = {Kind.FULL_ALONE: 1400, Kind.FAST_ALONE: 500, Kind.FFDNET_ALONE: 550}
+"""Peak of memory while restoring, per input pixel of a window; measured on the CPU by ``benchmarks/window.py``."""
+
+
+class Engine:
+    """A model on a device.
+
+    Args:
+        model: any; it is moved to the device and put into evaluation mode.
+        device: where it runs.
+        half: convolve in half precision (float16 on a GPU, bfloat16 on a CPU). A window whose result is not finite is
+            done again in full precision. Tiles then agree with the whole image only to about that precision.
+    """
+
+    def __init__(self, model: VDIR, device: torch.device, half: bool = False) -> None:
+        self.device, self.half = device, half
+        # On the CPU this layout is up to twice as fast, and rounds the same whatever the window's size.
+        self.model: VDIR = model.eval().to(device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that a window takes while it is restored, per pixel of y."""
+        a = self.model.architecture
+        # Residual, interpolation and their sum have scale^2 pixels each.
+        return _BYTES[a.kind.alone] + (0 if a.scale == 1 else 120 * a.scale**2)
+
+    def to_model(self, window: Window, direct: bool = False) -> Tensor:
+        """(h, w, C) -> y, (1, model channels, h, w). Grey is given to a colour model as three equal channels.
+
+        For a super-resolver y is brought onto its grid, which reads from :data:`undegrade.degrade.resize.SHIFT_REACH`
+        pixels around; ``direct`` says that it is there already.
+        """
+        channels = self.model.architecture.channels
+        if channels == 1 and window.shape[2] == 3:
+            window = luma(window)
+        elif channels == 3 and window.shape[2] == 1:
+            window = np.repeat(window, 3, axis=2)
+        # (h, w, C) in memory is channels_last already.
+        y = torch.from_numpy(np.ascontiguousarray(window)).to(self.device).permute(2, 0, 1)[None]
+        if direct or self.model.architecture.scale == 1:
+            return y
+        with self._mode(half=False):
+            return onto_direct_grid(y, self.model.architecture.scale).contiguous(memory_format=torch.channels_last)
+
+    def from_model(self, xhat: Tensor, given: Window) -> Window:
+        """xhat, (1, model channels, h, w), in the channels of the window that was given."""
+        restored: Window = xhat[0].permute(1, 2, 0).float().cpu().numpy()
+        if restored.shape[2] == given.shape[2]:
+            return restored
+        if given.shape[2] == 1:  # a colour model's three opinions of a grey image
+            return (restored[..., :1] + restored[..., 1:2] + restored[..., 2:]) / np.float32(3)
+        # New luma under the same chroma is the same change in R, G and B.
+        return given + (restored - luma(given))
+
+    def encode(self, y: Tensor) -> Posterior:
+        """q(c|y)."""
+        with self._mode(half=self.half):
+            posterior = self.model.encode(y)
+        if self.half and not (torch.isfinite(posterior.mean).all() and torch.isfinite(posterior.logvar).all()):
+            with self._mode(half=False):
+                posterior = self.model.encode(y)
+        return Posterior(posterior.mean.float(), posterior.logvar.float())
+
+    def restore(self, y: Tensor, c: Tensor) -> Tensor:
+        """xhat = f(y, c)."""
+        with self._mode(half=self.half):
+            xhat = self.model.restore(y, c)
+        if self.half and not torch.isfinite(xhat).all():
+            with self._mode(half=False):
+                xhat = self.model.restore(y, c)
+        return xhat.float()
+
+    def estimate(self, c: Tensor) -> Window:
+        """EST(c): (1, 4, h, w) -> (P, h, w)."""
+        with self._mode(half=False):
+            found: Window = self.model.estimate(c)[0].cpu().numpy()
+        return found
+
+    def steered(self, y: Tensor, posterior: Posterior, amount: float) -> Posterior:
+        """The posterior of this image had its damage been ``amount`` times what it is.
+
+        What the restorer takes away, y - xhat, is the damage as the model sees it; the encoder is shown the restored
+        image with ``amount`` times that. The latent moves along the encoder's own path from mild to strong, at each
+        place by what is there.
+        """
+        if amount == 1:
+            return posterior
+        xhat = self.restore(y, posterior.mean)
+        return self.encode(xhat + amount * (y - xhat))
+
+    @contextlib.contextmanager
+    def _mode(self, half: bool) -> Iterator[None]:
+        """Inference; float32 that is float32, since cuDNN would round to TF32's three digits and choose by shape."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            if self.device.type == "cuda":
+                stack.enter_context(
+                    torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+                )
+            if half:
+                kind = torch.float16 if self.device.type == "cuda" else torch.bfloat16
+                stack.enter_context(torch.autocast(self.device.type, kind))
+            yield
+
+
+def usable(device: str | torch.device) -> torch.device:
+    """The device, tried.
+
+    Raises:
+        UndegradeError: it is not there.
+    """
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UndegradeError(f"the device {str(device)!r} cannot be used here; try cpu.") from error
+    return chosen
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on the host or on a device."""
+    told = str(error).lower()  # on a CPU and on Apple's GPUs torch raises a plain RuntimeError
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and ("allocate memory" in told or "out of memory" in told)
+    )

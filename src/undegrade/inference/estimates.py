@@ -1,0 +1,76 @@
+"""What the estimator reads off an image, gathered tile by tile: EST(c) everywhere, and what it comes to."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from undegrade.degrade.base import Quantity
+from undegrade.inference.arrays import Image
+from undegrade.inference.engine import Engine
+from undegrade.inference.tiles import Tile, slices
+from undegrade.model import LATENT_STRIDE, Posterior
+from undegrade.model.latent_noise import ESTIMATE_DRAWS, latent_noise
+
+
+class Readings:
+    """The estimator's answer and its spread at every latent position of an image; on request that at the mean too.
+
+    Attributes:
+        drawn: (P, ceil(H / 4), ceil(W / 4)), EST(c) averaged over a few draws of c.
+        spread: the same shape, its standard deviation under q(c|y).
+        mean: the same shape, EST of the posterior's mean; None where it was not asked for.
+    """
+
+    def __init__(self, params: int, x: Image, at_mean: bool = False) -> None:
+        h, w = (-(-n // LATENT_STRIDE) for n in x.shape[:2])
+        self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
+        self.mean = np.empty_like(self.drawn) if at_mean else None
+
+    def note(self, engine: Engine, posterior: Posterior, cut: Tile) -> None:
+        """Read a tile's posterior, which is of the tile's whole window.
+
+        There are a few draws, seeded by the place: their averages over an image are what is used. The estimator learned
+        on draws; being convex, it reads lower at the mean than on average over them, a noise level by half a level.
+        """
+        outer, inner = slices(cut, 1, LATENT_STRIDE), slices(cut, 1, LATENT_STRIDE, inner=True)
+        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
+        at_mean = engine.estimate(posterior.mean)
+        differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
+        for n in range(ESTIMATE_DRAWS):
+            noise = torch.from_numpy(latent_noise(0, n, rows, columns)).to(engine.device)
+            difference = engine.estimate(posterior.at(noise)) - at_mean
+            differences += difference
+            squares += np.square(difference)
+        self.drawn[:, *outer] = (at_mean + differences / np.float32(ESTIMATE_DRAWS))[:, *inner]
+        self.spread[:, *outer] = np.sqrt(squares / np.float32(ESTIMATE_DRAWS))[:, *inner]
+        if self.mean is not None:
+            self.mean[:, *outer] = at_mean[:, *inner]
+
+    def within(self, margin: int) -> Readings:
+        """Those that lie at least ``margin`` pixels inside the image; all of them where none does."""
+        margin //= LATENT_STRIDE
+        h, w = self.drawn.shape[1:]
+        if min(h, w) <= 2 * margin:
+            return self
+        inner = copy.copy(self)
+        place = slice(margin, -margin or None)
+        inner.drawn, inner.spread = self.drawn[:, place, place], self.spread[:, place, place]
+        inner.mean = None if self.mean is None else self.mean[:, place, place]
+        return inner
+
+    def in_units(self, quantity: Quantity) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The whole image's estimate and spread, (P,) each, in the quantity's units."""
+        if quantity.size == 1:
+            # Strong texture looks like noise: the median over the places is nearer the truth than the mean. Copies are
+            # avoided where they can be: of a large picture each is as large as a quarter of a channel.
+            everywhere = quantity.places >= 1
+            told = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
+            estimate = np.array([np.median(told, overwrite_input=True)], np.float64) * quantity.scale
+        else:
+            # The numbers of a kernel belong together: medians of each could be no kernel's.
+            estimate = self.drawn.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
+        return estimate, self.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale

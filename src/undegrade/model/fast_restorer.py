@@ -1,0 +1,66 @@
+"""The fast restorer: p(x|y, c) at a tenth of the cost.
+
+    u  = unshuffle(y, r)                                  (1/r of the resolution, r^2 C channels)
+    h' = ResBlock^N(conv(u ++ c))                         (F filters)
+    xhat = y enlarged by s + shuffle(conv(h'), r s)
+
+A lower resolution buys a wide reach for little; residual blocks instead of FFDNet's plain chain learn several times
+faster at the same cost. With the encoder:
+
+    s   parameters   MMAC per input pixel   per output pixel
+    1    1,008,820                  0.238              0.238
+    2    1,039,960                  0.246              0.062
+    4    1,164,520                  0.278              0.017
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
+from undegrade.model.blocks import BRANCH_SCALE, ResBlock, conv3x3
+from undegrade.model.upsample import Enlarge
+
+SHUFFLE, FILTERS, BLOCKS = 2, 96, 5
+"""r, F and N, whatever the scale."""
+
+
+class FastRestorer(nn.Module):
+    """(y, c) -> xhat, s times as large; odd sizes are completed by repeating the last row or column.
+
+    Args:
+        channels: C of y and xhat.
+        scale: s: 1, 2 or 4.
+        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
+    """
+
+    def __init__(self, channels: int, scale: int = 1, told: int = LATENT_CHANNELS) -> None:
+        super().__init__()
+        self.scale, self.told = scale, told
+        self.head = conv3x3(SHUFFLE**2 * channels + told, FILTERS)
+        self.blocks = nn.Sequential(*(ResBlock(FILTERS) for _ in range(BLOCKS)))
+        self.tail = conv3x3(FILTERS, (SHUFFLE * scale) ** 2 * channels, scale=BRANCH_SCALE)
+        self.enlarge = Enlarge(scale)
+
+    @property
+    def reach(self) -> int:
+        """Input pixels around an output pixel that y itself is read from."""
+        convolutions = 1 + 2 * len(self.blocks) + 1
+        return SHUFFLE * convolutions + SHUFFLE - 1
+
+    def forward(self, y: Tensor, c: Tensor) -> Tensor:
+        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H s, W s)."""
+        u = F.pixel_unshuffle(pad_to_even(y), SHUFFLE)
+        if self.told:
+            u = torch.cat((u, resize_latent(c, LATENT_STRIDE // SHUFFLE, (u.shape[-2], u.shape[-1]))), 1)
+        residual = F.pixel_shuffle(self.tail(self.blocks(self.head(u))), SHUFFLE * self.scale)
+        out: Tensor = self.enlarge(y) + residual[..., : y.shape[-2] * self.scale, : y.shape[-1] * self.scale]
+        return out
+
+
+def pad_to_even(y: Tensor) -> Tensor:
+    """Complete odd heights and widths by repeating the last row or column."""
+    h, w = y.shape[-2:]
+    return F.pad(y, (0, w % 2, 0, h % 2), mode="replicate") if h % 2 or w % 2 else y

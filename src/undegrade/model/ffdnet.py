@@ -1,0 +1,51 @@
+"""FFDNet's plain chain as a restorer, for the comparison of Table XI.
+
+Twelve 3x3 convolutions of 96 filters at half resolution, ReLU between, no skips (the colour FFDNet). Inside the
+framework the latent takes the place of FFDNet's noise-level map; alone (``told=0``) it is the naive blind
+baseline.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
+from undegrade.model.blocks import conv3x3
+from undegrade.model.fast_restorer import pad_to_even
+
+FILTERS = 96
+LAYERS = 12
+
+
+class FFDNet(nn.Module):
+    """(y, c) -> xhat at the same size, as FFDNet predicts it: the image itself, not a residual.
+
+    Args:
+        channels: C of y and xhat.
+        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
+    """
+
+    def __init__(self, channels: int, told: int = LATENT_CHANNELS) -> None:
+        super().__init__()
+        self.told = told
+        layers: list[nn.Module] = [
+            conv3x3(4 * channels + told, FILTERS, relu=True),
+            nn.ReLU(),
+        ]
+        for _ in range(LAYERS - 2):
+            layers += [conv3x3(FILTERS, FILTERS, relu=True), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, conv3x3(FILTERS, 4 * channels))
+
+    @property
+    def reach(self) -> int:
+        """Input pixels around an output pixel that y itself is read from."""
+        return 2 * LAYERS + 1
+
+    def forward(self, y: Tensor, c: Tensor) -> Tensor:
+        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
+        u = F.pixel_unshuffle(pad_to_even(y), 2)
+        if self.told:
+            u = torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1)
+        return F.pixel_shuffle(self.layers(u), 2)[..., : y.shape[-2], : y.shape[-1]]

@@ -1,0 +1,107 @@
+"""The training objective, eqs. (14)-(19), as named terms.
+
+    restoration     |x - xhat|_1                                  (14)
+    kl              D_KL(q(c|y) || N(0, 1)), mean per element     (15), normalised as in (19)
+    reconstruction  |y - yhat|_1                                  (18), first term
+    adversarial     -log D(yhat)                                  (17)
+    estimation      |f(T) - EST(c)|_1                             (18), third term
+    total           restoration + beta kl + reconstruction + lambda_adv adversarial + lambda_est estimation   (19)
+    discriminator   -log D(y) - log(1 - D(yhat))                  (16)
+
+L1 norms are means over all elements. D outputs logits; -log D = softplus(-logit) and -log(1 - D) = softplus(logit),
+which never overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from undegrade.model import Posterior
+
+
+class Losses(NamedTuple):
+    """The terms of eq. (19), each a scalar, before weighting."""
+
+    restoration: Tensor
+    kl: Tensor
+    reconstruction: Tensor
+    adversarial: Tensor
+    estimation: Tensor
+
+    def total(self, *, beta: float, lambda_adv: float, lambda_est: float) -> Tensor:
+        """Eq. (19) with eq. (18) in it."""
+        return (
+            self.restoration
+            + beta * self.kl
+            + self.reconstruction
+            + lambda_adv * self.adversarial
+            + lambda_est * self.estimation
+        )
+
+
+def losses(
+    *,
+    x: Tensor,
+    xhat: Tensor,
+    y: Tensor,
+    yhat: Tensor,
+    posterior: Posterior,
+    params: Tensor,
+    estimate: Tensor,
+    fake_logits: Tensor | None = None,
+) -> Losses:
+    """The generator's terms.
+
+    Args:
+        x, xhat: clean and restored, (B, C, H, W).
+        y, yhat: degraded and reconstructed, (B, C, h, w).
+        posterior: q(c|y).
+        params: f(T), (B, P).
+        estimate: EST(c), (B, P, h', w'); compared with params at every place.
+        fake_logits: D(yhat) as logits; None when the recipe has no adversarial term, which then is 0.
+    """
+    return Losses(
+        restoration=F.l1_loss(xhat, x),
+        kl=posterior.kl().mean(),
+        reconstruction=F.l1_loss(yhat, y),
+        adversarial=x.new_zeros(()) if fake_logits is None else F.softplus(-fake_logits).mean(),
+        estimation=(estimate - params[:, :, None, None]).abs().mean(),
+    )
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Eq. (16) on the logits of y and of the (detached) yhat."""
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+ACTIVE = 0.01
+"""Mean KL, in nats per element, from which a latent channel counts as carrying information."""
+
+
+def channel_kl(posterior: Posterior) -> Tensor:
+    """Eq. (15) averaged over images and places: nats per element of each latent channel, (4,)."""
+    return posterior.kl().mean((0, 2, 3))
+
+
+def active_units(posterior: Posterior, threshold: float = ACTIVE) -> int:
+    """Latent channels whose mean KL exceeds ``threshold`` nats; 0 means that the posterior has collapsed."""
+    return int((channel_kl(posterior) > threshold).sum().item())
+
+
+def collapse_warning(kl: Sequence[float], threshold: float = ACTIVE) -> str | None:
+    """One sentence where the posterior has collapsed (cf. eq. (20)), None where at least one channel is active.
+
+    Args:
+        kl: of each latent channel, :func:`channel_kl`.
+        threshold: in nats.
+    """
+    if any(value > threshold for value in kl):
+        return None
+    return (
+        f"the posterior has collapsed: no latent channel carries more than {threshold:g} nats and the restorer works "
+        "without it; lower beta or raise the weights of reconstruction and estimation."
+    )

@@ -1,0 +1,159 @@
+"""How a model is trained: one frozen value, and two named presets.
+
+:data:`PAPER` is the paper's section IV-F with the authors' weights where it is silent. :data:`SHORT` reaches much
+further in little time: a higher rate with warm-up and cosine decay, gradient clipping, an average of the weights,
+and a wide range of data per step.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+
+class Decay(enum.StrEnum):
+    """How the learning rate falls."""
+
+    HALVING = "halving"
+    COSINE = "cosine"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about a training run but the model and the data.
+
+    Attributes:
+        steps: iterations (one discriminator and one generator step each).
+        batch: images per step over all processes together.
+        patch: side of the clean crops, in pixels of y (times the scale in pixels of x).
+        lr: Adam's learning rate after warm-up, for generator and discriminator.
+        lr_floor: where the decay ends.
+        warmup: steps of linear rise from 0.
+        decay: halved every ``halve_every`` steps down to the floor, or a cosine from ``hold`` to ``steps``.
+        halve_every: for :attr:`Decay.HALVING`.
+        hold: for :attr:`Decay.COSINE`, the step at which the decay starts.
+        beta: weight of the KL term, averaged over latent elements.
+        lambda_adv: lambda_1, weight of the adversarial term; 0 trains without a discriminator.
+        lambda_est: lambda_2, weight of the estimation term.
+        clip: largest norm of the generator's gradient; inf does not clip.
+        ema: decay of the averaged weights, which are what is kept; 0 keeps the last weights.
+        grey: share of crops turned grey, so that a colour model serves grey images too.
+        muon: whether the square convolutions of restorer and encoder, nearly all of their weights, learn by Muon
+            (:mod:`undegrade.train.muon`) instead of Adam.
+        lead: so many steps at the start are for encoder, decoder and estimator alone, without the restorer, which is
+            most of the work.
+        rest_from: the step from which encoder, decoder and estimator rest and the restorer alone learns, on latents
+            drawn from the settled posterior; None never.
+        half: convolve in bfloat16 on a CPU that multiplies it natively, at twice the speed; the weights stay in
+            float32. A GPU always does.
+        seed: of everything random in the run.
+    """
+
+    steps: int
+    batch: int
+    patch: int
+    lr: float
+    lr_floor: float
+    warmup: int = 0
+    decay: Decay = Decay.COSINE
+    halve_every: int = 100_000
+    hold: int = 0
+    beta: float = 0.01
+    lambda_adv: float = 1e-3
+    lambda_est: float = 1.0
+    clip: float = math.inf
+    ema: float = 0.0
+    grey: float = 0.0
+    muon: bool = False
+    lead: int = 0
+    rest_from: int | None = None
+    half: bool = False
+    seed: int = 0
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of iteration ``step``, counted from 0."""
+        if step < self.warmup:
+            return self.lr * (step + 1) / self.warmup
+        if self.decay is Decay.HALVING:
+            return max(self.lr * 0.5 ** (step // self.halve_every), self.lr_floor)
+        start = max(self.hold, self.warmup)
+        progress = min(max((step - start) / max(self.steps - start, 1), 0.0), 1.0)
+        return self.lr_floor + (self.lr - self.lr_floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able description, the inverse of :meth:`from_dict`."""
+        values = asdict(self)
+        return {**values, "decay": str(self.decay), "clip": None if math.isinf(self.clip) else self.clip}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """Rebuild from :meth:`to_dict`; fields newer than the description take their defaults, which change nothing.
+
+        Raises:
+            ValueError: a field is missing that has no default, or one is there that this version does not know.
+        """
+        known = {f.name: f.default is MISSING for f in fields(cls)}
+        wrong = set(values) - set(known) | {name for name, needed in known.items() if needed and name not in values}
+        if wrong:
+            raise ValueError(f"not a recipe of this version: differs in {sorted(wrong)}")
+        changed: dict[str, Any] = {"decay": Decay(values.get("decay", cls.decay))}
+        if values.get("clip", math.inf) is None:
+            changed["clip"] = math.inf
+        return cls(**{**values, **changed})
+
+
+PAPER = Recipe(
+    steps=400_000,
+    batch=16,
+    patch=96,
+    lr=2e-4,
+    lr_floor=2e-5,
+    decay=Decay.HALVING,
+    halve_every=100_000,
+    beta=0.01,
+    lambda_adv=1e-3,
+    lambda_est=1.0,
+)
+"""Section IV-F: Adam 2e-4, halved every 100,000 iterations until 2e-5, which is met at about 400,000."""
+
+SHORT = Recipe(
+    steps=150_000,
+    batch=16,
+    patch=96,
+    lr=6e-4,
+    lr_floor=1e-6,
+    warmup=1_000,
+    decay=Decay.COSINE,
+    beta=0.01,
+    lambda_adv=1e-3,
+    lambda_est=1.0,
+    clip=1.0,
+    ema=0.999,
+    grey=0.1,
+)
+"""For half an hour on a large GPU: all terms, cosine decay, averaged weights."""
+
+SHORT_CPU = Recipe(
+    steps=24_000,
+    batch=12,
+    patch=64,
+    lr=1e-3,
+    lr_floor=1e-6,
+    warmup=500,
+    decay=Decay.COSINE,
+    beta=0.01,
+    lambda_adv=0.0,
+    lambda_est=1.0,
+    clip=1.0,
+    ema=0.999,
+    grey=0.1,
+    muon=True,
+    rest_from=12_000,
+    half=True,
+)
+"""For the fast variants on a CPU: small crops; no adversarial term, whose discriminator would double the arithmetic of
+a step (:func:`undegrade.train.flops.flops_per_step`); Muon, which learns more in a step; bfloat16 where the CPU
+has it; the second half for the restorer alone, whose steps cost two thirds."""

@@ -1,0 +1,44 @@
+"""What a training step costs in arithmetic, to tell how near the machine's peak it runs."""
+
+from __future__ import annotations
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from undegrade.model import Discriminator
+from undegrade.model.vdir import VDIR, Architecture
+from undegrade.tasks.recipe import Recipe
+
+
+def flops_per_step(architecture: Architecture, recipe: Recipe) -> float:
+    """Floating-point operations (2 per multiply-add) of one iteration, backward passes counted as twice forward.
+
+    The discriminator judges y and yhat in its own step, and yhat once more, forward and to its input only, in the
+    generator's.
+    """
+    with torch.device("meta"):
+        model = VDIR(architecture)
+        y = torch.empty(recipe.batch, architecture.channels, recipe.patch, recipe.patch)
+        with FlopCounterMode(display=False) as counter:
+            c = model.encode(y).mean
+            model.restore(y, c)
+            model.decode(c, (recipe.patch, recipe.patch))
+            model.estimate(c)
+        generator: int = counter.get_total_flops()
+        if recipe.lambda_adv == 0:
+            return 3.0 * generator
+        with FlopCounterMode(display=False) as counter:
+            Discriminator(architecture.channels)(y)
+    judged: int = counter.get_total_flops()
+    return 3.0 * generator + (3 * 2 + 2) * judged
+
+
+def multiply_adds_per_pixel(architecture: Architecture, size: int = 256) -> float:
+    """Multiply-adds per input pixel of encoder and restorer together, as at inference."""
+    with torch.device("meta"):
+        model = VDIR(architecture)
+        y = torch.empty(1, architecture.channels, size, size)
+        with FlopCounterMode(display=False) as counter:
+            model(y)
+    total: int = counter.get_total_flops()
+    return total / 2 / size**2

@@ -1,0 +1,230 @@
+"""Weights on disk: half-precision safetensors and, beside it, a card that says what they are.
+
+``gaussian-fast.safetensors`` belongs to ``gaussian-fast.json``. The card holds the architecture, so that
+weights outlive changed defaults, and the sha256 of the tensors, which is checked before a byte of them is
+parsed. All four networks are stored, so that training can go on from shipped weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from undegrade.atomic import replacing
+from undegrade.errors import UndegradeError
+from undegrade.model.vdir import VDIR, Architecture
+
+MAX_BYTES = 5_000_000
+"""Largest weights file, so that models can be shipped with the package."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a weights file is and where it came from. Everything is JSON-able.
+
+    Attributes:
+        task: name of the task it was trained for.
+        variant: ``"full"`` or ``"fast"``.
+        architecture: :meth:`undegrade.model.vdir.Architecture.to_dict`.
+        data: the training images, e.g. names and counts.
+        licence: of the training images.
+        steps: training iterations.
+        minutes: training time.
+        hardware: what it was trained on, in words.
+        commit: of this repository, while training.
+        recipe: the training recipe.
+        measured: numbers by name, e.g. ``{"CBSD68 sigma 50 psnr": 27.9}``.
+        notes: anything a person should know.
+        sha256: of the safetensors file, filled in by :func:`save_weights`.
+        dtype: of the stored tensors, filled in by :func:`save_weights`.
+    """
+
+    task: str
+    variant: str
+    architecture: Mapping[str, Any]
+    data: Mapping[str, Any]
+    licence: str
+    steps: int
+    minutes: float
+    hardware: str
+    commit: str
+    recipe: Mapping[str, Any]
+    measured: Mapping[str, Any]
+    notes: str = ""
+    sha256: str = ""
+    dtype: str = ""
+
+    @property
+    def name(self) -> str:
+        """E.g. ``"gaussian-fast"``; also the shipped files' stem."""
+        return f"{self.task}-{self.variant}"
+
+    def to_json(self) -> str:
+        """The card's file: indented, so that changes can be read in a diff."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError: not JSON, or not all of a card's fields and no others.
+        """
+        values = json.loads(text)
+        names = {f.name for f in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise ValueError(f"a card has the fields {', '.join(sorted(names))}")
+        return cls(**values)
+
+
+def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
+    """Write ``stem.safetensors`` and ``stem.json``, each whole or not at all.
+
+    Args:
+        model: its weights are stored in half precision, its architecture in the card.
+        directory: created if need be.
+        stem: file name without suffix.
+        card: what is known about the weights; architecture, sha256 and dtype are filled in here.
+
+    Returns:
+        The path of the safetensors file.
+
+    Raises:
+        UndegradeError: a weight does not fit half precision, or the file would exceed :data:`MAX_BYTES`.
+    """
+    tensors = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UndegradeError(
+                f"the weights {name} are not finite in half precision; train again from an earlier state."
+            )
+    content = safetensors.torch.save(tensors)
+    if len(content) > MAX_BYTES:
+        size = f"{len(content) / 1e6:.1f} MB"
+        raise UndegradeError(
+            f"the weights take {size}, more than {MAX_BYTES / 1e6:.0f} MB; use a smaller architecture."
+        )
+    card = dataclasses.replace(
+        card,
+        architecture=model.architecture.to_dict(),
+        sha256=hashlib.sha256(content).hexdigest(),
+        dtype="float16",
+    )
+    path = directory / f"{stem}.safetensors"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        # Killed between the two, the old card does not match the new tensors, and loading says so.
+        with replacing(path) as file:
+            file.write(content)
+        with replacing(path.with_suffix(".json")) as file:
+            file.write(card.to_json().encode())
+    except OSError as error:
+        raise UndegradeError(f"{path}: cannot be written ({error.strerror}); check folder and free space.") from error
+    return path
+
+
+def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
+    """Build the model that a weights file's card describes and fill it.
+
+    Args:
+        weights: a safetensors file with its card beside it; see :func:`find_weights` for shipped ones.
+
+    Returns:
+        The model, float32 on the CPU, in evaluation mode, and its card.
+
+    Raises:
+        UndegradeError: no such file, no card, or the two do not belong together or to this version of undegrade.
+    """
+    if not weights.is_file():
+        raise UndegradeError(f"{weights}: there is no such weights file; check the name.")
+    card = _read_card(weights)
+    try:
+        content = weights.read_bytes()
+    except OSError as error:
+        raise UndegradeError(f"{weights}: cannot be read ({error.strerror}); check the file and its rights.") from error
+    # The bytes that were hashed are the bytes that are parsed.
+    if hashlib.sha256(content).hexdigest() != card.sha256:
+        raise UndegradeError(
+            f"{weights}: not the file its card describes (sha256 differs); copy or download both again."
+        )
+    try:
+        tensors = safetensors.torch.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise UndegradeError(f"{weights}: not a safetensors file ({error}); copy or download it again.") from error
+    try:
+        architecture = Architecture.from_dict(card.architecture)
+    except (UndegradeError, TypeError, AttributeError) as error:
+        raise UndegradeError(f"{weights}: unusable card: {error}") from error
+    model = VDIR(architecture)
+    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
+        raise UndegradeError(
+            f"{weights}: the tensors are not those of {card.name} in this version of undegrade; update undegrade."
+        )
+    model.load_state_dict({name: t.float() for name, t in tensors.items()})
+    return model.eval().requires_grad_(False), card
+
+
+def shipped_cards() -> list[Card]:
+    """The cards of the weights that come with the package, by name.
+
+    Raises:
+        UndegradeError: one of them is damaged.
+    """
+    files = (f for f in _folder().iterdir() if f.name.endswith(".safetensors"))
+    return [_read_card(f) for f in sorted(files, key=lambda f: f.name)]
+
+
+def find_weights(task: str, variant: str | None = None) -> Traversable:
+    """The shipped weights of a task.
+
+    Args:
+        task: its name.
+        variant: ``"full"`` or ``"fast"``; None for the best that is shipped, full before fast.
+
+    Raises:
+        UndegradeError: none are shipped; the message says which are.
+    """
+    there = {card.name for card in shipped_cards()}
+    for candidate in ("full", "fast") if variant is None else (variant,):
+        if f"{task}-{candidate}" in there:
+            return _folder() / f"{task}-{candidate}.safetensors"
+    wanted = task if variant is None else f"{task}-{variant}"
+    choice = f"use one of: {', '.join(sorted(there))}" if there else "none come with this version"
+    raise UndegradeError(f"no weights for {wanted} are shipped; {choice}, or name a weights file of your own.")
+
+
+def _folder() -> Traversable:
+    return importlib.resources.files("undegrade") / "weights"
+
+
+def _card_of(weights: Path | Traversable) -> Path | Traversable:
+    stem = weights.name.removesuffix(".safetensors")
+    if isinstance(weights, Path):
+        return weights.with_name(f"{stem}.json")
+    return _folder() / f"{stem}.json"
+
+
+def _read_card(weights: Path | Traversable) -> Card:
+    path = _card_of(weights)
+    try:
+        return Card.from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UndegradeError(f"{weights}: its card {path.name} is missing; put the two side by side.") from error
+    except OSError as error:
+        raise UndegradeError(f"{path}: cannot be read ({error.strerror}); check the file and its rights.") from error
+    except ValueError as error:
+        raise UndegradeError(
+            f"{path}: not a card of undegrade weights ({error}); copy or download it again."
+        ) from error

@@ -1,0 +1,153 @@
+"""The page of results is a function of the files: same files, same bytes."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from undegrade.cli import results as command
+from undegrade.errors import UndegradeError
+from undegrade.evaluation.evaluate import Cell, Measured
+from undegrade.evaluation.markdown import beside, number, table
+from undegrade.evaluation.paper import paper
+from undegrade.evaluation.results import Result, comparison, merged, page, read_folder
+from undegrade.tasks import TASKS
+
+
+def cell(dataset: str, case: str, psnr: float, *, complete: bool = True, error: float | None = 1.5) -> Cell:
+    images = (Measured("a", {"psnr": psnr - 1}, error), Measured("b", {"psnr": psnr + 1}, error))
+    return Cell("I", dataset, case, images, complete)
+
+
+FULL = Result(
+    task="gaussian",
+    variant="full",
+    self_ensemble=False,
+    weights_sha256="0123456789abcdef" * 4,
+    machine={"torch": "PyTorch 2", "cpu": "a CPU"},
+    seconds=12.6,
+    cells=(cell("CBSD68", "sigma 10", 36.5), cell("Kodak24", "sigma 50", 29.0, complete=False)),
+)
+
+
+def section(text: str, task: str) -> str:
+    return next(part for part in text.split("\n## ") if part.startswith(f"{task}\n"))
+
+
+def test_files_hold_everything(tmp_path: Path) -> None:
+    FULL.write(tmp_path / "new" / "full.json")
+    assert read_folder(tmp_path / "new") == [FULL]
+
+
+def test_the_page_shows_ours_beside_the_papers() -> None:
+    gaussian = section(page([FULL], TASKS, paper()), "gaussian")
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in gaussian.splitlines() if "|" in line]
+    header = next(line for line in lines if "ours: full" in line)
+    row = next(line for line in lines if line[:2] == ["CBSD68", "sigma 10"])
+    shown = dict(zip(header, row, strict=True))
+    assert shown["ours: full"] == "36.50"
+    assert shown["VDIR"] == "36.34"
+    assert shown["full − VDIR"] == "+0.16"
+    assert "29.00 (2)" in gaussian  # only the first two images
+    assert "weights `0123456789ab`, 13 s on a CPU, PyTorch 2" in gaussian
+    assert "Mean error of the estimated noise level, 8-bit levels" in gaussian
+
+
+def test_the_page_holds_every_task_the_peers_and_the_papers_discrepancy() -> None:
+    text = page([], TASKS, paper())
+    for task in TASKS.values():
+        assert "Not measured yet." in section(text, task.name)
+    assert "36.49 (est.)" in section(text, "gaussian")
+    assert "paper's own discrepancy" in section(text, "sr-x2")
+    assert "paper's own discrepancy" not in section(text, "sr-x4")
+    assert "37.63" in section(text, "real")
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
+    plus = dataclasses.replace(FULL, self_ensemble=True)
+    fast = dataclasses.replace(FULL, variant="fast", weights_sha256="f" * 64)
+    for name, result in (("z", FULL), ("b", plus), ("a", fast)):
+        result.write(tmp_path / f"{name}.json")
+    first, second = (page(read_folder(tmp_path), TASKS, paper()) for _ in range(2))
+    assert first == second
+    assert first.index("ours: full ") < first.index("ours: full+") < first.index("ours: fast")
+
+
+def test_an_evaluation_may_be_made_in_parts() -> None:
+    parts = [dataclasses.replace(FULL, cells=(c,)) for c in FULL.cells]
+    (whole,) = merged(parts, ["full"])
+    assert whole.cells == FULL.cells
+    with pytest.raises(UndegradeError, match="two results"):
+        merged([FULL, parts[0]], ["full"])
+    with pytest.raises(UndegradeError, match="different weights"):
+        merged([parts[0], dataclasses.replace(parts[1], weights_sha256="0" * 64)], ["full"])
+
+
+def run(*argv: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(argv))
+
+
+def test_check_fails_until_the_page_is_written_anew(tmp_path: Path) -> None:
+    folder, md = tmp_path / "results", tmp_path / "docs" / "results.md"
+    options = ("--folder", str(folder), "--page", str(md))
+    FULL.write(folder / "full.json")
+    assert run(*options, "--check") == 1
+    assert not md.exists()
+    assert run(*options) == 0
+    assert run(*options, "--check") == 0
+    dataclasses.replace(FULL, seconds=99.0).write(folder / "full.json")
+    assert run(*options, "--check") == 1
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"task": "gaussian"}', '{"cells": [1]}'])
+def test_other_files_are_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "other.json").write_text(text)
+    with pytest.raises(UndegradeError, match=r"other\.json"):
+        read_folder(tmp_path)
+
+
+def test_a_missing_folder_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(UndegradeError, match="undegrade evaluate --json"):
+        read_folder(tmp_path / "none")
+
+
+def test_markdown_tables_are_aligned() -> None:
+    text = table(["name", "dB"], [["a", "1.00"], ["longer", "-12.50"]])
+    assert text == "| name   |     dB |\n| :----- | -----: |\n| a      |   1.00 |\n| longer | -12.50 |\n"
+    with pytest.raises(ValueError, match="as many cells"):
+        table(["a"], [["b", "c"]])
+
+
+def test_numbers_are_rounded_signed_and_never_minus_zero() -> None:
+    assert beside(30.014, 30.01, 2) == ["30.01", "30.01", "+0.00"]
+    assert beside(30.0, 30.25, 2) == ["30.00", "30.25", "-0.25"]
+    assert beside(30.0, None, 2) == ["30.00", "-", "-"]
+    assert number(-0.001, 2) == "0.00"
+
+
+def test_models_are_compared_row_by_row_with_the_papers() -> None:
+    def result(psnr: float, *, complete: bool = True) -> Result:
+        return dataclasses.replace(FULL, cells=(cell("CBSD68", "sigma 30", psnr, complete=complete),))
+
+    text = comparison("IX", {"restoration": result(30.5), "two-stage": result(30.25)}, paper())
+    lines = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if "|" in line]
+    assert lines[0] == ["", "CBSD68, sigma 30: ours", "paper", "diff."]
+    rows = {line[0]: line[1:] for line in lines[2:]}
+    assert rows["restoration"] == ["30.50", "30.47", "+0.03"]
+    assert rows["two-stage"] == ["30.25", "-", "-"]  # not a row of the paper's
+    assert rows["restoration, KL, reconstruction"] == ["-", "30.56", "-"]  # not measured
+    assert "first 2 images only" not in text
+    assert "first 2 images only" in comparison("IX", {"restoration": result(30, complete=False)}, paper())
+    with pytest.raises(UndegradeError, match="no table 'XX'"):
+        comparison("XX", {}, paper())
+
+
+def test_a_comparison_has_a_column_for_each_dataset_and_case() -> None:
+    measured = dataclasses.replace(FULL, cells=(cell("Urban100", "sigma 30", 30.0), cell("Urban100", "sigma 50", 28.0)))
+    text = comparison("XI", {"VDIR (FFDNet)": measured}, paper())
+    assert [t in text for t in ("30.82", "-0.82", "28.49", "-0.49", "30.53")] == [True] * 5

@@ -1,0 +1,236 @@
+"""One file in, one file out, and an answer whatever happens."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from PIL import ImageCms
+
+from tests.pictures import make_photo
+from undegrade import UndegradeError
+from undegrade.degrade import GaussianNoise
+from undegrade.files.plan import Job
+from undegrade.files.restore_file import Estimate, Options, Outcome, Status, restore_file
+from undegrade.files.select_task import Choice
+from undegrade.image import Format, read
+from undegrade.inference.options import Restoration, Survey
+from undegrade.tasks import TASKS
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+CARD = SimpleNamespace(variant="fast", sha256="ab12")
+
+
+class Inverting:
+    """A pipeline that can be told from no pipeline, or that raises what it is given."""
+
+    task, card = TASKS["gaussian"], CARD
+    quantity = GaussianNoise.quantity
+
+    def __init__(self, raises: BaseException | None = None) -> None:
+        self.raises = raises
+        self.asked: dict[str, Any] = {}
+
+    def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+        self.asked = asked
+        if self.raises is not None:
+            raise self.raises
+        return Restoration(~pixels, np.array([12.5]), np.array([0.5]))
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    Pillow.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3)).save(tmp_path / "a.png")
+    return Job(tmp_path / "a.png", tmp_path / "deep" / "er" / "a.png")
+
+
+def test_a_file_is_restored(job: Job) -> None:
+    pipeline, fractions = Inverting(), []
+    seen = []
+    options = Options(self_ensemble=True, tile=64, seed=3)
+    outcome = restore_file(
+        job, options, lambda picture: seen.append(picture) or Choice(pipeline, "because"), fractions.append
+    )
+    assert outcome.seconds > 0
+    outcome.seconds = 0
+    assert outcome == Outcome(
+        job.source,
+        job.output,
+        Status.RESTORED,
+        width=5,
+        height=4,
+        channels=3,
+        bits=8,
+        format="png",
+        choice="because",
+        task="gaussian",
+        variant="fast",
+        weights_sha256="ab12",
+        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,), "noise level 12.5 (8-bit levels)"),
+    )
+    np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
+    np.testing.assert_array_equal(seen[0].pixels, read(job.source).pixels)
+    wishes = {"strength": 1.0, "level": None, "samples": 0, "seed": 3, "self_ensemble": True}
+    assert pipeline.asked == {**wishes, "tile": 64, "memory": None, "progress": fractions.append}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UndegradeError("this cannot be; do that."), "this cannot be; do that."),
+        (MemoryError(), "not enough memory; use a smaller --tile."),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "not enough memory; use a smaller --tile."),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            "not enough memory; use a smaller --tile.",
+        ),
+        (
+            OSError(5, "Input/output error"),
+            "the system refuses (Input/output error); check the file, the folder and their rights.",
+        ),
+        (ValueError("odd\nand more"), "unexpected ValueError: odd; please report it."),
+        (RecursionError(), "unexpected RecursionError; please report it."),
+        (RuntimeError("shapes differ"), "unexpected RuntimeError: shapes differ; please report it."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_file_provokes_becomes_a_sentence(job: Job, error: Exception, reason: str) -> None:
+    outcome = restore_file(job, Options(), lambda _: Choice(Inverting(error)))
+    assert (outcome.status, outcome.reason) == (Status.FAILED, reason)
+    assert (outcome.width, outcome.task, outcome.estimate) == (5, "gaussian", None)
+    assert not job.output.parent.exists()
+
+
+def test_out_of_memory_is_what_torch_really_raises(job: Job) -> None:
+    outcome = restore_file(job, Options(), lambda _: torch.empty(1 << 60))
+    assert outcome.reason == "not enough memory; use a smaller --tile."
+
+
+def test_an_interrupt_is_not_the_files_fault(job: Job) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        restore_file(job, Options(), lambda _: Choice(Inverting(KeyboardInterrupt())))
+
+
+def test_the_reason_does_not_repeat_the_name(job: Job) -> None:
+    job.source.write_bytes(b"nothing of the kind")
+    outcome = restore_file(job, Options(), lambda _: Choice(Inverting()))
+    assert outcome.reason is not None
+    assert str(job.source) not in outcome.reason
+    assert outcome.width is outcome.task is outcome.format is None
+
+
+def test_too_many_pixels(job: Job) -> None:
+    assert restore_file(job, Options(max_pixels=20), lambda _: Choice(Inverting())).status == "restored"
+    refused = restore_file(job, Options(max_pixels=19), lambda _: Choice(Inverting()))
+    assert refused.status == "failed"
+    assert "pixels, over the limit" in str(refused.reason)
+
+
+def test_metadata_are_left_out_on_request(job: Job) -> None:
+    exif = Pillow.Exif()
+    exif[271] = "a camera"
+    Pillow.new("RGB", (5, 4)).save(job.source, exif=exif, icc_profile=PROFILE)
+    for strip in (False, True):
+        assert restore_file(job, Options(strip_metadata=strip), lambda _: Choice(Inverting())).status == "restored"
+        with Pillow.open(job.output) as file:
+            assert file.info["icc_profile"] == PROFILE
+            assert (271 in file.getexif()) is not strip
+
+
+def test_metadata_that_are_left_out_need_not_fit_the_format(job: Job) -> None:
+    exif = Pillow.Exif()
+    exif[271] = "x" * 70_000
+    Pillow.new("RGB", (5, 4)).save(job.source, exif=exif)
+    to_jpeg = Job(job.source, job.output.with_suffix(".jpg"), Format.JPEG)
+    refused = restore_file(to_jpeg, Options(), lambda _: Choice(Inverting()))
+    assert refused.reason is not None
+    assert "--strip-metadata" in refused.reason
+    assert restore_file(to_jpeg, Options(strip_metadata=True), lambda _: Choice(Inverting())).status == "restored"
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "estimate", "kept"),
+    [
+        ("jpeg", Options(), 58.0, True),
+        ("jpeg", Options(strength=0.5), 58.0, True),
+        ("jpeg", Options(level=20), 58.0, False),  # the person knows better
+        ("jpeg", Options(), 30.0, False),  # saved before, at a lower quality
+        ("gaussian", Options(), 12.0, False),
+    ],
+)
+def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
+    tmp_path: Path, task: str, options: Options, estimate: float, kept: bool
+) -> None:
+    Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.jpg", quality=60)
+    given = read(tmp_path / "a.jpg").pixels
+    changed = given ^ 31
+
+    class Changing(Inverting):
+        def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+            return Restoration(changed.copy(), np.array([estimate]), np.array([0.5]))
+
+    pipeline = Changing()
+    pipeline.task = TASKS[task]
+    outcome = restore_file(Job(tmp_path / "a.jpg", tmp_path / "b.png", Format.PNG), options, lambda _: Choice(pipeline))
+    assert outcome.status is Status.RESTORED
+    result = read(tmp_path / "b.png").pixels
+    assert np.array_equal(result, changed) is not kept
+    if kept:
+        assert np.abs(result.astype(float) - given).mean() < np.abs(changed.astype(float) - given).mean()
+
+
+@pytest.mark.parametrize(
+    ("quality", "format", "options", "estimate", "left"),
+    [
+        (95, None, Options(), 93.0, True),
+        (95, Format.JPEG, Options(strength=0.5), 93.0, True),
+        (95, Format.PNG, Options(), 93.0, False),
+        (95, None, Options(strength=1.5), 93.0, False),  # wanted more than the repair
+        (95, None, Options(strip_metadata=True), 93.0, False),  # saved again in any case
+        (95, None, Options(), 50.0, False),  # saved before
+        (90, None, Options(), 88.0, False),
+    ],
+)
+def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
+    tmp_path: Path, quality: int, format: Format | None, options: Options, estimate: float, left: bool
+) -> None:
+    source = tmp_path / "a.jpg"
+    Pillow.fromarray(make_photo(48, 64, 0)).save(source, quality=quality)
+
+    class Changing(Inverting):
+        task = TASKS["jpeg"]
+
+        def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+            assert not left  # the work is not done for nothing
+            return Restoration(pixels ^ 31, np.array([estimate]), np.array([0.5]))
+
+        def survey(self, pixels: np.ndarray, **asked: Any) -> Survey:
+            return Survey(np.array([estimate]), np.array([0.5]), np.empty((1, 12, 16), np.float32))
+
+    job = Job(source, tmp_path / "out" / "a", format)
+    outcome = restore_file(job, options, lambda _: Choice(Changing()))
+    assert outcome.status is (Status.LEFT if left else Status.RESTORED)
+    assert (job.output.read_bytes() == source.read_bytes()) is left
+    assert ("left alone" in (outcome.choice or "")) is left
+    assert outcome.estimate is not None
+    assert outcome.estimate.values == (estimate,)
+
+
+def test_a_record_is_json(job: Job) -> None:
+    outcome = restore_file(job, Options(), lambda _: Choice(Inverting()))
+    record = json.loads(json.dumps(outcome.to_record()))
+    assert record["source"] == str(job.source)
+    assert record["status"] == "restored"
+    assert record["reason"] is None
+    assert record["estimate"] == {
+        "name": "noise level",
+        "unit": "8-bit levels",
+        "values": [12.5],
+        "spread": [0.5],
+        "words": "noise level 12.5 (8-bit levels)",
+    }
+    assert Outcome(job.source, None).to_record()["output"] is None

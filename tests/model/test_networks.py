@@ -1,0 +1,183 @@
+"""What the networks promise: sizes, reach, start, sampling."""
+
+import pytest
+import torch
+
+from undegrade.errors import UndegradeError
+from undegrade.model import Discriminator, Encoder, Posterior
+from undegrade.model.blocks import RIRBlock
+from undegrade.model.upsample import Enlarge
+from undegrade.model.vdir import VDIR, Architecture, Kind
+
+
+def make(**fields) -> VDIR:
+    torch.manual_seed(0)
+    return VDIR(Architecture(**fields)).eval()
+
+
+KINDS = list(Kind)
+HEARING = [kind for kind in KINDS if kind != kind.alone]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (7, 4), (16, 13)])
+def test_any_size_and_both_channel_counts(kind, channels, size):
+    model = make(kind=kind, channels=channels)
+    y = torch.rand(2, channels, *size)
+    posterior = model.encode(y)
+    latent = (2, 4, -(-size[0] // 4), -(-size[1] // 4))
+    assert posterior.mean.shape == posterior.logvar.shape == latent
+    assert model(y).shape == y.shape
+    assert model.decode(posterior.mean, size).shape == y.shape
+    assert model.estimate(posterior.mean).shape == (2, 1, *latent[2:])
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FULL_ALONE, Kind.FAST_ALONE])
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("size", [(1, 1), (9, 6), (3, 16)])
+def test_super_resolution_multiplies_the_size(kind, scale, size):
+    y = torch.rand(1, 3, *size)
+    assert make(kind=kind, scale=scale)(y).shape == (1, 3, size[0] * scale, size[1] * scale)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_super_resolver_starts_from_an_interpolation_on_the_grid_of_direct_decimation(scale):
+    """Keys' kernel keeps parabolas: pixel i of y lies on pixel ``scale`` i of xhat, the others in between."""
+    model = make(kind=Kind.FAST, scale=scale)
+    model.restorer.tail.weight.data.zero_()
+    i = torch.arange(12.0)
+    y = (0.2 + 0.05 * i + 0.003 * i**2).view(1, 1, 1, 12).expand(1, 3, 12, 12)
+    u = torch.arange(12.0 * scale) / scale
+    expected = 0.2 + 0.05 * u + 0.003 * u**2
+    inside = slice(2 * scale, 10 * scale)
+    assert torch.allclose(model(y)[0, 0, 5 * scale, inside], expected[inside], atol=1e-5)
+    assert torch.allclose(model(y.mT)[0, 0, inside, 5 * scale], expected[inside], atol=1e-5)
+    assert torch.equal(model(y)[..., ::scale, ::scale], y)
+
+
+def test_half_precision_around_the_interpolation_does_not_reach_it():
+    y = torch.rand(1, 3, 8, 8)
+    enlarge = Enlarge(2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(enlarge(y), enlarge(y.float()))
+        assert enlarge(y).dtype == torch.float32
+    assert torch.equal(enlarge(y)[..., ::2, ::2], y)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"kind": k} for k in HEARING] + [{"scale": s, "kind": k} for s in (2, 4) for k in (Kind.FULL, Kind.FAST)],
+)
+def test_reach_holds_and_is_not_wasteful(fields):
+    """Gradients of an output pixel vanish beyond the stated reach, and do not all vanish a little inside it."""
+    model = make(channels=1, **fields)
+    for p in model.parameters():  # positive weights: no path is cut by a ReLU or by cancellation
+        p.data = p.data.abs() + 1e-3
+    scale, centre = model.architecture.scale, model.reach + 12
+    y = torch.rand(1, 1, 12, 2 * centre, requires_grad=True)  # enough rows for pooling to choose the farthest
+    restored = model(y)[0, 0]
+    farthest = 0
+    for offset in range(4):  # every phase of the latent's grid
+        (gradient,) = torch.autograd.grad(restored[6 * scale, (centre + offset) * scale], y, retain_graph=True)
+        columns = gradient[0, 0].abs().sum(0).nonzero().flatten()
+        farthest = max(farthest, centre + offset - int(columns.min()), int(columns.max()) - centre - offset)
+    assert model.reach - 4 < farthest <= model.reach
+
+
+def test_a_fresh_residual_branch_is_nearly_the_identity():
+    torch.manual_seed(0)
+    h = torch.randn(1, 64, 24, 24)
+    block = RIRBlock(64, 5)
+    change = (block(h) - h).std() / h.std()
+    assert 0.01 < change < 0.3
+
+
+def test_a_fresh_model_keeps_the_signal_through_its_depth():
+    y = torch.rand(1, 3, 32, 32)
+    for kind in (Kind.FULL, Kind.FAST):
+        assert 0.0 < (make(kind=kind)(y) - y).std() < 0.5
+
+
+def test_latent_is_the_mean_a_seeded_sample_or_the_callers(generator):
+    model = make(kind=Kind.FAST)
+    y = torch.rand(1, 3, 16, 16)
+    mean = model.encode(y).mean
+    assert torch.equal(model(y), model(y, latent=mean))
+    one = model(y, "sample", torch.Generator().manual_seed(5))
+    assert torch.equal(one, model(y, "sample", torch.Generator().manual_seed(5)))
+    assert not torch.equal(one, model(y, "sample", torch.Generator().manual_seed(6)))
+    assert not torch.equal(one, model(y))
+    with pytest.raises(ValueError, match="generator"):
+        model(y, "sample")
+
+
+def test_the_restorer_listens_to_the_latent():
+    model = make()
+    y = torch.rand(1, 3, 16, 16)
+    c = model.encode(y).mean
+    assert (model(y, latent=c) - model(y, latent=c + 1)).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FFDNET])
+def test_a_restorer_alone_is_deaf_to_the_latent_and_else_the_same(kind):
+    assert kind.alone != kind
+    assert kind.alone.alone == kind.alone
+    model, alone = make(kind=kind), make(kind=kind.alone)
+    y = torch.rand(1, 3, 16, 16)
+    assert torch.equal(alone(y), alone(y, latent=alone.encode(y).mean + 1))
+    own, others = (dict(m.restorer.named_parameters()) for m in (model, alone))
+    different = [name for name in own if own[name].shape != others[name].shape]
+    assert len(different) == 1  # the first convolution, without the latent's four channels
+    assert own[different[0]].shape[1] - others[different[0]].shape[1] == 4
+
+
+@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FFDNET])
+def test_a_two_stage_restorer_is_told_the_estimate_and_nothing_else_of_the_latent(kind):
+    assert kind.two_stage.two_stage == kind.alone.two_stage == kind.two_stage
+    assert kind.two_stage.alone == kind.alone
+    model = make(kind=kind.two_stage, params=2)
+    y = torch.rand(1, 3, 16, 16)
+    c = model.encode(y).mean
+    # Its posterior is a point: there is nothing to draw.
+    torch.testing.assert_close(model.encode(y).sample(torch.Generator().manual_seed(0)), c)
+    assert torch.equal(model(y), model.restorer(y, model.estimate(c)))
+    with torch.no_grad():
+        model.estimator.conv2.weight.zero_()  # an estimate that is the same whatever the latent
+        assert torch.equal(model(y, latent=c), model(y, latent=c + 1))
+        before = model(y)
+        model.estimator.conv2.bias += 0.5
+        assert (model(y) - before).abs().max() > 1e-4
+
+
+def test_posterior_samples_have_its_mean_and_variance(generator):
+    mean, logvar = torch.tensor([0.3, -2.0]), torch.tensor([-1.0, 0.5])
+    posterior = Posterior(mean.view(1, 2, 1, 1).expand(1, 2, 200, 200), logvar.view(1, 2, 1, 1).expand(1, 2, 200, 200))
+    c = posterior.sample(generator)
+    assert torch.allclose(c.mean((0, 2, 3)), mean, atol=0.02)
+    assert torch.allclose(c.var((0, 2, 3)), logvar.exp(), rtol=0.03)
+
+
+def test_discriminator_maps_to_logits_at_a_32nd_of_the_size():
+    assert Discriminator(3)(torch.rand(2, 3, 96, 65)).shape == (2, 1, 3, 3)
+
+
+def test_architecture_round_trip_and_refusals():
+    a = Architecture(channels=1, params=3, kind=Kind.FAST)
+    assert Architecture.from_dict(a.to_dict()) == a
+    with pytest.raises(UndegradeError, match="update undegrade"):
+        Architecture.from_dict({**a.to_dict(), "depth": 3})
+    with pytest.raises(UndegradeError, match="cannot build"):
+        Architecture.from_dict({**a.to_dict(), "kind": "transformer"})
+    with pytest.raises(ValueError, match="scale 1 only"):
+        Architecture(scale=2, kind=Kind.FFDNET)
+
+
+def test_a_fresh_encoder_sees_differences_and_no_brightness() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(3)
+    dark, bright = (encoder(torch.full((1, 3, 64, 64), value)).mean[..., 7:9, 7:9] for value in (0.2, 0.9))
+    assert torch.allclose(dark, bright, atol=1e-5)
+    step = torch.full((1, 3, 64, 64), 0.5)
+    step[..., 32:] += 0.02  # a block's edge
+    assert (encoder(step).mean[..., 7:9, 7:9] - dark).abs().max() > 0.01

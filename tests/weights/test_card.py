@@ -1,0 +1,180 @@
+"""Weights are what their card says, or they are refused with one sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from undegrade.errors import UndegradeError
+from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.weights import card as card_module
+from undegrade.weights.card import MAX_BYTES, Card, find_weights, load_weights, save_weights, shipped_cards
+
+ARCHITECTURE = Architecture(kind=Kind.FAST)
+
+
+def model(seed: int = 0) -> VDIR:
+    torch.manual_seed(seed)
+    return VDIR(ARCHITECTURE)
+
+
+def card(**changes: object) -> Card:
+    values: dict[str, object] = {
+        "task": "gaussian",
+        "variant": "fast",
+        "architecture": {},
+        "data": {"images": 2},
+        "licence": "CC0",
+        "steps": 3,
+        "minutes": 0.5,
+        "hardware": "2 cores",
+        "commit": "abc",
+        "recipe": {"lr": 1e-3},
+        "measured": {"psnr": 30.0},
+    }
+    return Card(**{**values, **changes})
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return save_weights(model(), tmp_path / "deep", "mine", card())
+
+
+def message(path: Path) -> str:
+    with pytest.raises(UndegradeError) as error:
+        load_weights(path)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_what_is_saved_is_loaded_in_half_precision(weights: Path) -> None:
+    loaded, found = load_weights(weights)
+    assert loaded.architecture == ARCHITECTURE
+    assert not loaded.training
+    assert (found.data, found.dtype, found.measured) == ({"images": 2}, "float16", {"psnr": 30.0})
+    for (name, a), (other, b) in zip(model().state_dict().items(), loaded.state_dict().items(), strict=True):
+        assert name == other
+        assert b.dtype == torch.float32
+        torch.testing.assert_close(b, a.half().float(), rtol=0, atol=0)
+    assert {name.split(".")[0] for name in loaded.state_dict()} == {
+        "encoder",
+        "restorer",
+        "decoder",
+        "estimator",
+    }
+    assert weights.stat().st_size < MAX_BYTES
+
+
+def test_the_full_model_fits(tmp_path: Path) -> None:
+    path = save_weights(VDIR(Architecture()), tmp_path, "full", card(variant="full"))
+    assert path.stat().st_size < MAX_BYTES
+
+
+def test_the_cards_architecture_counts_not_the_defaults(tmp_path: Path) -> None:
+    grey = VDIR(Architecture(channels=1, kind=Kind.FAST))
+    loaded, _ = load_weights(save_weights(grey, tmp_path, "x", card()))
+    assert loaded.architecture.channels == 1
+
+
+def test_one_flipped_bit(weights: Path) -> None:
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    assert "sha256" in message(weights)
+
+
+def test_cut_short(weights: Path) -> None:
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "sha256" in message(weights)
+
+
+def test_no_card(weights: Path) -> None:
+    weights.with_suffix(".json").unlink()
+    assert "card mine.json is missing" in message(weights)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    assert "no such weights file" in message(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", '{"task": "gaussian"}'])
+def test_a_foreign_card(weights: Path, text: str) -> None:
+    weights.with_suffix(".json").write_text(text)
+    assert "not a card" in message(weights)
+
+
+def rehash(weights: Path, **changes: object) -> None:
+    """Let the card describe the file, as a careless or hostile hand would."""
+    import hashlib
+
+    path = weights.with_suffix(".json")
+    values = json.loads(path.read_text())
+    values["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    path.write_text(json.dumps({**values, **changes}))
+
+
+def test_a_foreign_file_with_the_right_hash(weights: Path) -> None:
+    weights.write_bytes(b"not safetensors at all")
+    rehash(weights)
+    assert "not a safetensors file" in message(weights)
+
+
+def test_other_tensors_with_the_right_hash(weights: Path) -> None:
+    tensors = safetensors.torch.load_file(weights)
+    tensors["surplus"] = torch.zeros(1)
+    safetensors.torch.save_file(tensors, weights)
+    rehash(weights)
+    assert "tensors are not those" in message(weights)
+
+
+@pytest.mark.parametrize("architecture", [None, {}, {"channels": 3}, {**ARCHITECTURE.to_dict(), "kind": "huge"}])
+def test_an_unknown_architecture(weights: Path, architecture: object) -> None:
+    rehash(weights, architecture=architecture)
+    assert "mine.safetensors" in message(weights)
+
+
+def test_a_null_hash_is_no_hash(weights: Path) -> None:
+    path = weights.with_suffix(".json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": None}))
+    assert "sha256" in message(weights)
+
+
+def test_weights_that_half_precision_cannot_hold(tmp_path: Path) -> None:
+    broken = model()
+    with torch.no_grad():
+        broken.encoder.conv1.weight[0, 0, 0, 0] = 1e6
+    with pytest.raises(UndegradeError, match="not finite"):
+        save_weights(broken, tmp_path, "x", card())
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card_module, "MAX_BYTES", 1000)
+    with pytest.raises(UndegradeError, match="MB"):
+        save_weights(model(), tmp_path, "x", card())
+    assert not list(tmp_path.iterdir())
+
+
+def test_finding_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card_module, "_folder", lambda: tmp_path)
+    assert shipped_cards() == []
+    with pytest.raises(UndegradeError, match="none come with this version"):
+        find_weights("gaussian")
+    save_weights(model(), tmp_path, "gaussian-fast", card())
+    assert find_weights("gaussian").name == "gaussian-fast.safetensors"
+    with pytest.raises(UndegradeError, match=r"gaussian-full.*use one of: gaussian-fast"):
+        find_weights("gaussian", "full")
+    save_weights(model(1), tmp_path, "gaussian-full", card(variant="full"))
+    assert find_weights("gaussian").name == "gaussian-full.safetensors"
+    assert find_weights("gaussian", "fast").name == "gaussian-fast.safetensors"
+    assert [c.name for c in shipped_cards()] == ["gaussian-fast", "gaussian-full"]
+
+
+def test_everything_shipped_loads() -> None:
+    for shipped in shipped_cards():
+        loaded, found = load_weights(find_weights(shipped.task, shipped.variant))
+        assert found == shipped
+        assert found.licence
+        assert loaded.architecture.to_dict() == dict(found.architecture)
