@@ -53,13 +53,14 @@ def photo(megapixels: float) -> np.ndarray:
 def prepare(source: Path, megapixels: float, format: str) -> None:
     """The picture, and random weights beside it if none are shipped."""
     from undegrade.image import Format, Picture, write
-    from undegrade.model.vdir import VDIR, Architecture, Kind
+    from undegrade.model.architecture import Architecture
+    from undegrade.model.vdir import VDIR
     from undegrade.weights.card import Card, save_weights, shipped_cards
 
     write(source, Picture(photo(megapixels), format=Format(format)))
     if not shipped_cards():
         card = Card("gaussian", "fast", {}, {}, "none: random", 0, 0, "", "", {}, {})
-        save_weights(VDIR(Architecture(kind=Kind.FAST)), source.parent, "random", card)
+        save_weights(VDIR(Architecture(restorer="fast")), source.parent, "random", card)
 
 
 def measure(command: list[str]) -> tuple[int, float, float]:

@@ -13,11 +13,14 @@ import numpy as np
 import torch
 
 from undegrade.inference.pipeline import Pipeline
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.restorers import RESTORERS
+from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 
-WAYS = {str(kind): (kind, False) for kind in (Kind.FULL, Kind.FAST, Kind.FFDNET, Kind.FFDNET_ALONE)}
-WAYS["fast, --half"] = (Kind.FAST, True)
+WAYS = {name: (Architecture(restorer=name), False) for name in RESTORERS}
+WAYS["ffdnet alone"] = (Architecture(restorer="ffdnet", conditioning=Conditioning.NONE), False)
+WAYS["fast, --half"] = (Architecture(restorer="fast"), True)
 HEIGHT, WIDTH = 512, 768
 
 
@@ -27,7 +30,7 @@ def main(repeats: int = 5, threads: int | None = None) -> None:
         torch.set_num_threads(threads)
     image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     pipelines = {
-        way: Pipeline(VDIR(Architecture(kind=kind)), TASKS["gaussian"], half=half) for way, (kind, half) in WAYS.items()
+        way: Pipeline(VDIR(architecture), TASKS["gaussian"], half=half) for way, (architecture, half) in WAYS.items()
     }
     speeds: dict[str, list[float]] = {way: [] for way in WAYS}
     for turn in range(repeats + 1):
@@ -39,7 +42,7 @@ def main(repeats: int = 5, threads: int | None = None) -> None:
     print(f"{WIDTH}x{HEIGHT}, {torch.get_num_threads()} threads, {repeats} repeats; encoder and estimator included")
     print(f"{'restorer':<14} {'MPix/s':>8} {'lowest':>8} {'highest':>8} {'x full':>8} {'lowest':>8} {'highest':>8}")
     for way, measured in speeds.items():
-        ratios = np.array(measured) / np.array(speeds[str(Kind.FULL)])
+        ratios = np.array(measured) / np.array(speeds["full"])
         numbers = [np.median(measured), min(measured), max(measured), np.median(ratios), ratios.min(), ratios.max()]
         print(f"{way:<14} " + " ".join(f"{n:8.3f}" for n in numbers))
 

@@ -1,5 +1,5 @@
-"""How much memory a window takes per pixel while it is restored, by kind of network, for
-``undegrade.inference.engine``.
+"""How much memory a window takes per pixel while it is restored, by restorer: ``bytes_per_pixel`` in
+its description (``undegrade.model.restorers``).
 
     python benchmarks/window.py
 
@@ -17,15 +17,16 @@ import sys
 SIDES = (320, 640)
 
 
-def measure(kind: str, scale: int, side: int) -> int:
+def measure(restorer: str, scale: int, side: int) -> int:
     """Peak resident bytes of a process that restores one window."""
     import torch
 
     from undegrade.inference.engine import Engine
-    from undegrade.model.vdir import VDIR, Architecture, Kind
+    from undegrade.model.architecture import Architecture
+    from undegrade.model.vdir import VDIR
 
     torch.set_num_threads(1)
-    architecture = Architecture(kind=Kind(kind), scale=scale)
+    architecture = Architecture(restorer=restorer, scale=scale)
     engine = Engine(VDIR(architecture), torch.device("cpu"))
     y = torch.rand(1, architecture.channels, side, side)
     posterior = engine.encode(y)
@@ -35,18 +36,20 @@ def measure(kind: str, scale: int, side: int) -> int:
 
 def main() -> int:
     if len(sys.argv) > 1:
-        kind, scale, side = sys.argv[1:]
-        print(json.dumps(measure(kind, int(scale), int(side))))
+        restorer, scale, side = sys.argv[1:]
+        print(json.dumps(measure(restorer, int(scale), int(side))))
         return 0
-    for kind, scale in (*((kind, s) for kind in ("fast", "full") for s in (1, 2, 4)), ("ffdnet", 1)):
+    from undegrade.model.restorers import RESTORERS
+
+    for restorer, scale in ((name, scale) for name, d in RESTORERS.items() for scale in d.scales):
         sides = [s // scale for s in SIDES]
         peaks = [
-            int(subprocess.run([sys.executable, __file__, kind, str(scale), str(s)], capture_output=True, text=True,
+            int(subprocess.run([sys.executable, __file__, restorer, str(scale), str(s)], capture_output=True, text=True,
                                check=True).stdout)
             for s in sides
         ]  # fmt: skip
         slope = (peaks[1] - peaks[0]) / (sides[1] ** 2 - sides[0] ** 2)
-        print(f"{kind:7s} x{scale}: {slope:6.0f} bytes per input pixel")
+        print(f"{restorer:7s} x{scale}: {slope:6.0f} bytes per input pixel")
     return 0
 
 

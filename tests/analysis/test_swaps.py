@@ -12,7 +12,8 @@ from undegrade.data.catalogue import CBSD68
 from undegrade.errors import UndegradeError
 from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 
 SIZES = [(24, 32), (32, 24), (24, 32), (32, 24)]
@@ -26,13 +27,13 @@ def folder(tmp_path_factory):
     return root
 
 
-def make(kind: Kind) -> Pipeline:
+def make(conditioning: Conditioning = Conditioning.LATENT) -> Pipeline:
     torch.manual_seed(0)
-    return Pipeline(VDIR(Architecture(kind=kind)), TASKS["gaussian"], "cpu")
+    return Pipeline(VDIR(Architecture(restorer="fast", conditioning=conditioning)), TASKS["gaussian"], "cpu")
 
 
 def test_every_picture_has_a_score_for_every_latent_and_its_own_is_that_of_the_tables(folder):
-    pipeline = make(Kind.FAST)
+    pipeline = make()
     rows = swap_folder(pipeline, folder)
     assert [row[0] for row in rows] == ["0", "1", "2", "3"]
     assert all(len(set(row[1:])) == len(LATENTS) for row in rows)
@@ -42,7 +43,7 @@ def test_every_picture_has_a_score_for_every_latent_and_its_own_is_that_of_the_t
 
 
 def test_anothers_latent_is_that_of_the_next_picture_of_the_same_size(folder):
-    pipeline = make(Kind.FAST)
+    pipeline = make()
     x, other = make_photo(*SIZES[0], 0), make_photo(*SIZES[2], 2)
     y, shown = (gaussian("I", (CBSD68,), (30,))[0].degrade(image)[0] for image in (x, other))
     y, shown = (torch.from_numpy(one).permute(2, 0, 1)[None] for one in (y, shown))
@@ -53,7 +54,7 @@ def test_anothers_latent_is_that_of_the_next_picture_of_the_same_size(folder):
 
 
 def test_a_restorer_without_a_latent_loses_nothing(folder):
-    rows = swap_folder(make(Kind.FAST_ALONE), folder)
+    rows = swap_folder(make(Conditioning.NONE), folder)
     assert all(len(set(row[1:])) == 1 for row in rows)
 
 
@@ -70,4 +71,4 @@ def test_a_picture_without_another_of_its_size_is_named(tmp_path):
     for i, size in enumerate([(24, 32), (24, 32), (20, 20)]):
         Image.fromarray(make_photo(*size, i)).save(tmp_path / f"{i}.png")
     with pytest.raises(UndegradeError, match=r"2\.png has no other of its size"):
-        swap_folder(make(Kind.FAST_ALONE), tmp_path)
+        swap_folder(make(Conditioning.NONE), tmp_path)

@@ -13,7 +13,8 @@ from PIL import Image
 from tests.pictures import make_photo
 from undegrade.analysis.figures import style
 from undegrade.cli import main
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.architecture import Architecture
+from undegrade.model.vdir import VDIR
 from undegrade.weights.card import Card, save_weights
 
 
@@ -30,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(noisy).save(root / part / f"{i}.png")
     torch.manual_seed(0)
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {})
-    save_weights(VDIR(Architecture(kind=Kind.FAST)), root, "random", card)
+    save_weights(VDIR(Architecture(restorer="fast")), root, "random", card)
     return root
 
 

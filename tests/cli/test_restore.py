@@ -19,7 +19,8 @@ from undegrade.cli import main, reporting
 from undegrade.files import restore_file as files
 from undegrade.image import read
 from undegrade.inference.pipeline import load_pipeline
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.architecture import Architecture
+from undegrade.model.vdir import VDIR
 from undegrade.weights.card import Card, save_weights
 
 
@@ -28,7 +29,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(0)
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {})
     folder = tmp_path_factory.mktemp("weights")
-    return str(save_weights(VDIR(Architecture(kind=Kind.FAST)), folder, "random", card))
+    return str(save_weights(VDIR(Architecture(restorer="fast")), folder, "random", card))
 
 
 @pytest.fixture(autouse=True)

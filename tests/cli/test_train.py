@@ -33,7 +33,7 @@ def test_a_run_stops_goes_on_and_ends_in_weights_with_a_card(folder, tmp_path, c
     assert (card.task, card.variant, card.steps) == ("gaussian", "fast", 3)
     assert card.recipe["batch"] == 4
     assert card.data["images"] == 3
-    assert model.architecture.kind == "fast"
+    assert model.architecture.restorer == "fast"
     assert [r["step"] for r in metrics(run)] == [1, 2, 3]
     assert "images/s" in capsys.readouterr().err
 
@@ -87,9 +87,9 @@ def test_real_trains_on_synthetic_noise_and_on_pairs_of_photographs(folder, tmp_
 
 def test_the_naive_baseline_learns_from_the_restoration_term_alone(folder, tmp_path):
     run = tmp_path / "run"
-    assert main(["train", *FAST, "--data", str(folder), "--out", str(run), "--steps", "2", "--alone"]) == 0
-    model, card = load_weights(run / "gaussian-fast-alone.safetensors")
-    assert model.architecture.kind == "fast-alone"
+    assert main(["train", *FAST, "--data", str(folder), "--out", str(run), "--steps", "2", "--no-latent"]) == 0
+    model, card = load_weights(run / "gaussian-fast-no-latent.safetensors")
+    assert (model.architecture.restorer, model.architecture.conditioning) == ("fast", "none")
     assert card.recipe["lambda_est"] == 0
     assert all({"restoration", "total"} <= set(row) and not {"kl", "reconstruction"} & set(row) for row in metrics(run))
 
@@ -98,7 +98,7 @@ def test_the_two_stage_baseline_has_a_restoration_and_an_estimation_term(folder,
     run = tmp_path / "run"
     assert main(["train", *FAST, "--data", str(folder), "--out", str(run), "--steps", "2", "--two-stage"]) == 0
     model, card = load_weights(run / "gaussian-fast-two-stage.safetensors")
-    assert model.architecture.kind == "fast-two-stage"
+    assert (model.architecture.restorer, model.architecture.conditioning) == ("fast", "estimate")
     assert card.recipe["lambda_est"] > 0
     terms = {"restoration", "estimation", "total"}
     assert all(terms <= set(row) and not {"kl", "reconstruction", "adversarial"} & set(row) for row in metrics(run))
@@ -106,10 +106,10 @@ def test_the_two_stage_baseline_has_a_restoration_and_an_estimation_term(folder,
 
 def test_a_specific_model_sees_one_noise_level(folder, tmp_path):
     run = tmp_path / "run"
-    command = ["train", *FAST, "--data", str(folder), "--out", str(run), "--alone", "--lr", "0"]
+    command = ["train", *FAST, "--data", str(folder), "--out", str(run), "--no-latent", "--lr", "0"]
     noisy = [*command, "--steps", "1", "--sigma", "70", "70"]
     assert main(noisy) == 0
-    assert load_weights(run / "gaussian-fast-alone.safetensors")[1].data["sigma"] == [70, 70]
+    assert load_weights(run / "gaussian-fast-no-latent.safetensors")[1].data["sigma"] == [70, 70]
     mild = [*command[:-4], str(tmp_path / "mild"), *command[-3:], "--steps", "1", "--sigma", "1", "1"]
     assert main(mild) == 0
     # An untrained restorer passes the noise on.

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.pictures import make_photo
-from undegrade.data.batches import Mixture, Photographs, Synthetic
+from undegrade.data.batches import MixedBatches, Photographs, Synthetic
 from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import Blur, CameraNoise, GaussianNoise
 
@@ -40,7 +40,7 @@ def test_synthetic_pairs_are_a_crop_and_its_degraded_version(images: TrainingIma
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])
 def test_a_mixture_has_its_share_of_each(images: TrainingImages, pairs: Photographs, share: float, count: int) -> None:
-    mixture = Mixture(Synthetic(images, CameraNoise()), pairs, share)
+    mixture = MixedBatches(Synthetic(images, CameraNoise()), pairs, share)
     x, y, params = mixture.draw(8, 16, seeded())
     assert len(x) == len(y) == len(params) == 8
     photographs = (y - (1 - x)).abs().flatten(1).amax(1) < 1e-6
@@ -52,4 +52,4 @@ def test_a_mixture_has_its_share_of_each(images: TrainingImages, pairs: Photogra
 
 def test_shares_beyond_reason_are_refused(pairs: Photographs) -> None:
     with pytest.raises(ValueError, match="share must"):
-        Mixture(pairs, pairs, 1.5)
+        MixedBatches(pairs, pairs, 1.5)

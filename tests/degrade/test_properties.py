@@ -10,9 +10,9 @@ from undegrade.degrade import (
     Blur,
     CameraNoise,
     Degradation,
-    Either,
     GaussianNoise,
     Jpeg,
+    Mixture,
     OnDirectGrid,
     Resize,
     Resizer,
@@ -29,7 +29,7 @@ RANDOM: tuple[Degradation, ...] = (
     Blur.training(4),
     Resize(2),
     OnDirectGrid(Resize(4)),
-    Either(Blur.training(2), OnDirectGrid(Resize(2)), 0.5),
+    Mixture(Blur.training(2), OnDirectGrid(Resize(2)), 0.5),
     CameraNoise(),
     CameraNoise(gain=(0.1, 1), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True),
     CameraNoise(balance=(1, 2.4), smoothing=(0, 1), chroma=(0, 2)),
@@ -103,7 +103,7 @@ def test_degradations_are_values(degradation: Degradation) -> None:
 
 
 @pytest.mark.parametrize(
-    "degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise | OnDirectGrid | Either)], ids=str
+    "degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise | OnDirectGrid | Mixture)], ids=str
 )
 def test_what_a_file_could_hold_stays_in_8_bits(degradation: Degradation, photo: np.ndarray) -> None:
     levels = degradation(batch(photo), torch.Generator().manual_seed(0)).image * 255

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from undegrade.degrade import Blur, Either, GaussianNoise, OnDirectGrid, Resize, Resizer
+from undegrade.degrade import Blur, GaussianNoise, Mixture, OnDirectGrid, Resize, Resizer
 from undegrade.degrade.blur import Kernel, Shape
 from undegrade.degrade.resize import onto_direct_grid
 
@@ -95,20 +95,20 @@ def test_the_shift_leaves_constants_and_scale_1_alone() -> None:
 def test_a_batch_is_shared_by_two_kinds_of_damage() -> None:
     x = torch.rand(8, 3, 16, 16)
     sharp, soft = Blur.fixed(2, Shape(1, 1, 0)), Blur.fixed(2, Shape(5, 5, 0))
-    y, params = Either(sharp, soft, 0.25)(x, torch.Generator())
+    y, params = Mixture(sharp, soft, 0.25)(x, torch.Generator())
     assert (params[:, 0] * 10).tolist() == pytest.approx([1] * 6 + [5] * 2)
     assert torch.equal(y[:6], sharp(x[:6], torch.Generator()).image)
     assert torch.equal(y[6:], soft(x[6:], torch.Generator()).image)
-    assert torch.equal(Either(sharp, soft, 0)(x, torch.Generator()).image, sharp(x, torch.Generator()).image)
+    assert torch.equal(Mixture(sharp, soft, 0)(x, torch.Generator()).image, sharp(x, torch.Generator()).image)
 
 
 def test_what_does_not_go_together_is_refused() -> None:
     with pytest.raises(ValueError, match="grid"):
-        Either(Blur.training(2), Resize(2), 0.5)  # another grid
+        Mixture(Blur.training(2), Resize(2), 0.5)  # another grid
     with pytest.raises(ValueError, match="quantity"):
-        Either(Blur.training(1), GaussianNoise((5, 5)), 0.5)
+        Mixture(Blur.training(1), GaussianNoise((5, 5)), 0.5)
     with pytest.raises(ValueError, match="share"):
-        Either(Blur.training(2), Blur.training(2), 1.5)
+        Mixture(Blur.training(2), Blur.training(2), 1.5)
     with pytest.raises(ValueError, match="factor"):
         Resize(1)
     with pytest.raises(ValueError, match="multiple of 4"):

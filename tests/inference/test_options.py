@@ -12,8 +12,9 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine
 from undegrade.inference.estimates import Readings
 from undegrade.inference.pipeline import Pipeline, load_pipeline
+from undegrade.model.architecture import Architecture
 from undegrade.model.latent_noise import latent_noise
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 
 SIGMA = 30
@@ -37,7 +38,7 @@ def noisy(clean: np.ndarray) -> np.ndarray:
 
 def random_pipeline(**options: Any) -> Pipeline:
     torch.manual_seed(0)
-    model = VDIR(Architecture(kind=Kind.FAST))
+    model = VDIR(Architecture(restorer="fast"))
     with torch.no_grad():
         model.restorer.get_parameter("tail.weight").mul_(3)
     return Pipeline(model, TASKS["gaussian"], **options)

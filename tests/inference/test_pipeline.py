@@ -13,12 +13,13 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import transformed
 from undegrade.inference.pipeline import Pipeline, load_pipeline, restore
 from undegrade.inference.tiles import AREA, tiles
+from undegrade.model.architecture import Architecture
 from undegrade.model.latent_noise import latent_noise
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 from undegrade.weights.card import Card, find_weights, load_weights, shipped_cards
 
-FAST = Architecture(kind=Kind.FAST)
+FAST = Architecture(restorer="fast")
 WHOLE = 100_000
 """A tile no image here exceeds."""
 
@@ -66,7 +67,7 @@ def test_tiles_of_a_larger_image_with_one_and_two_threads(fast: Pipeline, side: 
 
 
 def test_tiles_of_a_grey_model() -> None:
-    model = pipeline(Architecture(channels=1, kind=Kind.FAST), "jpeg-y")
+    model = pipeline(Architecture(channels=1, restorer="fast"), "jpeg-y")
     y = image(30, 2900)
     np.testing.assert_array_equal(model(y, tile=1500).image, model(y, tile=WHOLE).image)
 
@@ -78,14 +79,14 @@ def test_tiles_of_the_full_model() -> None:
     np.testing.assert_array_equal(model(y, tile=640).image, model(y, tile=WHOLE).image)
 
 
-FULL = pytest.param(Kind.FULL, marks=pytest.mark.slow)
+FULL = pytest.param("full", marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("scale", [2, 4])
-@pytest.mark.parametrize("kind", [Kind.FAST, FULL])
-def test_tiles_when_enlarging(kind: Kind, scale: int, direct: bool) -> None:
-    model = pipeline(Architecture(params=3, scale=scale, kind=kind), f"sr-x{scale}")
+@pytest.mark.parametrize("restorer", ["fast", FULL])
+def test_tiles_when_enlarging(restorer: str, scale: int, direct: bool) -> None:
+    model = pipeline(Architecture(params=3, scale=scale, restorer=restorer), f"sr-x{scale}")
     y = image(24, 3500, 3)[:, :3470]
     whole, tiled = (model(y, tile=side, direct=direct) for side in (WHOLE, 1800))
     assert tiled.image.shape == (24 * scale, 3470 * scale, 3)
@@ -184,7 +185,7 @@ def test_grey_is_shown_to_a_colour_model_as_three_equal_channels(fast: Pipeline)
 
 
 def test_colour_through_a_luma_model_keeps_chroma() -> None:
-    model = pipeline(Architecture(channels=1, kind=Kind.FAST), "jpeg-y")
+    model = pipeline(Architecture(channels=1, restorer="fast"), "jpeg-y")
     y = image(20, 24, 3)
     x = model.restore(y)
     weights = np.array([0.299, 0.587, 0.114])
@@ -197,7 +198,7 @@ def test_colour_through_a_luma_model_keeps_chroma() -> None:
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (1, 7), (2, 3), (5, 1), (3, 4)])
 @pytest.mark.parametrize(
     "architecture",
-    [FAST, Architecture(), Architecture(params=3, scale=4), Architecture(params=3, scale=2, kind=Kind.FAST)],
+    [FAST, Architecture(), Architecture(params=3, scale=4), Architecture(params=3, scale=2, restorer="fast")],
 )
 def test_tiny_images(architecture: Architecture, h: int, w: int) -> None:
     model = pipeline(architecture, "gaussian" if architecture.scale == 1 else f"sr-x{architecture.scale}")
@@ -216,7 +217,7 @@ def test_estimating_alone_gives_the_same_numbers(fast: Pipeline) -> None:
 
 def test_weights_without_a_trained_estimator() -> None:
     task = TASKS["real"]
-    _, card = load_weights(find_weights("gaussian", "fast"))
+    _, card = load_weights(find_weights("gaussian", ["fast"]))
     untrained = replace(card, task="real", recipe={**card.recipe, "lambda_est": 0.0})
     model = Pipeline(VDIR(task.variants["fast"]), task, card=untrained)
     assert Pipeline(VDIR(task.variants["fast"]), task).quantity is not None
@@ -291,7 +292,7 @@ def test_tiles_cover_once_on_the_grid_with_enough_around(h: int, w: int, side: i
 
 def enlarger(scale: int) -> Pipeline:
     """A super-resolver that has learned nothing: the interpolation that its residual is added to."""
-    model = pipeline(Architecture(params=3, scale=scale, kind=Kind.FAST), f"sr-x{scale}")
+    model = pipeline(Architecture(params=3, scale=scale, restorer="fast"), f"sr-x{scale}")
     model.model.restorer.get_parameter("tail.weight").data.zero_()
     return model
 

@@ -5,9 +5,11 @@ import torch
 
 from undegrade.errors import UndegradeError
 from undegrade.model import Discriminator, Encoder, Posterior
+from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.blocks import RIRBlock
+from undegrade.model.restorers import RESTORERS
 from undegrade.model.upsample import Enlarge
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.vdir import VDIR
 
 
 def make(**fields) -> VDIR:
@@ -15,15 +17,16 @@ def make(**fields) -> VDIR:
     return VDIR(Architecture(**fields)).eval()
 
 
-KINDS = list(Kind)
-HEARING = [kind for kind in KINDS if kind != kind.alone]
+ALL = [{"restorer": r, "conditioning": c} for r in RESTORERS for c in Conditioning]
+CONDITIONED = [a for a in ALL if a["conditioning"] != Conditioning.NONE]
+ENLARGING = [name for name, d in RESTORERS.items() if 2 in d.scales]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fields", ALL, ids=lambda f: "-".join(f.values()))
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (7, 4), (16, 13)])
-def test_any_size_and_both_channel_counts(kind, channels, size):
-    model = make(kind=kind, channels=channels)
+def test_any_size_and_both_channel_counts(fields, channels, size):
+    model = make(**fields, channels=channels)
     y = torch.rand(2, channels, *size)
     posterior = model.encode(y)
     latent = (2, 4, -(-size[0] // 4), -(-size[1] // 4))
@@ -33,18 +36,20 @@ def test_any_size_and_both_channel_counts(kind, channels, size):
     assert model.estimate(posterior.mean).shape == (2, 1, *latent[2:])
 
 
-@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FULL_ALONE, Kind.FAST_ALONE])
+@pytest.mark.parametrize("restorer", ENLARGING)
+@pytest.mark.parametrize("conditioning", [Conditioning.LATENT, Conditioning.NONE])
 @pytest.mark.parametrize("scale", [2, 4])
 @pytest.mark.parametrize("size", [(1, 1), (9, 6), (3, 16)])
-def test_super_resolution_multiplies_the_size(kind, scale, size):
+def test_super_resolution_multiplies_the_size(restorer, conditioning, scale, size):
     y = torch.rand(1, 3, *size)
-    assert make(kind=kind, scale=scale)(y).shape == (1, 3, size[0] * scale, size[1] * scale)
+    model = make(restorer=restorer, conditioning=conditioning, scale=scale)
+    assert model(y).shape == (1, 3, size[0] * scale, size[1] * scale)
 
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_a_super_resolver_starts_from_an_interpolation_on_the_grid_of_direct_decimation(scale):
     """Keys' kernel keeps parabolas: pixel i of y lies on pixel ``scale`` i of xhat, the others in between."""
-    model = make(kind=Kind.FAST, scale=scale)
+    model = make(restorer="fast", scale=scale)
     model.restorer.tail.weight.data.zero_()
     i = torch.arange(12.0)
     y = (0.2 + 0.05 * i + 0.003 * i**2).view(1, 1, 1, 12).expand(1, 3, 12, 12)
@@ -67,7 +72,7 @@ def test_half_precision_around_the_interpolation_does_not_reach_it():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"kind": k} for k in HEARING] + [{"scale": s, "kind": k} for s in (2, 4) for k in (Kind.FULL, Kind.FAST)],
+    CONDITIONED + [{"scale": s, "restorer": r} for s in (2, 4) for r in ENLARGING],
 )
 def test_reach_holds_and_is_not_wasteful(fields):
     """Gradients of an output pixel vanish beyond the stated reach, and do not all vanish a little inside it."""
@@ -95,12 +100,12 @@ def test_a_fresh_residual_branch_is_nearly_the_identity():
 
 def test_a_fresh_model_keeps_the_signal_through_its_depth():
     y = torch.rand(1, 3, 32, 32)
-    for kind in (Kind.FULL, Kind.FAST):
-        assert 0.0 < (make(kind=kind)(y) - y).std() < 0.5
+    for restorer in ENLARGING:
+        assert 0.0 < (make(restorer=restorer)(y) - y).std() < 0.5
 
 
 def test_latent_is_the_mean_a_seeded_sample_or_the_callers(generator):
-    model = make(kind=Kind.FAST)
+    model = make(restorer="fast")
     y = torch.rand(1, 3, 16, 16)
     mean = model.encode(y).mean
     assert torch.equal(model(y), model(y, latent=mean))
@@ -119,11 +124,9 @@ def test_the_restorer_listens_to_the_latent():
     assert (model(y, latent=c) - model(y, latent=c + 1)).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FFDNET])
-def test_a_restorer_alone_is_deaf_to_the_latent_and_else_the_same(kind):
-    assert kind.alone != kind
-    assert kind.alone.alone == kind.alone
-    model, alone = make(kind=kind), make(kind=kind.alone)
+@pytest.mark.parametrize("restorer", RESTORERS)
+def test_a_restorer_without_conditioning_ignores_the_latent_and_is_the_same_otherwise(restorer):
+    model, alone = make(restorer=restorer), make(restorer=restorer, conditioning=Conditioning.NONE)
     y = torch.rand(1, 3, 16, 16)
     assert torch.equal(alone(y), alone(y, latent=alone.encode(y).mean + 1))
     own, others = (dict(m.restorer.named_parameters()) for m in (model, alone))
@@ -132,11 +135,9 @@ def test_a_restorer_alone_is_deaf_to_the_latent_and_else_the_same(kind):
     assert own[different[0]].shape[1] - others[different[0]].shape[1] == 4
 
 
-@pytest.mark.parametrize("kind", [Kind.FULL, Kind.FAST, Kind.FFDNET])
-def test_a_two_stage_restorer_is_told_the_estimate_and_nothing_else_of_the_latent(kind):
-    assert kind.two_stage.two_stage == kind.alone.two_stage == kind.two_stage
-    assert kind.two_stage.alone == kind.alone
-    model = make(kind=kind.two_stage, params=2)
+@pytest.mark.parametrize("restorer", RESTORERS)
+def test_a_two_stage_restorer_is_conditioned_on_the_estimate_and_nothing_else_of_the_latent(restorer):
+    model = make(restorer=restorer, conditioning=Conditioning.ESTIMATE, params=2)
     y = torch.rand(1, 3, 16, 16)
     c = model.encode(y).mean
     # Its posterior is a point: there is nothing to draw.
@@ -163,14 +164,25 @@ def test_discriminator_maps_to_logits_at_a_32nd_of_the_size():
 
 
 def test_architecture_round_trip_and_refusals():
-    a = Architecture(channels=1, params=3, kind=Kind.FAST)
+    a = Architecture(channels=1, params=3, restorer="fast")
     assert Architecture.from_dict(a.to_dict()) == a
     with pytest.raises(UndegradeError, match="update undegrade"):
         Architecture.from_dict({**a.to_dict(), "depth": 3})
     with pytest.raises(UndegradeError, match="cannot build"):
-        Architecture.from_dict({**a.to_dict(), "kind": "transformer"})
-    with pytest.raises(ValueError, match="scale 1 only"):
-        Architecture(scale=2, kind=Kind.FFDNET)
+        Architecture.from_dict({**a.to_dict(), "restorer": "transformer"})
+    with pytest.raises(UndegradeError, match="cannot build"):
+        Architecture.from_dict({**a.to_dict(), "conditioning": "hearsay"})
+    with pytest.raises(ValueError, match="works at scale 1, got 2"):
+        Architecture(scale=2, restorer="ffdnet")
+
+
+@pytest.mark.parametrize(("kind", "restorer", "conditioning"), [
+    ("full", "full", Conditioning.LATENT), ("fast-alone", "fast", Conditioning.NONE),
+    ("ffdnet-two-stage", "ffdnet", Conditioning.ESTIMATE),
+])  # fmt: skip
+def test_the_one_field_of_old_cards_is_read_as_two(kind, restorer, conditioning):
+    old = {"channels": 3, "params": 2, "scale": 1, "kind": kind}
+    assert Architecture.from_dict(old) == Architecture(params=2, restorer=restorer, conditioning=conditioning)
 
 
 def test_a_fresh_encoder_sees_differences_and_no_brightness() -> None:

@@ -6,8 +6,9 @@ import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from undegrade.model import Discriminator, Posterior
+from undegrade.model.architecture import Architecture
 from undegrade.model.objective import Losses, active_units, channel_kl, collapse_warning, discriminator_loss, losses
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.vdir import VDIR
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ FLOW = {  # Fig. 2: which networks each term teaches
 @pytest.mark.parametrize("term", FLOW)
 def test_gradient_flow_of_figure_2(term, generator):
     torch.manual_seed(0)
-    model, discriminator = VDIR(Architecture(kind=Kind.FAST)), Discriminator(3)
+    model, discriminator = VDIR(Architecture(restorer="fast")), Discriminator(3)
     x, y = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
     posterior = model.encode(y)
     c = posterior.sample(generator)
@@ -87,7 +88,7 @@ def test_gradient_flow_of_figure_2(term, generator):
 
 def test_the_discriminators_own_loss_teaches_only_the_discriminator(generator):
     torch.manual_seed(0)
-    model, discriminator = VDIR(Architecture(kind=Kind.FAST)), Discriminator(3)
+    model, discriminator = VDIR(Architecture(restorer="fast")), Discriminator(3)
     y = torch.rand(2, 3, 16, 16)
     yhat = model.decode(model.encode(y).sample(generator), (16, 16))
     discriminator_loss(discriminator(y), discriminator(yhat.detach())).backward()

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from undegrade.model import Decoder, Discriminator, Encoder, Estimator, Restorer
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.architecture import Architecture
+from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import PAPER
 from undegrade.train.flops import flops_per_step, multiply_adds_per_pixel
 from undegrade.weights.card import MAX_BYTES
@@ -21,7 +22,7 @@ def test_encoder_and_restorer_have_the_papers_2_2_million_parameters():
 
 
 def test_fast_variant_is_a_million_parameters_and_ten_times_cheaper():
-    fast, full = Architecture(kind=Kind.FAST), Architecture()
+    fast, full = Architecture(restorer="fast"), Architecture()
     model = VDIR(fast)
     assert count(model.encoder) + count(model.restorer) == 1_008_820
     assert multiply_adds_per_pixel(fast) <= 250_000
@@ -30,7 +31,7 @@ def test_fast_variant_is_a_million_parameters_and_ten_times_cheaper():
 
 @pytest.mark.parametrize(("scale", "parameters", "per_input"), [(2, 1_039_960, 0.246e6), (4, 1_164_520, 0.278e6)])
 def test_fast_super_resolvers_cost_what_they_say(scale, parameters, per_input):
-    fast = Architecture(scale=scale, params=3, kind=Kind.FAST)
+    fast = Architecture(scale=scale, params=3, restorer="fast")
     model = VDIR(fast)
     assert count(model.encoder) + count(model.restorer) == parameters
     assert multiply_adds_per_pixel(fast) == pytest.approx(per_input, rel=0.003)
@@ -38,8 +39,8 @@ def test_fast_super_resolvers_cost_what_they_say(scale, parameters, per_input):
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_super_resolvers_stay_within_the_papers_size_and_can_be_shipped(scale):
-    for kind, least, most in ((Kind.FULL, 2.2e6, 2.5e6), (Kind.FAST, 0.5e6, 1.2e6)):
-        model = VDIR(Architecture(scale=scale, params=3, kind=kind))
+    for restorer, least, most in (("full", 2.2e6, 2.5e6), ("fast", 0.5e6, 1.2e6)):
+        model = VDIR(Architecture(scale=scale, params=3, restorer=restorer))
         assert least < count(model.encoder) + count(model.restorer) < most
         header = 100 * len(model.state_dict())  # safetensors' own words about each tensor
         assert 2 * count(model) + header < MAX_BYTES

@@ -62,9 +62,9 @@ def test_square_convolutions_of_restorer_and_encoder_learn_by_muon_and_the_rest_
     assert everything == len(list(trainer.model.parameters()))
 
 
-@pytest.mark.parametrize(("lead", "rest_from"), [(0, None), (0, 2), (0, 3), (1, 3), (3, None)])
-def test_a_run_with_muon_lead_and_rest_resumes_bit_for_bit(make_trainer, tmp_path, lead, rest_from):
-    recipe = replace(MUON, lead=lead, rest_from=rest_from)
+@pytest.mark.parametrize(("warmup", "freeze_from"), [(0, None), (0, 2), (0, 3), (1, 3), (3, None)])
+def test_a_run_with_muon_and_all_stages_resumes_bit_for_bit(make_trainer, tmp_path, warmup, freeze_from):
+    recipe = replace(MUON, latent_warmup_steps=warmup, freeze_latent_from=freeze_from)
     run(make_trainer(recipe), tmp_path / "whole", Limits(), None, {})
     run(make_trainer(recipe), tmp_path / "halves", Limits(stop_at=2), None, {})
     second = make_trainer(recipe)
@@ -76,7 +76,7 @@ def test_a_run_with_muon_lead_and_rest_resumes_bit_for_bit(make_trainer, tmp_pat
 
 
 def test_from_the_rest_on_only_the_restorer_learns(make_trainer):
-    trainer = make_trainer(replace(MUON, rest_from=2, ema=0.5))
+    trainer = make_trainer(replace(MUON, freeze_latent_from=2, ema=0.5))
     trainer.step()
     trainer.step()
     averaged = {k: v.clone() for k, v in trainer.ema.state_dict().items()}
@@ -92,7 +92,7 @@ def test_from_the_rest_on_only_the_restorer_learns(make_trainer):
 
 
 def test_in_the_lead_all_but_the_restorer_learns(make_trainer):
-    trainer = make_trainer(replace(MUON, lead=2, lambda_adv=1e-3))
+    trainer = make_trainer(replace(MUON, latent_warmup_steps=2, lambda_adv=1e-3))
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     for _ in range(2):
         row = dict(zip(TERMS, trainer.step().tolist(), strict=True))
@@ -109,7 +109,7 @@ def test_in_the_lead_all_but_the_restorer_learns(make_trainer):
 
 
 def test_the_log_leaves_out_what_was_not_worked_out(make_trainer, tmp_path):
-    run(make_trainer(replace(MUON, rest_from=0)), tmp_path, Limits(log_every=2), None, {})
+    run(make_trainer(replace(MUON, freeze_latent_from=0)), tmp_path, Limits(log_every=2), None, {})
     log = (tmp_path / "metrics.jsonl").read_text()
     assert "NaN" not in log
     assert '"restoration"' in log

@@ -14,7 +14,7 @@ import torch
 
 from tests.train.conftest import TINY
 from undegrade.errors import UndegradeError
-from undegrade.model.vdir import Architecture
+from undegrade.model.architecture import Architecture
 from undegrade.train.loop import Limits, run
 from undegrade.train.state import PART_BYTES, compact, load_state, save_state
 
@@ -100,7 +100,7 @@ def test_a_compact_state_is_a_third_the_size_and_goes_on_nearly_the_same(make_tr
 
 def test_a_foreign_or_broken_state_gets_one_sentence(make_trainer, tmp_path):
     run(make_trainer(), tmp_path, replace(ALWAYS, stop_at=1), None, {})
-    with pytest.raises(UndegradeError, match="does not fit the full architecture"):
+    with pytest.raises(UndegradeError, match="does not fit the full restorer"):
         run(make_trainer(architecture=Architecture()), tmp_path, ALWAYS, None, {})
     part = next(tmp_path.glob("state-*/part-00.safetensors"))
     part.write_bytes(part.read_bytes()[:1000])
@@ -118,11 +118,11 @@ from tests.train.conftest import TINY
 from undegrade.data.training_images import TrainingImages
 from undegrade.data.batches import Synthetic
 from undegrade.degrade import GaussianNoise
-from undegrade.model.vdir import Architecture, Kind
+from undegrade.model.architecture import Architecture
 from undegrade.train.loop import Limits, run
 from undegrade.train.trainer import Trainer
 source = Synthetic(TrainingImages([make_photo(40, 56, 0)]), GaussianNoise((0, 75)))
-trainer = Trainer(Architecture(kind=Kind.FAST), source, replace(TINY, steps=10**6, lambda_adv=0.0))
+trainer = Trainer(Architecture(restorer="fast"), source, replace(TINY, steps=10**6, lambda_adv=0.0))
 run(trainer, Path(sys.argv[1]), Limits(log_every=1, save_minutes=0.0), None, {})
 """
 

@@ -9,9 +9,9 @@ from tests.pictures import make_photo
 from tests.train.conftest import TINY
 from undegrade.data.batches import Synthetic
 from undegrade.data.training_images import TrainingImages
-from undegrade.degrade import Blur, CameraNoise, Either, GaussianNoise, Jpeg, OnDirectGrid, Resize
+from undegrade.degrade import Blur, CameraNoise, GaussianNoise, Jpeg, Mixture, OnDirectGrid, Resize
 from undegrade.errors import UndegradeError
-from undegrade.model.vdir import Architecture, Kind
+from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.train import trainer as module
 from undegrade.train.trainer import TERMS, Trainer
 
@@ -47,12 +47,12 @@ def test_a_short_run_learns_to_restore(make_trainer):
     ("architecture", "degradation"),
     [
         (Architecture(), GaussianNoise((0, 75))),
-        (Architecture(kind=Kind.FAST), Jpeg((5, 95))),
-        (Architecture(channels=1, kind=Kind.FAST), Jpeg((5, 95))),
+        (Architecture(restorer="fast"), Jpeg((5, 95))),
+        (Architecture(channels=1, restorer="fast"), Jpeg((5, 95))),
         (Architecture(scale=2, params=3), Blur.training(2)),
-        (Architecture(scale=4, params=3, kind=Kind.FAST), Either(Blur.training(4), OnDirectGrid(Resize(4)), 0.5)),
-        (Architecture(params=2, kind=Kind.FAST), CameraNoise()),
-        (Architecture(kind=Kind.FFDNET_ALONE), GaussianNoise((0, 75))),
+        (Architecture(scale=4, params=3, restorer="fast"), Mixture(Blur.training(4), OnDirectGrid(Resize(4)), 0.5)),
+        (Architecture(params=2, restorer="fast"), CameraNoise()),
+        (Architecture(restorer="ffdnet", conditioning=Conditioning.NONE), GaussianNoise((0, 75))),
     ],
 )
 def test_every_kind_of_model_and_damage_trains(architecture, degradation):
@@ -70,7 +70,7 @@ def test_in_a_two_stage_model_each_stage_learns_its_own_term(make_trainer):
 
     def gradients(lambda_est):
         recipe = replace(TINY, lambda_est=lambda_est, clip=float("inf"))
-        trainer = make_trainer(recipe, Architecture(kind=Kind.FAST_TWO_STAGE))
+        trainer = make_trainer(recipe, Architecture(restorer="fast", conditioning=Conditioning.ESTIMATE))
         row = dict(zip(TERMS, trainer.step().tolist(), strict=True))
         assert row["total"] == pytest.approx(row["restoration"] + lambda_est * row["estimation"])
         named = trainer.model.named_parameters()
@@ -84,7 +84,7 @@ def test_in_a_two_stage_model_each_stage_learns_its_own_term(make_trainer):
 
 def test_a_two_stage_model_learns_to_read_the_noise_level(make_trainer):
     recipe = replace(TINY, steps=120, warmup=10, lr=1e-3, batch=8, lambda_adv=0.0)
-    rows = values(make_trainer(recipe, Architecture(kind=Kind.FAST_TWO_STAGE)), 120)
+    rows = values(make_trainer(recipe, Architecture(restorer="fast", conditioning=Conditioning.ESTIMATE)), 120)
     off = 255 * rows[:, TERMS.index("estimation")]
     assert off[-20:].mean() < 0.6 * 18.75  # what always saying the middle of 0 to 75 is off by
 

@@ -8,8 +8,9 @@ import torch
 
 from tests.train.conftest import TINY
 from undegrade.degrade import GaussianNoise
+from undegrade.model.architecture import Architecture
 from undegrade.model.objective import channel_kl
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.vdir import VDIR
 from undegrade.train.loop import Limits, run
 from undegrade.train.validate import Validation, health
 
@@ -30,7 +31,7 @@ def silence(model: VDIR) -> VDIR:
 
 def test_kl_is_logged_for_each_channel(validation):
     torch.manual_seed(0)
-    model = VDIR(Architecture(kind=Kind.FAST))
+    model = VDIR(Architecture(restorer="fast"))
     rows = validation.measure(model)
     channels = [rows[f"kl/{i}"] for i in range(4)]
     assert rows["kl"] == pytest.approx(sum(channels) / 4)
@@ -60,7 +61,7 @@ def test_the_estimate_is_read_at_draws_as_users_are_told_it(validation):
         def forward(self, c: torch.Tensor) -> torch.Tensor:
             return c[:, :1].relu()
 
-    model = silence(VDIR(Architecture(kind=Kind.FAST)))
+    model = silence(VDIR(Architecture(restorer="fast")))
     model.estimator = Convex()
     nothing = GaussianNoise((0, 0))
     rows = Validation(validation.crops, {"0": nothing}).measure(model)

@@ -8,11 +8,13 @@ import safetensors.torch
 import torch
 
 from undegrade.errors import UndegradeError
-from undegrade.model.vdir import VDIR, Architecture, Kind
+from undegrade.model.architecture import Architecture
+from undegrade.model.vdir import VDIR
+from undegrade.tasks.recipe import Recipe
 from undegrade.weights import card as card_module
 from undegrade.weights.card import MAX_BYTES, Card, find_weights, load_weights, save_weights, shipped_cards
 
-ARCHITECTURE = Architecture(kind=Kind.FAST)
+ARCHITECTURE = Architecture(restorer="fast")
 
 
 def model(seed: int = 0) -> VDIR:
@@ -73,7 +75,7 @@ def test_the_full_model_fits(tmp_path: Path) -> None:
 
 
 def test_the_cards_architecture_counts_not_the_defaults(tmp_path: Path) -> None:
-    grey = VDIR(Architecture(channels=1, kind=Kind.FAST))
+    grey = VDIR(Architecture(channels=1, restorer="fast"))
     loaded, _ = load_weights(save_weights(grey, tmp_path, "x", card()))
     assert loaded.architecture.channels == 1
 
@@ -129,7 +131,7 @@ def test_other_tensors_with_the_right_hash(weights: Path) -> None:
     assert "tensors are not those" in message(weights)
 
 
-@pytest.mark.parametrize("architecture", [None, {}, {"channels": 3}, {**ARCHITECTURE.to_dict(), "kind": "huge"}])
+@pytest.mark.parametrize("architecture", [None, {}, {"channels": 3}, {**ARCHITECTURE.to_dict(), "restorer": "huge"}])
 def test_an_unknown_architecture(weights: Path, architecture: object) -> None:
     rehash(weights, architecture=architecture)
     assert "mine.safetensors" in message(weights)
@@ -161,20 +163,32 @@ def test_finding_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(card_module, "_folder", lambda: tmp_path)
     assert shipped_cards() == []
     with pytest.raises(UndegradeError, match="none come with this version"):
-        find_weights("gaussian")
+        find_weights("gaussian", ["full", "fast"])
     save_weights(model(), tmp_path, "gaussian-fast", card())
-    assert find_weights("gaussian").name == "gaussian-fast.safetensors"
+    assert find_weights("gaussian", ["full", "fast"]).name == "gaussian-fast.safetensors"
     with pytest.raises(UndegradeError, match=r"gaussian-full.*use one of: gaussian-fast"):
-        find_weights("gaussian", "full")
+        find_weights("gaussian", ["full"])
     save_weights(model(1), tmp_path, "gaussian-full", card(variant="full"))
-    assert find_weights("gaussian").name == "gaussian-full.safetensors"
-    assert find_weights("gaussian", "fast").name == "gaussian-fast.safetensors"
+    assert find_weights("gaussian", ["full", "fast"]).name == "gaussian-full.safetensors"
+    assert find_weights("gaussian", ["fast"]).name == "gaussian-fast.safetensors"
     assert [c.name for c in shipped_cards()] == ["gaussian-fast", "gaussian-full"]
 
 
 def test_everything_shipped_loads() -> None:
     for shipped in shipped_cards():
-        loaded, found = load_weights(find_weights(shipped.task, shipped.variant))
+        loaded, found = load_weights(find_weights(shipped.task, [shipped.variant]))
         assert found == shipped
         assert found.licence
-        assert loaded.architecture.to_dict() == dict(found.architecture)
+        assert loaded.architecture == Architecture.from_dict(found.architecture)
+
+
+def test_a_card_of_version_0_1_is_read_under_todays_names(tmp_path: Path) -> None:
+    old = Card.from_json((Path(__file__).parent / "card-0.1.json").read_text())
+    assert Architecture.from_dict(old.architecture) == Architecture(restorer="fast")
+    recipe = Recipe.from_dict(old.recipe)
+    assert (recipe.latent_warmup_steps, recipe.freeze_latent_from) == (0, 0)
+    path = save_weights(model(), tmp_path, "old", old)
+    card = json.loads(path.with_suffix(".json").read_text())
+    card["architecture"] = dict(old.architecture)
+    path.with_suffix(".json").write_text(json.dumps(card))
+    assert load_weights(path)[0].architecture == ARCHITECTURE

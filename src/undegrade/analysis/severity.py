@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undegrade.degrade import Blur, CameraNoise, Degradation, Either, GaussianNoise, Jpeg
+from undegrade.degrade import Blur, CameraNoise, Degradation, GaussianNoise, Jpeg, Mixture
 from undegrade.degrade.blur import Shape
 
 Array = NDArray[Any]
@@ -97,7 +97,7 @@ def ladder(degradation: Degradation) -> Ladder:
                 at=lambda width: Blur.fixed(factor, Shape(width, width, 0.0)),
                 read=_width,
             )
-        case Either(first=first):
+        case Mixture(first=first):
             return ladder(first)
         case CameraNoise():
             return Ladder(

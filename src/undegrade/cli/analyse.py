@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clean images")
         sub.add_argument("--images", type=int, metavar="N", help="only N of them, evenly spread over their names")
         sub.add_argument("--task", metavar="T", help="default: what --weights are for, else gaussian")
-        sub.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
+        sub.add_argument("--variant", metavar="V", help="of the task, e.g. fast (default: the best shipped)")
         sub.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
         sub.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
         if what == "health":

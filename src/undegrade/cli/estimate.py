@@ -22,7 +22,7 @@ HELP = "say what is wrong with picture files: noise level, JPEG quality or blur,
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="pictures")
     parser.add_argument("--task", metavar="T", help="whose estimator (default: what --weights are for, else all)")
-    parser.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
+    parser.add_argument("--variant", metavar="V", help="of the task, e.g. fast (default: the best shipped)")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
     parser.add_argument(
         "--kernels",

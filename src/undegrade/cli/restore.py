@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to repair, by name (default: what --weights are for, else what the picture needs, which may be "
         "nothing: a clean picture is left alone)",
     )
-    parser.add_argument("--variant", choices=("full", "fast"), help="default: the best that is shipped")
+    parser.add_argument("--variant", metavar="V", help="of the task, e.g. fast (default: the best shipped)")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
     parser.add_argument(
         "--self-ensemble",

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 HELP = "train a model; the same command continues a run that was stopped or killed"
 
 
+_RECIPE_OPTIONS = (
+    "steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "latent_warmup_steps", "freeze_latent_from", "seed",
+)  # fmt: skip
+"""Options that replace the recipe's field of the same name."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="which task, e.g. gaussian")
-    parser.add_argument("--variant", default="full", help="full or fast; of gaussian also ffdnet (default: full)")
+    parser.add_argument("--variant", metavar="V", help="restorer of the task, e.g. fast (default: the task's first)")
     parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="clean training images, searched below")
     parser.add_argument(
@@ -60,21 +66,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lambda-est", type=float, help="weight of the estimation term; 0: no estimate is learned")
     baseline = parser.add_mutually_exclusive_group()
     baseline.add_argument(
-        "--alone",
+        "--no-latent",
         action="store_true",
-        help="the naive blind baseline: the restorer without a latent, learning from the restoration term only",
+        help="the blind baseline: the restorer without a latent, trained with the restoration term only",
     )
     baseline.add_argument(
         "--two-stage",
         action="store_true",
-        help="the two-stage baseline: the restorer told an estimate that is learned by supervision, and no latent",
+        help="the two-stage baseline: the restorer conditioned on an estimate learned by supervision, without a latent",
     )
     parser.add_argument(
         "--sigma", type=float, nargs=2, metavar=("LOW", "HIGH"),
         help="of gaussian: train on these noise levels; twice the same makes a specific model",
     )  # fmt: skip
-    parser.add_argument("--lead", type=int, metavar="STEPS", help="so many at first for all but the restorer")
-    parser.add_argument("--rest-from", type=int, metavar="STEP", help="from here on the restorer alone learns")
+    parser.add_argument(
+        "--latent-warmup-steps",
+        type=int,
+        metavar="STEPS",
+        help="train everything except the restorer for the first STEPS",
+    )
+    parser.add_argument("--freeze-latent-from", type=int, metavar="STEP", help="from here on only the restorer learns")
     parser.add_argument("--seed", type=int, help="of everything random")
     parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop cleanly at this step, to continue later")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop cleanly after this long")
@@ -105,9 +116,10 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     import torch
 
-    from undegrade.data.batches import Mixture, Photographs, Source, Synthetic
+    from undegrade.data.batches import MixedBatches, Photographs, Source, Synthetic
     from undegrade.data.sidd import training_tiles
     from undegrade.data.training_images import TrainingImages, read_folder
+    from undegrade.model.architecture import Conditioning
     from undegrade.tasks import TASKS
     from undegrade.train.export import export
     from undegrade.train.loop import Limits, run, summary
@@ -117,27 +129,39 @@ def _train(args: argparse.Namespace) -> int:
     if args.task not in TASKS:
         raise UndegradeError(f"there is no task {args.task!r}; choose one of {', '.join(TASKS)}.")
     task = TASKS[args.task]
-    if args.variant not in task.variants:
-        raise UndegradeError(f"{task.name} has no variant {args.variant!r}; choose one of {', '.join(task.variants)}.")
-    recipes = task.recipes[args.variant]
+    variant = args.variant or next(iter(task.variants))
+    if variant not in task.variants:
+        raise UndegradeError(f"{task.name} has no variant {variant!r}; choose one of {', '.join(task.variants)}.")
+    recipes = task.recipes[variant]
     name = args.recipe or next(iter(recipes))
     if name not in recipes:
-        raise UndegradeError(f"{task.name} {args.variant} has no recipe {name!r}; choose one of {', '.join(recipes)}.")
-    changes = ("steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "lead", "rest_from", "seed")
+        raise UndegradeError(f"{task.name} {variant} has no recipe {name!r}; choose one of {', '.join(recipes)}.")
+    changes = (
+        "steps",
+        "batch",
+        "patch",
+        "lr",
+        "lambda_adv",
+        "lambda_est",
+        "latent_warmup_steps",
+        "freeze_latent_from",
+        "seed",
+    )
     recipe = replace(recipes[name], **{k: getattr(args, k) for k in changes if getattr(args, k) is not None})
-    architecture = task.variants[args.variant]
-    variant = args.variant
-    if args.alone:
+    architecture = task.variants[variant]
+    if args.no_latent:
         # Nothing but the restorer learns, from the first step on.
-        architecture = replace(architecture, kind=architecture.kind.alone)
-        recipe = replace(recipe, lead=0, rest_from=0, lambda_adv=0.0, lambda_est=0.0)
-        variant = f"{variant}-alone"
+        architecture = replace(architecture, conditioning=Conditioning.NONE)
+        recipe = replace(recipe, latent_warmup_steps=0, freeze_latent_from=0, lambda_adv=0.0, lambda_est=0.0)
+        variant = f"{variant}-no-latent"
     if args.two_stage:
         if recipe.lambda_est == 0:
-            raise UndegradeError("a two-stage model needs an estimate to tell its restorer; give --lambda-est above 0.")
-        architecture = replace(architecture, kind=architecture.kind.two_stage)
+            raise UndegradeError(
+                "a two-stage model needs an estimate to condition its restorer on; give --lambda-est above 0."
+            )
+        architecture = replace(architecture, conditioning=Conditioning.ESTIMATE)
         # One kind of step from the first to the last; nothing is asked of the latent itself.
-        recipe = replace(recipe, lead=0, rest_from=None, lambda_adv=0.0, beta=0.0)
+        recipe = replace(recipe, latent_warmup_steps=0, freeze_latent_from=None, lambda_adv=0.0, beta=0.0)
         variant = f"{variant}-two-stage"
     degradation = task.degradation if args.sigma is None else _between(task, *args.sigma)
     if args.sidd is not None:
@@ -151,7 +175,7 @@ def _train(args: argparse.Namespace) -> int:
         data |= {"sigma": args.sigma}
     if args.sidd is not None:
         pairs = TrainingImages(training_tiles(args.sidd, args.sidd_megapixels), device)
-        source = Mixture(source, Photographs(pairs, architecture.params), args.sidd_share)
+        source = MixedBatches(source, Photographs(pairs, architecture.params), args.sidd_share)
         data |= {"SIDD tiles": len(pairs), "SIDD megapixels": round(len(pairs.pixels) / 1e6, 1)}
         data |= {"SIDD share": args.sidd_share}
     mode = {"auto": "default" if device.type == "cuda" else None, "off": None}.get(args.compile, args.compile)

@@ -92,7 +92,7 @@ class Photographs(Source):
 
 
 @dataclass(frozen=True)
-class Mixture(Source):
+class MixedBatches(Source):
     """Two sources on one device; of every batch ``share``, rounded to whole images, is the second's.
 
     Attributes:

@@ -9,7 +9,7 @@ from undegrade.degrade.base import Degradation, Degraded, Quantity
 from undegrade.degrade.blur import Blur
 from undegrade.degrade.camera import CameraNoise
 from undegrade.degrade.jpeg import Jpeg
-from undegrade.degrade.mixture import Either
+from undegrade.degrade.mixture import Mixture
 from undegrade.degrade.noise import GaussianNoise
 from undegrade.degrade.resize import OnDirectGrid, Resize, Resizer
 
@@ -18,9 +18,9 @@ __all__ = [
     "CameraNoise",
     "Degradation",
     "Degraded",
-    "Either",
     "GaussianNoise",
     "Jpeg",
+    "Mixture",
     "OnDirectGrid",
     "Quantity",
     "Resize",

@@ -11,7 +11,7 @@ from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity
 
 
 @dataclass(frozen=True)
-class Either(Degradation):
+class Mixture(Degradation):
     """Of every batch ``share``, rounded to whole images, gets the second degradation, the others the first.
 
     Attributes:

@@ -19,12 +19,10 @@ from undegrade.degrade.resize import onto_direct_grid
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import luma
 from undegrade.model import Posterior
-from undegrade.model.vdir import VDIR, Kind
+from undegrade.model.restorers import RESTORERS
+from undegrade.model.vdir import VDIR
 
 Window = npt.NDArray[np.float32]
-
-_BYTES = {Kind.FULL_ALONE: 1400, Kind.FAST_ALONE: 500, Kind.FFDNET_ALONE: 550}
-"""Peak of memory while restoring, per input pixel of a window; measured on the CPU by ``benchmarks/window.py``."""
 
 
 class Engine:
@@ -48,7 +46,7 @@ class Engine:
         """Memory that a window takes while it is restored, per pixel of y."""
         a = self.model.architecture
         # Residual, interpolation and their sum have scale^2 pixels each.
-        return _BYTES[a.kind.alone] + (0 if a.scale == 1 else 120 * a.scale**2)
+        return RESTORERS[a.restorer].bytes_per_pixel + (0 if a.scale == 1 else 120 * a.scale**2)
 
     def to_model(self, window: Window, direct: bool = False) -> Tensor:
         """(h, w, C) -> y, (1, model channels, h, w). Grey is given to a colour model as three equal channels.

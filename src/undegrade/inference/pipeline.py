@@ -321,7 +321,7 @@ def load_pipeline(
 
     Args:
         task: a name in ``TASKS``; None for the one ``weights`` are for, else ``"gaussian"``.
-        variant: ``"full"`` or ``"fast"``; None for the best that is shipped.
+        variant: of the task, e.g. ``"fast"``; None for the best that is shipped.
         weights: a safetensors file with its card beside it, instead of shipped ones.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
         half: see :class:`undegrade.inference.engine.Engine`.
@@ -363,7 +363,7 @@ def restore(
         image: an array (H, W), (H, W, 1), (H, W, 3) or (B, H, W, 1 or 3), or a tensor (H, W), (1 or 3, H, W) or
             (B, 1 or 3, H, W); uint8, uint16, or floats nominally in [0, 1].
         task: a name in ``TASKS``.
-        variant: ``"full"`` or ``"fast"``; None for the best that is shipped.
+        variant: of the task, e.g. ``"fast"``; None for the best that is shipped.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
         wishes: ``strength``, ``level``, ``samples``, ``seed``, ``self_ensemble``, ``direct``, ``tile``, ``memory``,
             ``progress``: see :meth:`Pipeline.__call__`.
@@ -379,7 +379,7 @@ def restore(
 
 @functools.cache
 def _shipped(task: str, variant: str | None, device: str, half: bool) -> Pipeline:
-    model, card = load_weights(find_weights(task, variant))
+    model, card = load_weights(find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,)))
     return Pipeline(model, TASKS[task], device, card, half)
 
 

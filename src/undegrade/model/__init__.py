@@ -1,4 +1,7 @@
-"""The networks: tensors in, tensors out. They know nothing of tasks, files or training."""
+"""The networks of VDIR (paper Fig. 3) and what shapes their latent: tensors in, tensors out.
+
+They know nothing of tasks, files or training.
+"""
 
 from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, Decoder, Encoder, Estimator
 from undegrade.model.discriminator import Discriminator

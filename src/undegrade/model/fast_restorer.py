@@ -21,25 +21,27 @@ from torch import Tensor, nn
 
 from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
 from undegrade.model.blocks import BRANCH_SCALE, ResBlock, conv3x3
+from undegrade.model.description import RestorerDescription, RestorerModule
 from undegrade.model.upsample import Enlarge
 
 SHUFFLE, FILTERS, BLOCKS = 2, 96, 5
 """r, F and N, whatever the scale."""
 
 
-class FastRestorer(nn.Module):
+class FastRestorer(RestorerModule):
     """(y, c) -> xhat, s times as large; odd sizes are completed by repeating the last row or column.
 
     Args:
         channels: C of y and xhat.
         scale: s: 1, 2 or 4.
-        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
+        cond_channels: channels of the condition c, the latent or an estimate, which are concatenated; with 0 of them c
+            is ignored.
     """
 
-    def __init__(self, channels: int, scale: int = 1, told: int = LATENT_CHANNELS) -> None:
+    def __init__(self, channels: int, scale: int = 1, cond_channels: int = LATENT_CHANNELS) -> None:
         super().__init__()
-        self.scale, self.told = scale, told
-        self.head = conv3x3(SHUFFLE**2 * channels + told, FILTERS)
+        self.scale, self.cond_channels = scale, cond_channels
+        self.head = conv3x3(SHUFFLE**2 * channels + cond_channels, FILTERS)
         self.blocks = nn.Sequential(*(ResBlock(FILTERS) for _ in range(BLOCKS)))
         self.tail = conv3x3(FILTERS, (SHUFFLE * scale) ** 2 * channels, scale=BRANCH_SCALE)
         self.enlarge = Enlarge(scale)
@@ -51,9 +53,9 @@ class FastRestorer(nn.Module):
         return SHUFFLE * convolutions + SHUFFLE - 1
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H s, W s)."""
+        """y: (B, C, H, W); c: (B, cond_channels, ceil(H / 4), ceil(W / 4)) -> (B, C, H s, W s)."""
         u = F.pixel_unshuffle(pad_to_even(y), SHUFFLE)
-        if self.told:
+        if self.cond_channels:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // SHUFFLE, (u.shape[-2], u.shape[-1]))), 1)
         residual = F.pixel_shuffle(self.tail(self.blocks(self.head(u))), SHUFFLE * self.scale)
         out: Tensor = self.enlarge(y) + residual[..., : y.shape[-2] * self.scale, : y.shape[-1] * self.scale]
@@ -64,3 +66,6 @@ def pad_to_even(y: Tensor) -> Tensor:
     """Complete odd heights and widths by repeating the last row or column."""
     h, w = y.shape[-2:]
     return F.pad(y, (0, w % 2, 0, h % 2), mode="replicate") if h % 2 or w % 2 else y
+
+
+FAST = RestorerDescription("fast", FastRestorer, scales=(1, 2, 4), bytes_per_pixel=500)

@@ -1,7 +1,7 @@
 """FFDNet's plain chain as a restorer, for the comparison of Table XI.
 
 Twelve 3x3 convolutions of 96 filters at half resolution, ReLU between, no skips (the colour FFDNet). Inside the
-framework the latent takes the place of FFDNet's noise-level map; alone (``told=0``) it is the naive blind
+framework the latent takes the place of FFDNet's noise-level map; alone (``cond_channels=0``) it is the naive blind
 baseline.
 """
 
@@ -13,25 +13,28 @@ from torch import Tensor, nn
 
 from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
 from undegrade.model.blocks import conv3x3
+from undegrade.model.description import RestorerDescription, RestorerModule
 from undegrade.model.fast_restorer import pad_to_even
 
 FILTERS = 96
 LAYERS = 12
 
 
-class FFDNet(nn.Module):
+class FFDNet(RestorerModule):
     """(y, c) -> xhat at the same size, as FFDNet predicts it: the image itself, not a residual.
 
     Args:
         channels: C of y and xhat.
-        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
+        scale: 1, the only one it can do.
+        cond_channels: channels of the condition c, the latent or an estimate, which are concatenated; with 0 of them c
+            is ignored.
     """
 
-    def __init__(self, channels: int, told: int = LATENT_CHANNELS) -> None:
+    def __init__(self, channels: int, scale: int = 1, cond_channels: int = LATENT_CHANNELS) -> None:
         super().__init__()
-        self.told = told
+        self.cond_channels = cond_channels
         layers: list[nn.Module] = [
-            conv3x3(4 * channels + told, FILTERS, relu=True),
+            conv3x3(4 * channels + cond_channels, FILTERS, relu=True),
             nn.ReLU(),
         ]
         for _ in range(LAYERS - 2):
@@ -44,8 +47,11 @@ class FFDNet(nn.Module):
         return 2 * LAYERS + 1
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
+        """y: (B, C, H, W); c: (B, cond_channels, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
         u = F.pixel_unshuffle(pad_to_even(y), 2)
-        if self.told:
+        if self.cond_channels:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1)
         return F.pixel_shuffle(self.layers(u), 2)[..., : y.shape[-2], : y.shape[-1]]
+
+
+FFDNET = RestorerDescription("ffdnet", FFDNet, scales=(1,), bytes_per_pixel=550)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
 from undegrade.model.blocks import BRANCH_SCALE, RIRBlock, conv3x3
+from undegrade.model.description import RestorerDescription, RestorerModule
 from undegrade.model.upsample import Enlarge
 
 FILTERS = 64
@@ -25,19 +26,20 @@ GROUPS = 5
 BLOCKS = 5
 
 
-class Restorer(nn.Module):
+class Restorer(RestorerModule):
     """(y, c) -> xhat. 2,073,795 parameters and 2.07 MMAC per pixel at three channels and scale 1.
 
     Args:
         channels: C of y and xhat.
         scale: output pixels per input pixel along each side: 1, 2 or 4.
-        told: channels of c, the latent's or an estimate's, which are concatenated; with 0 of them c is ignored.
+        cond_channels: channels of the condition c, the latent or an estimate, which are concatenated; with 0 of them c
+            is ignored.
     """
 
-    def __init__(self, channels: int, scale: int = 1, told: int = LATENT_CHANNELS) -> None:
+    def __init__(self, channels: int, scale: int = 1, cond_channels: int = LATENT_CHANNELS) -> None:
         super().__init__()
-        self.scale, self.told = scale, told
-        self.head = conv3x3(channels + told, FILTERS)
+        self.scale, self.cond_channels = scale, cond_channels
+        self.head = conv3x3(channels + cond_channels, FILTERS)
         self.groups = nn.Sequential(*(RIRBlock(FILTERS, BLOCKS) for _ in range(GROUPS)))
         self.conv = conv3x3(FILTERS, FILTERS, scale=BRANCH_SCALE)
         self.tail = conv3x3(FILTERS, channels * scale**2, scale=BRANCH_SCALE)
@@ -49,9 +51,14 @@ class Restorer(nn.Module):
         return 1 + GROUPS * (2 * BLOCKS + 1) + 1 + 1
 
     def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, told, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""
-        given = torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1) if self.told else y
+        """y: (B, C, H, W); c: (B, cond_channels, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""
+        given = (
+            torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1) if self.cond_channels else y
+        )
         h = self.head(given)
         h = h + self.conv(self.groups(h))
         out: Tensor = self.enlarge(y) + F.pixel_shuffle(self.tail(h), self.scale)
         return out
+
+
+FULL = RestorerDescription("full", Restorer, scales=(1, 2, 4), bytes_per_pixel=1400)

@@ -9,7 +9,7 @@ from undegrade.data.benchmark import Benchmark
 from undegrade.data.block_benchmark import Blocks
 from undegrade.degrade import Degradation
 from undegrade.metrics import Protocol
-from undegrade.model.vdir import Architecture
+from undegrade.model.architecture import Architecture
 from undegrade.tasks.recipe import Recipe
 
 

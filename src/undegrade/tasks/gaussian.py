@@ -4,7 +4,7 @@ from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import CBSD68, KODAK24, URBAN100
 from undegrade.degrade import GaussianNoise
 from undegrade.metrics import Protocol
-from undegrade.model.vdir import Architecture, Kind
+from undegrade.model.architecture import Architecture
 from undegrade.tasks.base import Task
 from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
@@ -13,7 +13,7 @@ GAUSSIAN = Task(
     summary="Remove white Gaussian noise of unknown strength.",
     # The paper trains on 5-70; from 0 to 75, clean and very noisy images are safe as well.
     degradation=GaussianNoise(sigma=(0, 75), grey_as_grey=True),
-    variants={"full": Architecture(), "fast": Architecture(kind=Kind.FAST), "ffdnet": Architecture(kind=Kind.FFDNET)},
+    variants={"full": Architecture(), "fast": Architecture(restorer="fast"), "ffdnet": Architecture(restorer="ffdnet")},
     recipes={
         "full": {"short": SHORT, "paper": PAPER},
         "fast": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER},

@@ -6,7 +6,7 @@ from undegrade.data.benchmark import jpeg, jpeg_twice
 from undegrade.data.catalogue import CLASSIC5, LIVE1, URBAN100
 from undegrade.degrade import Jpeg
 from undegrade.metrics import UNIFORM_8, Protocol
-from undegrade.model.vdir import Architecture, Kind
+from undegrade.model.architecture import Architecture
 from undegrade.tasks.base import Task
 from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
@@ -18,11 +18,11 @@ JPEG = Task(
     name="jpeg",
     summary="Remove JPEG artifacts of unknown quality from colour images.",
     degradation=_TRAINING,
-    variants={"full": Architecture(), "fast": Architecture(kind=Kind.FAST)},
+    variants={"full": Architecture(), "fast": Architecture(restorer="fast")},
     recipes={
         "full": {"short": SHORT, "paper": PAPER},
         # What quality a JPEG has is harder to see than noise: the encoder gets a start of its own.
-        "fast": {"short": SHORT, "cpu": replace(SHORT_CPU, lead=1_000), "paper": PAPER},
+        "fast": {"short": SHORT, "cpu": replace(SHORT_CPU, latent_warmup_steps=1_000), "paper": PAPER},
     },
     validation=_VALIDATION,
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),

@@ -8,7 +8,7 @@ from undegrade.data.dnd import DND
 from undegrade.data.sidd import SIDD, SIDD_VALIDATION
 from undegrade.degrade import CameraNoise, Jpeg
 from undegrade.metrics import GAUSSIAN_11, Protocol
-from undegrade.model.vdir import Architecture, Kind
+from undegrade.model.architecture import Architecture
 from undegrade.tasks.base import Task
 from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
@@ -35,7 +35,7 @@ REAL = Task(
     name="real",
     summary="Remove the noise of a camera, whatever its strength and make.",
     degradation=_TRAINING,
-    variants={"full": Architecture(params=2), "fast": Architecture(params=2, kind=Kind.FAST)},
+    variants={"full": Architecture(params=2), "fast": Architecture(params=2, restorer="fast")},
     recipes={"full": _RECIPES, "fast": _RECIPES | {"cpu": replace(SHORT_CPU, lambda_est=0.0)}},
     validation={
         "weak": CameraNoise(shot=(0.02, 0.02), read=(0.005, 0.005)),

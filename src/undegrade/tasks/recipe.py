@@ -21,6 +21,10 @@ class Decay(enum.StrEnum):
     COSINE = "cosine"
 
 
+_OLD_NAMES = {"lead": "latent_warmup_steps", "rest_from": "freeze_latent_from"}
+"""Fields of recipes on cards and in states written before version 0.2."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything about a training run but the model and the data.
@@ -43,10 +47,9 @@ class Recipe:
         grey: share of crops turned grey, so that a colour model serves grey images too.
         muon: whether the square convolutions of restorer and encoder, nearly all of their weights, learn by Muon
             (:mod:`undegrade.train.muon`) instead of Adam.
-        lead: so many steps at the start are for encoder, decoder and estimator alone, without the restorer, which is
-            most of the work.
-        rest_from: the step from which encoder, decoder and estimator rest and the restorer alone learns, on latents
-            drawn from the settled posterior; None never.
+        latent_warmup_steps: train everything except the restorer, which is most of the work, for so many first steps.
+        freeze_latent_from: the step from which encoder, decoder and estimator keep their weights and only the restorer
+            learns, on latents drawn from q(c|y); None never.
         half: convolve in bfloat16 on a CPU that multiplies it natively, at twice the speed; the weights stay in
             float32. A GPU always does.
         seed: of everything random in the run.
@@ -68,8 +71,8 @@ class Recipe:
     ema: float = 0.0
     grey: float = 0.0
     muon: bool = False
-    lead: int = 0
-    rest_from: int | None = None
+    latent_warmup_steps: int = 0
+    freeze_latent_from: int | None = None
     half: bool = False
     seed: int = 0
 
@@ -95,6 +98,7 @@ class Recipe:
         Raises:
             ValueError: a field is missing that has no default, or one is there that this version does not know.
         """
+        values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
         known = {f.name: f.default is MISSING for f in fields(cls)}
         wrong = set(values) - set(known) | {name for name, needed in known.items() if needed and name not in values}
         if wrong:
@@ -151,7 +155,7 @@ SHORT_CPU = Recipe(
     ema=0.999,
     grey=0.1,
     muon=True,
-    rest_from=12_000,
+    freeze_latent_from=12_000,
     half=True,
 )
 """For the fast variants on a CPU: small crops; no adversarial term, whose discriminator would double the arithmetic of

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from undegrade.data.benchmark import blur, resized
 from undegrade.data.catalogue import BSD100, SET5, URBAN100
-from undegrade.degrade import Blur, Degradation, Either, OnDirectGrid, Resize, Resizer
+from undegrade.degrade import Blur, Degradation, Mixture, OnDirectGrid, Resize, Resizer
 from undegrade.degrade.blur import G_2_0, G_ANI, Kernel, Shape
 from undegrade.metrics import GAUSSIAN_11, Protocol
-from undegrade.model.vdir import Architecture, Kind
+from undegrade.model.architecture import Architecture
 from undegrade.tasks.base import Task
 from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
@@ -24,16 +24,18 @@ part; but they make the sharpest images, which a model that mostly sees blur lea
 # 48x48 low-resolution patches (paper section VI).
 _RECIPES = {"short": replace(SHORT, patch=48), "paper": replace(PAPER, patch=48)}
 # About an hour on one core. A kernel is harder to see than noise: the encoder gets a start of its own.
-_CPU = replace(SHORT_CPU, steps=5_000, batch=16, patch=48, warmup=200, lead=500, rest_from=2_500)
+_CPU = replace(
+    SHORT_CPU, steps=5_000, batch=16, patch=48, warmup=200, latent_warmup_steps=500, freeze_latent_from=2_500
+)
 
 
 def _variants(scale: int) -> dict[str, Architecture]:
     full = Architecture(scale=scale, params=Kernel().size)
-    return {"full": full, "fast": replace(full, kind=Kind.FAST)}
+    return {"full": full, "fast": replace(full, restorer="fast")}
 
 
 def _training(scale: int) -> Degradation:
-    return Either(Blur.training(scale), OnDirectGrid(Resize(scale)), share=_FILES)
+    return Mixture(Blur.training(scale), OnDirectGrid(Resize(scale)), share=_FILES)
 
 
 def _validation(scale: int, shapes: dict[str, Shape]) -> dict[str, Degradation]:

@@ -6,7 +6,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from undegrade.model import Discriminator
-from undegrade.model.vdir import VDIR, Architecture
+from undegrade.model.architecture import Architecture
+from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
 
 

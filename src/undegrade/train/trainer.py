@@ -26,8 +26,9 @@ from torch import Tensor, nn
 from undegrade.data.batches import Source
 from undegrade.errors import UndegradeError
 from undegrade.model import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
+from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.objective import Losses, discriminator_loss, losses
-from undegrade.model.vdir import VDIR, Architecture
+from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
 from undegrade.train.cpu import multiplies_bfloat16
 from undegrade.train.muon import Muon
@@ -72,6 +73,7 @@ class Trainer:
     ) -> None:
         self.architecture, self.source, self.recipe = architecture, source, recipe
         self.device = source.device
+        self._two_stage = architecture.conditioning is Conditioning.ESTIMATE
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if recipe.batch % self.world:
             raise UndegradeError(
@@ -117,18 +119,18 @@ class Trainer:
     def step(self) -> Tensor:
         """One iteration. Returns the values of :data:`TERMS` on the device, averaged over processes."""
         lr = self.recipe.learning_rate(self.done)
-        resting = self.recipe.rest_from is not None and self.done >= self.recipe.rest_from
-        if resting and self.done == self.recipe.rest_from:
-            self._settle()
+        frozen = self.recipe.freeze_latent_from is not None and self.done >= self.recipe.freeze_latent_from
+        if frozen and self.done == self.recipe.freeze_latent_from:
+            self._freeze_latent()
         started = time.perf_counter()
         batch = self.batch(self.done)
         self.data_seconds += time.perf_counter() - started
 
-        leading = self.done < self.recipe.lead
-        if self.architecture.two_stage:
+        warming_up = self.done < self.recipe.latent_warmup_steps
+        if self._two_stage:
             work = self._two_stage_step
         else:
-            work = self._latent_step if leading else self._restorer_step if resting else self._joint_step
+            work = self._latent_step if warming_up else self._restorer_step if frozen else self._joint_step
         values, norm = work(batch, lr)
         self._average_weights()
         self.done += 1
@@ -174,7 +176,7 @@ class Trainer:
         return [unknown, *terms[1:], total, unknown], norm
 
     def _restorer_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-        """The restorer alone learns: |x - xhat| on latents of the resting encoder, two thirds of a joint step's cost.
+        """The restorer alone learns: |x - xhat| on latents of the frozen encoder, two thirds of a joint step's cost.
 
         The terms that nothing learns from are not worked out, and are reported as not a number.
         """
@@ -201,8 +203,8 @@ class Trainer:
         unknown = total.new_full((), float("nan"))
         return [known.get(term, unknown) for term in TERMS[:-1]], norm
 
-    def _settle(self) -> None:
-        """Give the parts that will rest their averaged weights, which are those that will be kept."""
+    def _freeze_latent(self) -> None:
+        """Give the parts that are frozen from now on their averaged weights, which are those that will be kept."""
         for part, averaged in ((self.model.encoder, self.ema.encoder), (self.model.decoder, self.ema.decoder),
                                (self.model.estimator, self.ema.estimator)):  # fmt: skip
             part.load_state_dict(averaged.state_dict())
@@ -329,7 +331,7 @@ class Trainer:
                     load_optimizer(self.optimizers_d["adam_d"], tensors, "adam_d")
         except (RuntimeError, ValueError) as error:
             raise UndegradeError(
-                f"the training state does not fit the {self.architecture.kind} architecture and its "
+                f"the training state does not fit the {self.architecture.restorer} restorer and its "
                 "optimizer; use another run folder."
             ) from error
         self.done = step

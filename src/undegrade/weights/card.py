@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -23,7 +23,8 @@ from safetensors import SafetensorError
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
-from undegrade.model.vdir import VDIR, Architecture
+from undegrade.model.architecture import Architecture
+from undegrade.model.vdir import VDIR
 
 MAX_BYTES = 5_000_000
 """Largest weights file, so that models can be shipped with the package."""
@@ -35,7 +36,7 @@ class Card:
 
     Attributes:
         task: name of the task it was trained for.
-        variant: ``"full"`` or ``"fast"``.
+        variant: of the task, e.g. ``"fast"``.
         architecture: :meth:`undegrade.model.vdir.Architecture.to_dict`.
         data: the training images, e.g. names and counts.
         licence: of the training images.
@@ -186,21 +187,21 @@ def shipped_cards() -> list[Card]:
     return [_read_card(f) for f in sorted(files, key=lambda f: f.name)]
 
 
-def find_weights(task: str, variant: str | None = None) -> Traversable:
+def find_weights(task: str, variants: Sequence[str]) -> Traversable:
     """The shipped weights of a task.
 
     Args:
         task: its name.
-        variant: ``"full"`` or ``"fast"``; None for the best that is shipped, full before fast.
+        variants: names of the task's variants, the best first; the first that is shipped is taken.
 
     Raises:
         UndegradeError: none are shipped; the message says which are.
     """
     there = {card.name for card in shipped_cards()}
-    for candidate in ("full", "fast") if variant is None else (variant,):
+    for candidate in variants:
         if f"{task}-{candidate}" in there:
             return _folder() / f"{task}-{candidate}.safetensors"
-    wanted = task if variant is None else f"{task}-{variant}"
+    wanted = f"{task}-{variants[0]}" if len(variants) == 1 else task
     choice = f"use one of: {', '.join(sorted(there))}" if there else "none come with this version"
     raise UndegradeError(f"no weights for {wanted} are shipped; {choice}, or name a weights file of your own.")
 

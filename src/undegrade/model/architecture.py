@@ -1,0 +1,104 @@
+"""Everything needed to build the networks of a model, as one value that travels with the weights."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from undegrade.errors import UndegradeError
+from undegrade.model.autoencoder import LATENT_CHANNELS
+from undegrade.model.restorers import RESTORERS
+
+
+class Conditioning(enum.StrEnum):
+    """What the restorer is given besides y."""
+
+    LATENT = "latent"
+    """c ~ q(c|y): the paper's method."""
+    NONE = "none"
+    """Nothing: the naive blind model of eq. (5), which Tables VIII to XI compare with."""
+    ESTIMATE = "estimate"
+    """EST(c) at each place and not c: the second stage of the two-stage model of eqs. (6)-(7)."""
+
+
+_OLD_SUFFIXES = {"-alone": Conditioning.NONE, "-two-stage": Conditioning.ESTIMATE}
+"""Cards written before version 0.2 have one field ``kind`` instead of ``restorer`` and ``conditioning``."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Everything needed to build the networks; travels with the weights.
+
+    Attributes:
+        channels: 3 for RGB, 1 for luma.
+        params: how many numbers f(T) has, so how many the estimator predicts.
+        scale: output pixels per input pixel along each side: 1, 2 or 4.
+        restorer: a name in :data:`undegrade.model.restorers.RESTORERS`.
+        conditioning: what the restorer is given besides y.
+
+    Raises:
+        ValueError: no such restorer, or it cannot do that.
+    """
+
+    channels: int = 3
+    params: int = 1
+    scale: int = 1
+    restorer: str = "full"
+    conditioning: Conditioning = Conditioning.LATENT
+
+    def __post_init__(self) -> None:
+        if self.restorer not in RESTORERS:
+            raise ValueError(f"there is no restorer {self.restorer!r}, only {', '.join(RESTORERS)}")
+        if self.channels not in (1, 3) or self.params < 1:
+            raise ValueError(f"channels must be 1 or 3, params positive: {self}")
+        scales = RESTORERS[self.restorer].scales
+        if self.scale not in scales:
+            raise ValueError(
+                f"the {self.restorer} restorer works at scale {', '.join(map(str, scales))}, got {self.scale}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able description, the inverse of :meth:`from_dict`."""
+        return {**asdict(self), "conditioning": str(self.conditioning)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
+        """Rebuild from :meth:`to_dict`, also of versions before 0.2; every field must be there, for defaults may
+        change.
+
+        Raises:
+            UndegradeError: fields are missing, unknown or impossible.
+        """
+        values = _with_new_names(values)
+        if set(values) != {f.name for f in fields(cls)}:
+            raise UndegradeError(
+                f"this version of undegrade does not know the architecture {dict(values)}; update undegrade."
+            )
+        try:
+            return cls(**{**values, "conditioning": Conditioning(values["conditioning"])})
+        except ValueError as error:
+            raise UndegradeError(
+                f"this version of undegrade cannot build the architecture {dict(values)}: {error}."
+            ) from error
+
+    @property
+    def cond_channels(self) -> int:
+        """How many numbers the restorer is given at each place of the latent, besides y."""
+        return {
+            Conditioning.LATENT: LATENT_CHANNELS,
+            Conditioning.NONE: 0,
+            Conditioning.ESTIMATE: self.params,
+        }[self.conditioning]
+
+
+def _with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``kind: fast-alone`` of an old card is ``restorer: fast, conditioning: none``."""
+    values = dict(values)
+    kind = values.pop("kind", None)
+    if isinstance(kind, str):
+        suffix = next((s for s in _OLD_SUFFIXES if kind.endswith(s)), "")
+        values["restorer"] = kind.removesuffix(suffix)
+        values["conditioning"] = str(_OLD_SUFFIXES.get(suffix, Conditioning.LATENT))
+    return values

@@ -1,0 +1,37 @@
+"""What the rest of the program needs to know of a restorer p(x|y, c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+
+class RestorerModule(nn.Module):
+    """What every restorer is: a module (y, c) -> xhat that knows how far it sees."""
+
+    @property
+    def reach(self) -> int:
+        """Input pixels around an output pixel that y itself is read from."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class RestorerDescription:
+    """One restorer.
+
+    Attributes:
+        name: as in :class:`undegrade.model.architecture.Architecture` and on weight cards.
+        build: (channels, scale, cond_channels) -> a module that maps y, (B, channels, H, W), and the condition,
+            (B, cond_channels, ceil(H / 4), ceil(W / 4)), to xhat, (B, channels, H scale, W scale); with 0 of them the
+            condition is ignored.
+        scales: output pixels per input pixel along each side that it can do.
+        bytes_per_pixel: peak of memory while restoring, per input pixel of a window, at scale 1; measured on the CPU by
+            ``benchmarks/window.py``.
+    """
+
+    name: str
+    build: Callable[[int, int, int], RestorerModule]
+    scales: tuple[int, ...]
+    bytes_per_pixel: int
