@@ -1,4 +1,4 @@
-"""Latents of their own and of others, ladders of every task, patches, and health."""
+"""Latents of their own and of others, the severity axis of every task, patches, and health."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from undegrade.analysis.health import LATENTS, channels_of, examine
 from undegrade.analysis.latents import encode, pooled, restored
 from undegrade.analysis.manipulation import manipulate
 from undegrade.analysis.samples import centre_crops, cut, to_tensor
-from undegrade.analysis.severity import ladder
+from undegrade.analysis.severity import severity
+from undegrade.degrade import Degradation, Degraded, GaussianNoise
 from undegrade.errors import UndegradeError
 from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import to_8bit
@@ -32,7 +33,7 @@ def gaussian() -> Pipeline:
 
 def test_the_own_latent_gives_the_plain_restoration_and_a_foreign_one_does_not(gaussian):
     x = make_photo(37, 50, 0)
-    y, _ = ladder(gaussian.task.degradation).at(30)(to_tensor(x), np.random.RandomState(0))
+    y, _ = severity(gaussian.task.degradation).at(30)(to_tensor(x), np.random.RandomState(0))
     found = manipulate(gaussian, x)
     plain = gaussian.restore(y[0].permute(1, 2, 0).numpy())
     np.testing.assert_array_equal(found.results["own"].image, to_8bit(plain))
@@ -44,10 +45,13 @@ def test_the_own_latent_gives_the_plain_restoration_and_a_foreign_one_does_not(g
     np.testing.assert_array_equal(restored(gaussian, y, c)[0].permute(1, 2, 0).numpy(), plain)
 
 
-@pytest.mark.parametrize("task", ["real", "jpeg", "sr-x2"])
-def test_every_kind_of_damage_has_a_ladder_that_goes_from_mild_to_strong(task):
+ONE_OF_EACH_KIND = list({type(task.degradation): name for name, task in TASKS.items()}.values())
+
+
+@pytest.mark.parametrize("task", ONE_OF_EACH_KIND)
+def test_every_kind_of_damage_has_an_axis_that_goes_from_mild_to_strong(task):
     pipeline = make(task)
-    axis, s = ladder(pipeline.task.degradation), pipeline.model.architecture.scale
+    axis, s = severity(pipeline.task.degradation), pipeline.model.architecture.scale
     x = to_tensor(make_photo(32, 32, 0))
     error = {}
     for level in (axis.mild, axis.own, axis.strong):
@@ -139,3 +143,17 @@ def test_crops_are_of_one_size_and_not_tiny():
     assert crops.shape == (2, 3, 28, 28)
     with pytest.raises(UndegradeError, match="only 9 pixels"):
         centre_crops([make_photo(9, 40, 0)], 192)
+
+
+class Fog(Degradation):
+    """A kind of damage that states no axis from mild to strong."""
+
+    quantity = GaussianNoise.quantity
+
+    def __call__(self, x, generator):
+        return Degraded(x, x.new_zeros(x.shape[0], 1))
+
+
+def test_damage_without_an_axis_gets_one_sentence():
+    with pytest.raises(UndegradeError, match=r"\(Fog\) has no axis from mild to strong.*; add a severity to Fog"):
+        severity(Fog())

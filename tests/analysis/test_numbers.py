@@ -103,12 +103,12 @@ def test_monotonicity_is_spearmans():
 def test_the_width_of_a_kernel_is_read_off_it():
     import torch
 
-    from undegrade.analysis.severity import ladder
+    from undegrade.analysis.severity import severity
     from undegrade.degrade import Blur
 
     sigma = covariance(*(torch.tensor([v]) for v in (2.5, 2.5, 0.7)))[0].numpy()
-    assert ladder(Blur.training(2)).read(sigma) == pytest.approx(2.5)
-    assert ladder(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds of damage, the blur
+    assert severity(Blur.training(2)).read(sigma) == pytest.approx(2.5)
+    assert severity(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds of damage, the blur
 
 
 def test_a_constant_truth_has_no_r_squared_whatever_its_mean_rounds_to() -> None:

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from tests.pictures import make_photo
-from undegrade.analysis.severity import ladder
+from undegrade.analysis.severity import severity
 from undegrade.analysis.swaps import HEADER, LATENTS, report, swap_folder
 from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import CBSD68
@@ -60,7 +60,7 @@ def test_a_restorer_without_a_latent_loses_nothing(folder):
 
 def test_the_report_tells_the_mean_the_least_and_the_most_that_is_lost():
     rows = [["a", 30.0, 25.0, 29.5, 28.0, 27.0], ["b", 32.0, 29.0, 31.9, 31.0, 26.0]]
-    lines = report(rows, ladder(TASKS["gaussian"].degradation)).splitlines()
+    lines = report(rows, severity(TASKS["gaussian"].degradation)).splitlines()
     cells = {line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines[2:]}
     assert cells["own (σ 30)"] == ["31.00", "-", "-", "-"]
     assert cells["zero"] == ["27.00", "4.00", "3.00", "5.00"]

@@ -23,7 +23,7 @@ from undegrade.analysis.knn import Agreement, agreement
 from undegrade.analysis.latents import encode, pooled
 from undegrade.analysis.probe import HeldOut, held_out
 from undegrade.analysis.samples import Patches
-from undegrade.analysis.severity import ladder
+from undegrade.analysis.severity import severity
 from undegrade.analysis.tables import Value
 from undegrade.evaluation.markdown import number, table
 from undegrade.inference.pipeline import Pipeline
@@ -86,8 +86,8 @@ class Knowledge:
 
 
 def encode_levels(pipeline: Pipeline, patches: Patches, seed: int = 0) -> Codes:
-    """Every patch at every level of the task's ladder: N = patches times levels points, levels in the outer order."""
-    axis = ladder(pipeline.task.degradation)
+    """Every patch at every level of the severity axis: N = patches times levels points, levels in the outer order."""
+    axis = severity(pipeline.task.degradation)
     generator = torch.Generator().manual_seed(seed)
     points, seen = [], []
     for level in axis.steps:

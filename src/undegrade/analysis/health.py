@@ -23,7 +23,8 @@ from torch import Tensor
 
 from undegrade.analysis.latents import encode, restored
 from undegrade.analysis.samples import centre_crops, image_files, read
-from undegrade.analysis.severity import Ladder, ladder
+from undegrade.analysis.severity import severity
+from undegrade.degrade.severity import Severity
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.markdown import number, table
 from undegrade.inference.pipeline import Pipeline
@@ -134,7 +135,7 @@ def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Healt
     Raises:
         UndegradeError: the folder has fewer than two usable images.
     """
-    axis = ladder(pipeline.task.degradation)
+    axis = severity(pipeline.task.degradation)
     images = [read(file, pipeline.model.architecture.channels) for file in image_files(folder, limit)]
     if len(images) < 2:
         raise UndegradeError("the health of a latent needs at least 2 images; give a folder with more.")
@@ -149,7 +150,7 @@ def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Healt
     return Health(name, len(images), channels_of(together), rows)
 
 
-def _at(pipeline: Pipeline, axis: Ladder, level: float, x: Tensor) -> tuple[Posterior, dict[str, float]]:
+def _at(pipeline: Pipeline, axis: Severity, level: float, x: Tensor) -> tuple[Posterior, dict[str, float]]:
     y, _ = axis.at(level)(x, torch.Generator().manual_seed(0))
     posterior = encode(pipeline, y)
     c = posterior.mean

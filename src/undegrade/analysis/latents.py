@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undegrade.analysis.severity import Ladder
+from undegrade.degrade.severity import Severity
 from undegrade.inference.pipeline import Pipeline
 from undegrade.model import Posterior
 
@@ -37,8 +37,8 @@ def restored(pipeline: Pipeline, y: Tensor, c: Tensor) -> Tensor:
     return pipeline.engine.restore(y, c.to(device)).cpu()
 
 
-def reading(pipeline: Pipeline, ladder: Ladder, c: Tensor) -> float | None:
-    """EST(c) over an image, in the ladder's unit: the median over the places, of a kernel the mean, as in the pipeline.
+def reading(pipeline: Pipeline, axis: Severity, c: Tensor) -> float | None:
+    """EST(c) over an image, in the axis' unit: the median over the places, of a kernel the mean, as in the pipeline.
 
     Args:
         c: (1, 4, h, w).
@@ -50,5 +50,5 @@ def reading(pipeline: Pipeline, ladder: Ladder, c: Tensor) -> float | None:
         return None
     middle = np.median if pipeline.quantity.size == 1 else np.mean
     return float(
-        ladder.read(middle(pipeline.engine.estimate(c.to(pipeline.device)), axis=(1, 2)) * pipeline.quantity.scale)
+        axis.read(middle(pipeline.engine.estimate(c.to(pipeline.device)), axis=(1, 2)) * pipeline.quantity.scale)
     )

@@ -22,8 +22,9 @@ from torch import Tensor
 from undegrade.analysis.latents import encode, reading, restored
 from undegrade.analysis.measures import detail_kept, noise_left
 from undegrade.analysis.samples import chosen_files, read, to_tensor
-from undegrade.analysis.severity import Ladder, ladder
+from undegrade.analysis.severity import severity
 from undegrade.analysis.tables import Value
+from undegrade.degrade.severity import Severity
 from undegrade.evaluation.markdown import number, table
 from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
@@ -44,7 +45,7 @@ class Result:
         psnr: in dB.
         noise_left: :func:`undegrade.analysis.measures.noise_left`, in 8-bit levels.
         detail_kept: :func:`undegrade.analysis.measures.detail_kept`.
-        estimate: what the estimator reads off the latent, in the ladder's unit; None without an estimator.
+        estimate: what the estimator reads off the latent, in the axis' unit; None without an estimator.
     """
 
     image: NDArray[np.uint8]
@@ -86,7 +87,7 @@ def manipulate(pipeline: Pipeline, x: NDArray[np.uint8], name: str = "") -> Mani
         x: clean, (H, W, C) of the model's channels.
         name: what to call it.
     """
-    axis, scale = ladder(pipeline.task.degradation), pipeline.model.architecture.scale
+    axis, scale = severity(pipeline.task.degradation), pipeline.model.architecture.scale
     x = x[: x.shape[0] - x.shape[0] % scale, : x.shape[1] - x.shape[1] % scale]
     clean = to_tensor(x)
     draws = [_draw(axis, clean, seed) for seed in range(_DRAWS)]
@@ -106,7 +107,7 @@ def manipulate(pipeline: Pipeline, x: NDArray[np.uint8], name: str = "") -> Mani
     return Manipulated(name, x, to_8bit(draws[0]["own"][0].permute(1, 2, 0).numpy()), results)
 
 
-def _draw(axis: Ladder, x: Tensor, seed: int) -> dict[str, Tensor]:
+def _draw(axis: Severity, x: Tensor, seed: int) -> dict[str, Tensor]:
     """What the encoder is shown for each latent; the levels share the random numbers, as far as there are any."""
 
     def at(level: float) -> Tensor:
@@ -149,7 +150,7 @@ def manipulate_folder(
     return rows, shown
 
 
-def report(rows: Sequence[Sequence[Value]], axis: Ladder) -> str:
+def report(rows: Sequence[Sequence[Value]], axis: Severity) -> str:
     """Means over the pictures as a Markdown table."""
     levels = {"own": axis.own, "flipped": axis.own, "milder": axis.mild, "stronger": axis.strong}
     lines = []

@@ -21,7 +21,7 @@ from undegrade.analysis.latents import encode, reading, restored
 from undegrade.analysis.measures import detail_kept, monotonicity, noise_left
 from undegrade.analysis.probe import Probe, fit
 from undegrade.analysis.samples import Patches
-from undegrade.analysis.severity import ladder
+from undegrade.analysis.severity import severity
 from undegrade.analysis.tables import Value
 from undegrade.evaluation.markdown import number, table
 from undegrade.inference.pipeline import Pipeline
@@ -29,7 +29,7 @@ from undegrade.metrics import psnr, to_8bit
 
 HEADER = ("image", "shift", "estimate", "noise_left", "detail_kept", "psnr")
 STEPS = 9
-"""Shifts, evenly from one end of the ladder's reach to the other."""
+"""Shifts, evenly from one end of the axis' reach to the other."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Steered:
     """Pictures under a shifted latent.
 
     Attributes:
-        shifts: in the ladder's unit, (T,).
+        shifts: in the axis' unit, (T,).
         estimate: what the estimator reads off the shifted latent, (N, T); NaN without an estimator.
         noise_left: in 8-bit levels, (N, T); 0 where the damage is not random.
         detail_kept: (N, T).
@@ -90,7 +90,7 @@ def steer(
     x: Tensor,
     progress: Callable[[Sequence[int]], Any] = iter,
 ) -> Steered:
-    """Restore pictures at the ladder's own level with the latent shifted by each of the steps.
+    """Restore pictures at the axis' own level with the latent shifted by each of the steps.
 
     Args:
         pipeline: any task's.
@@ -98,7 +98,7 @@ def steer(
         x: clean, (N, C, S, S).
         progress: wraps the indices of the pictures.
     """
-    axis = ladder(pipeline.task.degradation)
+    axis = severity(pipeline.task.degradation)
     shifts = np.linspace(-axis.reach, axis.reach, STEPS)
     step = torch.from_numpy(probe.step).float().view(1, -1, 1, 1)
     measured = np.full((4, len(x), len(shifts)), np.nan)

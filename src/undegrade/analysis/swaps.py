@@ -24,8 +24,9 @@ from torch import Tensor
 
 from undegrade.analysis.latents import encode, restored
 from undegrade.analysis.samples import image_files, read, to_tensor
-from undegrade.analysis.severity import Ladder, ladder
+from undegrade.analysis.severity import severity
 from undegrade.analysis.tables import Value
+from undegrade.degrade.severity import Severity
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.markdown import number, table
 from undegrade.inference.pipeline import Pipeline
@@ -55,7 +56,7 @@ def swap_folder(
     Raises:
         UndegradeError: no such folder or image, or a picture that has no other of its size.
     """
-    axis, channels = ladder(pipeline.task.degradation), pipeline.model.architecture.channels
+    axis, channels = severity(pipeline.task.degradation), pipeline.model.architecture.channels
     files = image_files(folder, limit)
     sizes = [_clean(pipeline, read(file, channels)).shape for file in files]
     rows = []
@@ -75,7 +76,7 @@ def swap_folder(
     return rows
 
 
-def report(rows: Sequence[Sequence[Value]], axis: Ladder) -> str:
+def report(rows: Sequence[Sequence[Value]], axis: Severity) -> str:
     """Means over the pictures as a Markdown table, and the least and the most that a picture loses."""
     scores = np.array([row[1:] for row in rows], np.float64)
     labels: Mapping[str, str] = {
@@ -113,7 +114,7 @@ def _clean(pipeline: Pipeline, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image[: image.shape[0] - image.shape[0] % scale, : image.shape[1] - image.shape[1] % scale]
 
 
-def _damaged(axis: Ladder, level: float, x: NDArray[np.uint8]) -> Tensor:
+def _damaged(axis: Severity, level: float, x: NDArray[np.uint8]) -> Tensor:
     return axis.at(level)(to_tensor(x), np.random.RandomState(0)).image
 
 

@@ -95,10 +95,10 @@ def _health(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import manipulation
     from undegrade.analysis.figures.manipulation import draw_latents, draw_restorations
-    from undegrade.analysis.severity import ladder
+    from undegrade.analysis.severity import severity
     from undegrade.analysis.tables import write, write_csv
 
-    axis = ladder(pipeline.task.degradation)
+    axis = severity(pipeline.task.degradation)
     rows, shown = manipulation.manipulate_folder(pipeline, args.data, args.images, args.show, _bar("manipulate"))
     report = manipulation.report(rows, axis)
     print(report)
@@ -112,11 +112,11 @@ def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 
 def _swap(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import swaps
-    from undegrade.analysis.severity import ladder
+    from undegrade.analysis.severity import severity
     from undegrade.analysis.tables import write_csv
 
     rows = swaps.swap_folder(pipeline, args.data, args.images, _bar("swap"))
-    print(swaps.report(rows, ladder(pipeline.task.degradation)))
+    print(swaps.report(rows, severity(pipeline.task.degradation)))
     return [write_csv(args.out / "swap.csv", swaps.HEADER, rows)]
 
 
@@ -124,10 +124,10 @@ def _map(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import embedding
     from undegrade.analysis.figures.maps import draw_levels
     from undegrade.analysis.samples import cut
-    from undegrade.analysis.severity import ladder
+    from undegrade.analysis.severity import severity
     from undegrade.analysis.tables import write_csv
 
-    axis = ladder(pipeline.task.degradation)
+    axis = severity(pipeline.task.degradation)
     patches = cut(_images(args.data, args, pipeline), args.patch * _scale(pipeline), args.patches, args.seed)
     codes = embedding.encode_levels(pipeline, patches, args.seed)
     known = embedding.knowledge(codes)
@@ -171,10 +171,10 @@ def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import steering
     from undegrade.analysis.figures.steering import draw_steering
     from undegrade.analysis.samples import centre_crops, chosen_files, cut, image_files, read
-    from undegrade.analysis.severity import ladder
+    from undegrade.analysis.severity import severity
     from undegrade.analysis.tables import write_csv
 
-    axis, scale = ladder(pipeline.task.degradation), _scale(pipeline)
+    axis, scale = severity(pipeline.task.degradation), _scale(pipeline)
     asked = [
         read(file, pipeline.model.architecture.channels) for file in chosen_files(args.data, args.images, args.show)
     ]

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from undegrade.degrade.severity import Severity
+
 Generator = torch.Generator | np.random.RandomState
 """Where randomness comes from. Training uses torch generators on the images' device; the published
 tables are measured with numpy's legacy generator (``RandomState(0)`` before each image), so both are
@@ -72,6 +74,11 @@ class Degradation(ABC):
         down and right.
         """
         return self.scale == 1
+
+    @property
+    def severity(self) -> Severity | None:
+        """The axis along which the latent is analysed, from mild to strong; None where there is none."""
+        return None
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
+from undegrade.degrade.severity import Array, Severity
 
 KERNEL_SIZE = 15
 """Side of k in pixels."""
@@ -181,6 +182,22 @@ class Blur(Degradation):
         second = low + (first.clamp(max=high) - low) * uniform((count,), 0.0, 1.0, generator, like)
         return first, second, uniform((count,), *self.angle, generator, like)
 
+    @property
+    def severity(self) -> Severity:
+        factor, top = self.factor, 2.5 * self.factor
+        return Severity(
+            name="blur width",
+            symbol="width",
+            unit="pixels²",
+            steps=tuple(np.linspace(1, top, 10).round(2).tolist()),
+            own=(1 + top) / 2,
+            mild=1,
+            strong=top,
+            reach=(top - 1) / 2,
+            at=lambda width: Blur.fixed(factor, Shape(width, width, 0.0)),
+            read=_width,
+        )
+
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         b, c, h, w = x.shape
         if h % self.factor or w % self.factor:
@@ -201,3 +218,8 @@ def _mirrored(x: Tensor, axis: int) -> Tensor:
     n, reach = x.shape[axis], KERNEL_SIZE // 2
     index = torch.arange(-reach, n + reach, device=x.device) % (2 * n)
     return x.index_select(axis, torch.minimum(index, 2 * n - 1 - index))
+
+
+def _width(sigma: Array) -> Array:
+    """Half the trace of a kernel's covariance, in pixels^2: for an isotropic Gaussian its width."""
+    return np.asarray((sigma[0] + sigma[1]) / 2)

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, standard_normal, uniform
 from undegrade.degrade.jpeg import Jpeg
+from undegrade.degrade.severity import Severity, first
 
 CURVES = 201
 """How many camera responses there are; ``NOTICE`` beside this file says whose."""
@@ -208,6 +209,22 @@ class CameraNoise(Degradation):
             raise ValueError(f"saved must be a share between 0 and 1, got {self.saved}")
         if self.curve is not None and not 0 <= self.curve < CURVES:
             raise ValueError(f"curve must be one of 0 to {CURVES - 1}, got {self.curve}")
+
+    @property
+    def severity(self) -> Severity:
+        # The signal-dependent part varies, the constant one is a third of it.
+        return Severity(
+            name="sensor noise",
+            symbol="σs",
+            unit="of full irradiance",
+            steps=tuple((np.arange(1, 11) * 0.016).round(3).tolist()),
+            own=0.06,
+            mild=0.02,
+            strong=0.14,
+            reach=0.05,
+            at=lambda shot: CameraNoise(shot=(shot, shot), read=(shot / 3, shot / 3)),
+            read=first,
+        )
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         b, c, _, _ = x.shape

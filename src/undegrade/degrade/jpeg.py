@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
+from undegrade.degrade.severity import Severity, first
 
 Subsampling = Literal["4:2:0", "4:4:4"]
 
@@ -119,6 +120,21 @@ class Jpeg(Degradation):
             raise ValueError(f"twice must be a share between 0 and 1, got {self.twice}")
         if self.shift is not None and not all(0 <= n <= 7 for n in self.shift):
             raise ValueError(f"shift must be 0 to 7 rows and columns, got {self.shift}")
+
+    @property
+    def severity(self) -> Severity:
+        return Severity(
+            name="JPEG quality",
+            symbol="QF",
+            unit="quality factor",
+            steps=tuple(range(10, 91, 10)),
+            own=40,
+            mild=80,
+            strong=10,
+            reach=32,
+            at=lambda quality: Jpeg((round(quality), round(quality))),
+            read=first,
+        )
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         b, c, _, _ = x.shape

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity
+from undegrade.degrade.severity import Severity
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Mixture(Degradation):
     @property
     def direct(self) -> bool:
         return self.first.direct
+
+    @property
+    def severity(self) -> Severity | None:
+        return self.first.severity
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         count = len(x) - round(self.share * len(x))

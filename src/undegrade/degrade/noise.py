@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, standard_normal, uniform
+from undegrade.degrade.severity import Severity, first
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,21 @@ class GaussianNoise(Degradation):
         low, high = self.sigma
         if not 0 <= low <= high:
             raise ValueError(f"sigma must satisfy 0 <= low <= high, got {self.sigma}")
+
+    @property
+    def severity(self) -> Severity:
+        return Severity(
+            name="noise level",
+            symbol="σ",
+            unit="8-bit levels",
+            steps=tuple(range(10, 60, 5)),  # as in Fig. 7
+            own=30,
+            mild=10,
+            strong=50,
+            reach=24,
+            at=lambda sigma: GaussianNoise((sigma, sigma)),
+            read=first,
+        )
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         b, c, h, w = x.shape

@@ -9,13 +9,13 @@ import numpy as np
 
 from undegrade.analysis.figures import style
 from undegrade.analysis.manipulation import LATENTS, Manipulated
-from undegrade.analysis.severity import Ladder
+from undegrade.degrade.severity import Severity
 from undegrade.metrics import psnr
 
 CROP = 128
 
 
-def draw_restorations(found: Manipulated, axis: Ladder, path: Path, corner: tuple[int, int] | None = None) -> Path:
+def draw_restorations(found: Manipulated, axis: Severity, path: Path, corner: tuple[int, int] | None = None) -> Path:
     """Fig. 5: the picture with the crop's frame, the crop damaged, and its four restorations with PSNRs.
 
     Args:
@@ -57,7 +57,7 @@ def draw_restorations(found: Manipulated, axis: Ladder, path: Path, corner: tupl
         return style.save(drawn, path)
 
 
-def draw_latents(found: Manipulated, axis: Ladder, path: Path) -> Path:
+def draw_latents(found: Manipulated, axis: Severity, path: Path) -> Path:
     """Fig. 6: the four channels of each latent, a channel's colours meaning the same in all rows."""
     names = {
         "own": f"{axis.label(axis.own)}",

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from undegrade.analysis.embedding import Codes
 from undegrade.analysis.figures import style
-from undegrade.analysis.severity import Ladder
 from undegrade.analysis.sources import SHOWN, Source
+from undegrade.degrade.severity import Severity
 
 
-def draw_levels(codes: Codes, plane: NDArray[Any], axis: Ladder, path: Path, seed: int = 0) -> Path:
+def draw_levels(codes: Codes, plane: NDArray[Any], axis: Severity, path: Path, seed: int = 0) -> Path:
     """Fig. 7: (a) thumbnails, (b) the same points coloured by the level of damage.
 
     Args:

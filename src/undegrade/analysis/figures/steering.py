@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undegrade.analysis.figures import style
-from undegrade.analysis.severity import Ladder
 from undegrade.analysis.steering import Steered
+from undegrade.degrade.severity import Severity
 
 
-def draw_steering(found: Steered, axis: Ladder, path: Path) -> Path:
+def draw_steering(found: Steered, axis: Severity, path: Path) -> Path:
     """Every second restoration above; below the reading, the noise left, the detail kept and PSNR against the shift.
 
     A curve is the mean over the pictures, its band reaches from the tenth to the ninetieth percentile.
