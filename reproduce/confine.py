@@ -22,7 +22,7 @@ from undegrade.degrade.jpeg import decode, encode
 from undegrade.files import jpeg_projection as module
 from undegrade.image import read, write
 from undegrade.inference.arrays import centre
-from undegrade.inference.pipeline import load_pipeline
+from undegrade.inference.load import load_pipeline
 from undegrade.metrics import psnr
 
 

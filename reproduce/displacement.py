@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image
 
 from undegrade.data.catalogue import SUFFIXES
-from undegrade.inference.pipeline import Pipeline, load_pipeline
-from undegrade.metrics import luma
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.pipeline import Pipeline
+from undegrade.metrics import matlab_luma
 
 RESIZERS = {"bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
 BORDER = 8
@@ -26,7 +27,7 @@ BORDER = 8
 def displacement(found: np.ndarray, plain: np.ndarray) -> np.ndarray:
     """(rows, columns) by which the one lies further down and right than the other; both (H, W, 3), 8-bit."""
     inside = (slice(BORDER, -BORDER), slice(BORDER, -BORDER))
-    a, b = luma(found)[inside], luma(plain)[inside]
+    a, b = matlab_luma(found)[inside], matlab_luma(plain)[inside]
     slopes = np.stack([g.ravel() for g in np.gradient(b)], 1)
     moved: np.ndarray = -np.linalg.lstsq(slopes, (a - b).ravel(), rcond=None)[0]
     return moved

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from undegrade.analysis.figures import style
-from undegrade.inference.pipeline import load_pipeline
+from undegrade.inference.load import load_pipeline
 
 CROP = 96
 RESIZERS = {"bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}

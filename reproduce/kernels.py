@@ -21,7 +21,7 @@ from undegrade.data.benchmark import blur
 from undegrade.data.catalogue import BSD100, SUFFIXES, load
 from undegrade.degrade import Blur
 from undegrade.degrade.blur import G_ANI, Shape, covariance, kernel_of
-from undegrade.inference.pipeline import load_pipeline
+from undegrade.inference.load import load_pipeline
 from undegrade.tasks import TASKS
 
 HEADER = (

@@ -27,7 +27,8 @@ from undegrade.analysis.figures import style
 from undegrade.analysis.measures import detail_kept, monotonicity
 from undegrade.data.catalogue import load
 from undegrade.degrade import CameraNoise
-from undegrade.inference.pipeline import Pipeline, load_pipeline
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr
 from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards

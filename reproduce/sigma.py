@@ -25,7 +25,7 @@ from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import images
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.markdown import number, table
-from undegrade.inference.pipeline import load_pipeline
+from undegrade.inference.load import load_pipeline
 from undegrade.tasks import TASKS
 
 LEVELS = (5, 10, 30, 50, 70)

@@ -41,7 +41,7 @@ def test_names() -> None:
     assert set(undegrade.__all__) <= set(dir(undegrade))
     assert "gaussian" in undegrade.TASKS
     assert issubclass(undegrade.UndegradeError, Exception)
-    assert undegrade.load is __import__("undegrade.inference.pipeline", fromlist=["x"]).load_pipeline
+    assert undegrade.load is __import__("undegrade.inference.load", fromlist=["x"]).load_pipeline
     with pytest.raises(AttributeError, match="nonsense"):
         _ = undegrade.nonsense
 

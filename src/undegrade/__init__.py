@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
-    from undegrade.inference.pipeline import load_pipeline as load
-    from undegrade.inference.pipeline import restore
+    from undegrade.inference.load import load_pipeline as load
+    from undegrade.inference.load import restore
     from undegrade.tasks import TASKS
 
     __version__: str
@@ -28,9 +28,9 @@ def __getattr__(name: str) -> Any:
     # The value is then stored as an ordinary attribute, so this runs once per name.
     value: Any
     if name in ("restore", "load"):
-        from undegrade.inference import pipeline
+        from undegrade.inference import load
 
-        value = pipeline.restore if name == "restore" else pipeline.load_pipeline
+        value = load.restore if name == "restore" else load.load_pipeline
     elif name == "TASKS":
         from undegrade import tasks
 

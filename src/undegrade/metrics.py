@@ -28,7 +28,7 @@ DIGITS: Mapping[Metric, int] = {"psnr": 2, "ssim": 4}
 
 
 @dataclass(frozen=True)
-class Window:
+class SsimWindow:
     """The weights under which SSIM takes its local statistics; the same along rows and columns.
 
     Attributes:
@@ -60,10 +60,10 @@ class Window:
         return out
 
 
-GAUSSIAN_11 = Window(11, sigma=1.5)
+GAUSSIAN_11 = SsimWindow(11, sigma=1.5)
 """Wang's window: what denoising and super-resolution report."""
 
-UNIFORM_8 = Window(8)
+UNIFORM_8 = SsimWindow(8)
 """What the JPEG literature reports (Table VI)."""
 
 
@@ -78,7 +78,7 @@ def psnr(x: Array, xhat: Array) -> float:
     return float(10 * np.log10(PEAK**2 / error)) if error > 0 else float("inf")
 
 
-def ssim(x: Array, xhat: Array, window: Window = GAUSSIAN_11) -> float:
+def ssim(x: Array, xhat: Array, window: SsimWindow = GAUSSIAN_11) -> float:
     """Structural similarity, at most 1; for colour the mean over the channels.
 
     Raises:
@@ -92,7 +92,7 @@ def ssim(x: Array, xhat: Array, window: Window = GAUSSIAN_11) -> float:
     return _ssim_plane(x, xhat, window)
 
 
-def _ssim_plane(x: Array, xhat: Array, window: Window) -> float:
+def _ssim_plane(x: Array, xhat: Array, window: SsimWindow) -> float:
     a, b = x.astype(np.float64), xhat.astype(np.float64)
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
     m_a, m_b = window.means(a), window.means(b)
@@ -108,7 +108,7 @@ def _same_shape(x: Array, xhat: Array) -> None:
         raise ValueError(f"cannot compare images of {x.shape} and {xhat.shape}")
 
 
-def luma(rgb: Array) -> Float:
+def matlab_luma(rgb: Array) -> Float:
     """MATLAB's Y of 8-bit levels: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, in [16, 235].
 
     (H, W, 3) -> (H, W). Grey images have no colour to convert and are returned as they are, in [0, 255].
@@ -120,7 +120,7 @@ def luma(rgb: Array) -> Float:
 
 def luma_8bit(rgb: Array) -> NDArray[np.uint8]:
     """:func:`luma` rounded to whole levels: the image that the Y models of Table VI work on."""
-    return luma(rgb).round().astype(np.uint8)
+    return matlab_luma(rgb).round().astype(np.uint8)
 
 
 def to_8bit(image: Array) -> NDArray[np.uint8]:
@@ -143,7 +143,7 @@ class Protocol:
     colour: Literal["rgb", "y", "grey"] = "rgb"
     border: int = 0
     metrics: tuple[Metric, ...] = ("psnr",)
-    window: Window = GAUSSIAN_11
+    window: SsimWindow = GAUSSIAN_11
 
     def clean(self, image: NDArray[np.uint8], scale: int = 1) -> NDArray[np.uint8]:
         """The ground truth: grey if the protocol is, cropped from the top left to multiples of ``scale``."""
@@ -160,4 +160,4 @@ class Protocol:
     def _compared(self, image: NDArray[np.uint8]) -> Array:
         h, w = image.shape[:2]
         image = image[self.border : h - self.border, self.border : w - self.border]
-        return luma(image) if self.colour == "y" else image
+        return matlab_luma(image) if self.colour == "y" else image

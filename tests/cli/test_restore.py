@@ -15,13 +15,14 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from tests.pictures import make_photo
 from undegrade.cli import main, reporting
 from undegrade.files import restore_file as files
 from undegrade.image import read
-from undegrade.inference.pipeline import load_pipeline
+from undegrade.inference.load import load_pipeline
 from undegrade.model.architecture import Architecture
 from undegrade.model.vdir import VDIR
-from undegrade.weights.card import Card, save_weights
+from undegrade.weights.card import Card, find_weights, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_several_files_into_the_default_folder(weights: str, capsys: pytest.Capt
     for name, kind in (("a.png", "PNG"), ("b.jpg", "JPEG"), ("c.webp", "WEBP"), ("d.tif", "TIFF")):
         with Pillow.open(f"restored/{name}") as file:
             assert (file.format, file.size) == (kind, (30, 20))
-    expected = load_pipeline(weights=Path(weights)).restore(pixels)
+    expected = load_pipeline(weights=Path(weights))(pixels).image
     np.testing.assert_array_equal(read(Path("restored/a.png")).pixels, expected)
 
 
@@ -102,7 +103,7 @@ def test_options_reach_the_pipeline(weights: str) -> None:
         "fast",
     ]
     assert main(["restore", "a.png", "-o", "b.png", "--weights", weights, *options]) == 0
-    expected = load_pipeline(weights=Path(weights)).restore(pixels, self_ensemble=True)
+    expected = load_pipeline(weights=Path(weights))(pixels, self_ensemble=True).image
     np.testing.assert_array_equal(read(Path("b.png")).pixels, expected)
 
 
@@ -204,7 +205,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Each file is copied instead of restored, and its name noted; bad.png fails."""
     worked: list[str] = []
 
-    def copy(job, options, choose, progress):
+    def copy(job, options, select, progress):
         worked.append(job.source.name)
         if job.source.name == "bad.png":
             return files.Outcome(job.source, job.output, reason="this is bad; do better.")
@@ -252,6 +253,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "bits": 8,
         "format": "jpeg",
         "quality": 75,
+        "notes": [],
         "task": "gaussian",
         "variant": "fast",
         "weights_sha256": load_pipeline(weights=Path(weights)).card.sha256,
@@ -391,7 +393,7 @@ def test_options_reach_the_work(weights: str, monkeypatch: pytest.MonkeyPatch) -
     )
     assert main(["restore", "a.png", "--max-pixels", "0.5", "--strip-metadata", "--weights", weights]) == 1
     assert main(["restore", "a.png", "--weights", weights]) == 1
-    assert seen == [files.Options(max_pixels=500_000, strip_metadata=True), files.Options()]
+    assert seen == [files.FileOptions(max_pixels=500_000, strip_metadata=True), files.FileOptions()]
 
 
 class Terminal(io.StringIO):
@@ -475,3 +477,26 @@ def test_a_killed_batch_goes_on_where_it_stopped(weights: str) -> None:
     assert len(list(out.iterdir())) == count
     restored = [line.rpartition("/")[2] for line in done.stdout.splitlines() if " -> " in line]
     assert sorted(restored) == sorted(set(rest) - set(first))
+
+
+def test_what_was_noticed_while_reading_is_in_the_line_and_in_the_record(
+    weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Pillow.fromarray(make_photo(16, 16, 0)).save("a.jpg", exif=b"Exif\0\0nonsense")
+    assert main(["restore", "a.jpg", "-o", "out", "--json", "log.jsonl", "--weights", weights]) == 0
+    note = "left out EXIF data that cannot be read"
+    assert f"8-bit colour JPEG of quality 75 ({note})" in capsys.readouterr().out
+    assert records(Path("log.jsonl").read_text())[0]["notes"] == [note]
+
+
+def test_a_sigma_for_weights_without_an_estimate_is_refused_in_their_terms(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture("a.png")
+    real = load_pipeline("real").card
+    assert real is not None
+    file = str(find_weights("real", [real.variant]))
+    assert main(["restore", "a.png", "--sigma", "10", "--weights", file]) == 2
+    error = capsys.readouterr().err
+    assert "--sigma overrules an estimated noise level, but real estimates none" in error
+    assert "gaussian" not in error

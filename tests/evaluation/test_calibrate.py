@@ -103,7 +103,7 @@ def test_exit_code_tells_whether_all_cells_agree(
     measured = calibrate(list(TASKS.values()), paper(), data)
     assert len(measured) == 6 + 3 + 18 + 16  # Tables IV, V, VI, VII
     monkeypatch.setattr("undegrade.evaluation.paper.paper", lambda: printed(as_printed(measured, off)))
-    assert run("--data", str(data)) == code
+    assert run("--benchmarks", str(data)) == code
     out = capsys.readouterr().out
     assert out.count(" NO |" if code else " yes |") == 43
     assert f"{0 if code else 43} of 43 cells agree with the paper." in out
@@ -128,7 +128,7 @@ def run(*argv: str) -> int:
 
 def test_json_holds_the_same_numbers(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = data / "out.json"
-    assert run("--data", str(data), "--tables", "IV", "--json", str(file)) == 1
+    assert run("--benchmarks", str(data), "--tables", "IV", "--json", str(file)) == 1
     rows = json.loads(file.read_text())
     assert [r["case"] for r in rows] == ["x2 g_2.0"] * 3 + ["x2 g_ani"] * 3
     assert f"{rows[0]['ours']['psnr']:.2f} | 28.73 |" in capsys.readouterr().out
@@ -136,15 +136,15 @@ def test_json_holds_the_same_numbers(data: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_known_discrepancies_are_counted_apart(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run("--data", str(data), "--tables", "IV")
+    run("--benchmarks", str(data), "--tables", "IV")
     assert "0 of 6 cells agree with the paper; 2 are the paper's own discrepancy." in capsys.readouterr().out
 
 
 def test_missing_data_and_unknown_tables_are_explained(tmp_path: Path) -> None:
     with pytest.raises(UndegradeError, match="found no images"):
-        run("--data", str(tmp_path))
+        run("--benchmarks", str(tmp_path))
     with pytest.raises(UndegradeError, match="no table XII"):
-        run("--data", str(tmp_path), "--tables", "XII")
+        run("--benchmarks", str(tmp_path), "--tables", "XII")
 
 
 @pytest.mark.data

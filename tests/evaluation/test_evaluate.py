@@ -219,7 +219,7 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
             device=torch.device("cpu"),
         )
 
-    monkeypatch.setattr("undegrade.inference.pipeline.load_pipeline", load)
+    monkeypatch.setattr("undegrade.inference.load.load_pipeline", load)
     return calls
 
 
@@ -244,7 +244,7 @@ def test_the_command_prints_and_writes(
         "--json",
         str(file),
     ]
-    assert run("gaussian", "--data", str(data), *options) == 0
+    assert run("gaussian", "--benchmarks", str(data), *options) == 0
     assert restorer[0] == ("load", "gaussian", "fast", None, None, False)
     assert restorer[1:] == [("restore", True)] * 8
     captured = capsys.readouterr()
@@ -264,17 +264,17 @@ def test_the_command_prints_and_writes(
 def test_cases_can_be_chosen(data: Path, restorer: list[tuple[object, ...]]) -> None:
     file = data / "one.json"
     options = ["--datasets", "CBSD68", "Urban100", "--cases", "sigma 30", "--json", str(file)]
-    assert run("gaussian", "--data", str(data), *options) == 0
+    assert run("gaussian", "--benchmarks", str(data), *options) == 0
     assert [(c.dataset, c.case) for c in Result.read(file).cells] == [("CBSD68", "sigma 30"), ("Urban100", "sigma 30")]
 
 
 def test_half_precision_is_said_in_the_file_and_on_the_page(data: Path, restorer: list[tuple[object, ...]]) -> None:
     file = data / "half.json"
     options = ["--datasets", "Kodak24", "--cases", "sigma 30", "--json", str(file)]
-    assert run("gaussian", "--data", str(data), *options, "--half") == 0
+    assert run("gaussian", "--benchmarks", str(data), *options, "--half") == 0
     assert restorer[0] == ("load", "gaussian", None, None, None, True)
     assert "half precision" in page([Result.read(file)], TASKS, paper())
-    assert run("gaussian", "--data", str(data), *options) == 0
+    assert run("gaussian", "--benchmarks", str(data), *options) == 0
     assert "half precision" not in page([Result.read(file)], TASKS, paper())
 
 
@@ -283,7 +283,7 @@ def test_super_resolution_is_measured_on_both_grids_beside_bicubic(
 ) -> None:
     file = data / "sr.json"
     options = ["--datasets", "Set5", "--limit", "1", "--json", str(file)]
-    assert run("sr-x2", "--data", str(data), *options) == 0
+    assert run("sr-x2", "--benchmarks", str(data), *options) == 0
     assert restorer[1:] == [("restore", False)] * 2 + [("restore a file", False)] * 2
     found = Result.read(file)
     assert [(c.table, c.case) for c in found.cells] == [
@@ -296,21 +296,21 @@ def test_super_resolution_is_measured_on_both_grids_beside_bicubic(
     text = page([found], TASKS, paper())
     assert f"| {found.cells[3].bicubic('psnr'):.2f} |" in text
     del restorer[1:]
-    assert run("sr-x2", "--data", str(data), *options, "--cases", "x2 area") == 0
+    assert run("sr-x2", "--benchmarks", str(data), *options, "--cases", "x2 area") == 0
     assert restorer[2:] == [("restore a file", False)]
     del restorer[1:]
-    assert run("sr-x2", "--data", str(data), *options, "--self-ensemble", "--cases", "x2 area") == 0
+    assert run("sr-x2", "--benchmarks", str(data), *options, "--self-ensemble", "--cases", "x2 area") == 0
     assert restorer[2:] == [("restore a file", True)]
     with pytest.raises(UndegradeError, match="flip moves the grid"):
-        run("sr-x2", "--data", str(data), *options, "--self-ensemble")
+        run("sr-x2", "--benchmarks", str(data), *options, "--self-ensemble")
     with pytest.raises(UndegradeError, match="no case area; choose from x2 g_2"):
-        run("sr-x2", "--data", str(data), "--cases", "area")
+        run("sr-x2", "--benchmarks", str(data), "--cases", "area")
 
 
 def test_a_task_without_known_damage_is_not_asked_for_it(
     data: Path, restorer: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("real", "--data", str(data)) == 0
+    assert run("real", "--benchmarks", str(data)) == 0
     assert "estimate" not in capsys.readouterr().out
 
 
@@ -327,5 +327,5 @@ def test_what_cannot_be_measured_is_explained(
     data: Path, restorer: list[tuple[object, ...]], argv: list[str], message: str
 ) -> None:
     with pytest.raises(UndegradeError, match=message):
-        run(*argv, "--data", str(data))
+        run(*argv, "--benchmarks", str(data))
     assert not restorer

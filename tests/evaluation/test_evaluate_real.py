@@ -41,7 +41,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         assert weights is None or task is None
         return pipeline
 
-    monkeypatch.setattr("undegrade.inference.pipeline.load_pipeline", load)
+    monkeypatch.setattr("undegrade.inference.load.load_pipeline", load)
     return pipeline
 
 
@@ -57,7 +57,7 @@ def put_sidd_validation(folder: Path) -> None:
 
 
 def test_what_is_missing_and_where_it_is_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "real", "--data", str(tmp_path)]) == 2
+    assert main(["evaluate", "real", "--benchmarks", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     for benchmark in (SIDD_VALIDATION, SIDD, DND):
         assert benchmark.missing(tmp_path) in error
@@ -68,7 +68,7 @@ def test_what_is_there_is_measured(tmp_path: Path, photo: np.ndarray, capsys: py
     put_cc15(tmp_path, photo)
     put_sidd_validation(tmp_path)
     file = tmp_path / "out.json"
-    assert main(["evaluate", "real", "--data", str(tmp_path), "--json", str(file)]) == 0
+    assert main(["evaluate", "real", "--benchmarks", str(tmp_path), "--json", str(file)]) == 0
     captured = capsys.readouterr()
     assert SIDD.missing(tmp_path) in captured.err
     assert "get CC15" not in captured.err
@@ -91,7 +91,7 @@ def test_a_limit_reads_so_many_blocks(tmp_path: Path) -> None:
 def test_submissions_are_written_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     io.savemat(tmp_path / "BenchmarkNoisyBlocksSrgb.mat", {"BenchmarkNoisyBlocksSrgb": blocks(0)})
     save_dnd(tmp_path / "dnd_2017")
-    command = ["evaluate", "real", "--data", str(tmp_path)]
+    command = ["evaluate", "real", "--benchmarks", str(tmp_path)]
     assert main(command) == 0
     assert capsys.readouterr().out.count("--submission DIR") == 2
     out = tmp_path / "sent"
@@ -120,7 +120,7 @@ def test_mistakes_get_a_sentence(
     tmp_path: Path, photo: np.ndarray, capsys: pytest.CaptureFixture[str], argv: list[str], message: str
 ) -> None:
     put_cc15(tmp_path, photo)
-    assert main(["evaluate", *argv, "--data", str(tmp_path)]) == 2
+    assert main(["evaluate", *argv, "--benchmarks", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -130,7 +130,7 @@ def test_weights_of_another_task_are_measured_under_their_name(
     put_cc15(tmp_path, photo)
     model.card.task, model.card.name = "gaussian", "gaussian-fast"
     file = tmp_path / "out.json"
-    command = ["evaluate", "real", "--data", str(tmp_path), "--weights", "any.safetensors", "--json", str(file)]
+    command = ["evaluate", "real", "--benchmarks", str(tmp_path), "--weights", "any.safetensors", "--json", str(file)]
     assert main(command) == 0
     result = Result.read(file)
     assert (result.task, result.label) == ("real", "gaussian-fast")
@@ -145,7 +145,7 @@ def test_colour_weights_are_measured_on_grey_images_of_the_same_damage_only(
     (tmp_path / "Classic5").mkdir()
     Image.fromarray(photo[..., 0]).save(tmp_path / "Classic5" / "a.png")
     file = tmp_path / "out.json"
-    command = ["evaluate", "jpeg-y", "--data", str(tmp_path), "--weights", "any.safetensors", "--json", str(file)]
+    command = ["evaluate", "jpeg-y", "--benchmarks", str(tmp_path), "--weights", "any.safetensors", "--json", str(file)]
     command += ["--datasets", "Classic5"]
     model.card.task, model.card.name = "jpeg", "jpeg-fast"
     assert main(command) == 0

@@ -13,7 +13,7 @@ from scipy.fft import dctn
 
 from tests.pictures import make_photo
 from undegrade.degrade.jpeg import Subsampling, encode, quantisation_tables
-from undegrade.files.jpeg_projection import confine
+from undegrade.files.jpeg_projection import project
 from undegrade.image import Picture, read
 from undegrade.image.jpeg import header
 from undegrade.image.picture import as_stored, upright
@@ -93,7 +93,7 @@ def test_the_file_itself_stays_bit_for_bit(
 ) -> None:
     picture = saved(photo(*size, grey), 60, tmp_path, subsampling)
     same = picture.pixels.copy()
-    confine(same, picture.pixels, picture.coding)
+    project(same, picture.pixels, picture.coding)
     assert np.array_equal(same, picture.pixels)
 
 
@@ -103,7 +103,7 @@ def test_no_coefficient_moves_by_more_than_half_a_step(tmp_path: Path, quality: 
     x = 64 + photo(64, 96) // 2  # nothing is clipped
     picture = saved(x, quality, tmp_path, subsampling)
     result = noisy(picture.pixels, 20)
-    confine(result, picture.pixels, picture.coding)
+    project(result, picture.pixels, picture.coding)
     change = luma(result) - luma(picture.pixels)
     assert np.abs(change).max() > 0.5
     moved = np.abs(dctn(change.reshape(8, 8, 12, 8), axes=(1, 3), norm="ortho"))
@@ -118,7 +118,7 @@ def test_a_clumsy_restoration_ends_nearer_to_the_original(tmp_path: Path) -> Non
         picture = saved(x, quality, tmp_path)
         clumsy = noisy(picture.pixels)
         result = clumsy.copy()
-        confine(result, picture.pixels, picture.coding)
+        project(result, picture.pixels, picture.coding)
         assert error(result, x) < error(clumsy, x)
 
 
@@ -128,7 +128,7 @@ def test_with_coarse_steps_a_good_restoration_is_believed_with_fine_ones_the_fil
     for quality in (5, 40, 98):
         picture = saved(x, quality, tmp_path)
         result = x.copy()
-        confine(result, picture.pixels, picture.coding)
+        project(result, picture.pixels, picture.coding)
         shares.append(error(result, picture.pixels) / error(x, picture.pixels))
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > 0.7
@@ -143,13 +143,13 @@ def test_a_turned_picture_is_confined_along_its_own_blocks(
     straight = saved(photo(*size), 60, tmp_path, "4:2:0")
     expected = noisy(straight.pixels)
     turned = upright(expected, orientation).copy()
-    confine(expected, straight.pixels, straight.coding)
+    project(expected, straight.pixels, straight.coding)
     exif = Pillow.Exif()
     exif[0x0112] = orientation
     Pillow.fromarray(photo(*size)).save(tmp_path / "turned.jpg", quality=60, subsampling="4:2:0", exif=exif)
     picture = read(tmp_path / "turned.jpg")
     assert np.array_equal(picture.pixels, upright(straight.pixels, orientation))
-    confine(turned, picture.pixels, picture.coding)
+    project(turned, picture.pixels, picture.coding)
     assert np.array_equal(turned, upright(expected, orientation))
 
 
@@ -161,8 +161,8 @@ def test_strips_do_not_show(tmp_path: Path, sampling: tuple[int, int]) -> None:
     whole = noisy(picture.pixels)
     top = 8 * sampling[0] * (96 // (8 * sampling[0]))
     lower = whole[top:].copy()
-    confine(whole, picture.pixels, coding)
-    confine(lower, picture.pixels[top:], coding)
+    project(whole, picture.pixels, coding)
+    project(lower, picture.pixels[top:], coding)
     assert np.array_equal(whole[top:], lower)
 
 
@@ -180,7 +180,7 @@ def test_grey_in_three_channels_stays_grey(tmp_path: Path) -> None:
     picture = saved(grey, 50, tmp_path, "4:2:0")
     result = np.repeat(noisy(grey[..., 0])[..., None], 3, axis=2)
     given = np.repeat(picture.pixels[..., :1], 3, axis=2)
-    confine(result, given, picture.coding)
+    project(result, given, picture.coding)
     assert (result == result[..., :1]).all()
 
 
@@ -189,7 +189,7 @@ def test_room_widens_the_intervals(tmp_path: Path) -> None:
     changes = []
     for room in (1.0, 1.5, 4.0):
         result = noisy(picture.pixels, 40)
-        confine(result, picture.pixels, picture.coding, room)
+        project(result, picture.pixels, picture.coding, room)
         changes.append(error(result, picture.pixels))
     assert changes == sorted(changes)
     assert changes[0] < changes[-1]

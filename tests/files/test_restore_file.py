@@ -15,10 +15,10 @@ from tests.pictures import make_photo
 from undegrade import UndegradeError
 from undegrade.degrade import GaussianNoise
 from undegrade.files.plan import Job
-from undegrade.files.restore_file import Estimate, Options, Outcome, Status, restore_file
+from undegrade.files.restore_file import Estimate, FileOptions, Outcome, Status, restore_file
 from undegrade.files.select_task import Choice
 from undegrade.image import Format, read
-from undegrade.inference.options import Restoration, Survey
+from undegrade.inference.options import EstimateMap, Restoration, RestoreOptions
 from undegrade.tasks import TASKS
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -33,10 +33,10 @@ class Inverting:
 
     def __init__(self, raises: BaseException | None = None) -> None:
         self.raises = raises
-        self.asked: dict[str, Any] = {}
+        self.asked: Any = None
 
-    def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
-        self.asked = asked
+    def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any) -> Restoration:
+        self.asked = (options, progress)
         if self.raises is not None:
             raise self.raises
         return Restoration(~pixels, np.array([12.5]), np.array([0.5]))
@@ -51,7 +51,7 @@ def job(tmp_path: Path) -> Job:
 def test_a_file_is_restored(job: Job) -> None:
     pipeline, fractions = Inverting(), []
     seen = []
-    options = Options(self_ensemble=True, tile=64, seed=3)
+    options = FileOptions(RestoreOptions(self_ensemble=True, tile=64, seed=3))
     outcome = restore_file(
         job, options, lambda picture: seen.append(picture) or Choice(pipeline, "because"), fractions.append
     )
@@ -74,8 +74,7 @@ def test_a_file_is_restored(job: Job) -> None:
     )
     np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
     np.testing.assert_array_equal(seen[0].pixels, read(job.source).pixels)
-    wishes = {"strength": 1.0, "level": None, "samples": 0, "seed": 3, "self_ensemble": True}
-    assert pipeline.asked == {**wishes, "tile": 64, "memory": None, "progress": fractions.append}
+    assert pipeline.asked == (options.restore, fractions.append)
 
 
 @pytest.mark.parametrize(
@@ -99,33 +98,33 @@ def test_a_file_is_restored(job: Job) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_a_file_provokes_becomes_a_sentence(job: Job, error: Exception, reason: str) -> None:
-    outcome = restore_file(job, Options(), lambda _: Choice(Inverting(error)))
+    outcome = restore_file(job, FileOptions(), lambda _: Choice(Inverting(error)))
     assert (outcome.status, outcome.reason) == (Status.FAILED, reason)
     assert (outcome.width, outcome.task, outcome.estimate) == (5, "gaussian", None)
     assert not job.output.parent.exists()
 
 
 def test_out_of_memory_is_what_torch_really_raises(job: Job) -> None:
-    outcome = restore_file(job, Options(), lambda _: torch.empty(1 << 60))
+    outcome = restore_file(job, FileOptions(), lambda _: torch.empty(1 << 60))
     assert outcome.reason == "not enough memory; use a smaller --tile."
 
 
 def test_an_interrupt_is_not_the_files_fault(job: Job) -> None:
     with pytest.raises(KeyboardInterrupt):
-        restore_file(job, Options(), lambda _: Choice(Inverting(KeyboardInterrupt())))
+        restore_file(job, FileOptions(), lambda _: Choice(Inverting(KeyboardInterrupt())))
 
 
 def test_the_reason_does_not_repeat_the_name(job: Job) -> None:
     job.source.write_bytes(b"nothing of the kind")
-    outcome = restore_file(job, Options(), lambda _: Choice(Inverting()))
+    outcome = restore_file(job, FileOptions(), lambda _: Choice(Inverting()))
     assert outcome.reason is not None
     assert str(job.source) not in outcome.reason
     assert outcome.width is outcome.task is outcome.format is None
 
 
 def test_too_many_pixels(job: Job) -> None:
-    assert restore_file(job, Options(max_pixels=20), lambda _: Choice(Inverting())).status == "restored"
-    refused = restore_file(job, Options(max_pixels=19), lambda _: Choice(Inverting()))
+    assert restore_file(job, FileOptions(max_pixels=20), lambda _: Choice(Inverting())).status == "restored"
+    refused = restore_file(job, FileOptions(max_pixels=19), lambda _: Choice(Inverting()))
     assert refused.status == "failed"
     assert "pixels, over the limit" in str(refused.reason)
 
@@ -135,7 +134,7 @@ def test_metadata_are_left_out_on_request(job: Job) -> None:
     exif[271] = "a camera"
     Pillow.new("RGB", (5, 4)).save(job.source, exif=exif, icc_profile=PROFILE)
     for strip in (False, True):
-        assert restore_file(job, Options(strip_metadata=strip), lambda _: Choice(Inverting())).status == "restored"
+        assert restore_file(job, FileOptions(strip_metadata=strip), lambda _: Choice(Inverting())).status == "restored"
         with Pillow.open(job.output) as file:
             assert file.info["icc_profile"] == PROFILE
             assert (271 in file.getexif()) is not strip
@@ -146,31 +145,31 @@ def test_metadata_that_are_left_out_need_not_fit_the_format(job: Job) -> None:
     exif[271] = "x" * 70_000
     Pillow.new("RGB", (5, 4)).save(job.source, exif=exif)
     to_jpeg = Job(job.source, job.output.with_suffix(".jpg"), Format.JPEG)
-    refused = restore_file(to_jpeg, Options(), lambda _: Choice(Inverting()))
+    refused = restore_file(to_jpeg, FileOptions(), lambda _: Choice(Inverting()))
     assert refused.reason is not None
     assert "--strip-metadata" in refused.reason
-    assert restore_file(to_jpeg, Options(strip_metadata=True), lambda _: Choice(Inverting())).status == "restored"
+    assert restore_file(to_jpeg, FileOptions(strip_metadata=True), lambda _: Choice(Inverting())).status == "restored"
 
 
 @pytest.mark.parametrize(
     ("task", "options", "estimate", "kept"),
     [
-        ("jpeg", Options(), 58.0, True),
-        ("jpeg", Options(strength=0.5), 58.0, True),
-        ("jpeg", Options(level=20), 58.0, False),  # the person knows better
-        ("jpeg", Options(), 30.0, False),  # saved before, at a lower quality
-        ("gaussian", Options(), 12.0, False),
+        ("jpeg", FileOptions(), 58.0, True),
+        ("jpeg", FileOptions(RestoreOptions(strength=0.5)), 58.0, True),
+        ("jpeg", FileOptions(RestoreOptions(level=20)), 58.0, False),  # the person knows better
+        ("jpeg", FileOptions(), 30.0, False),  # saved before, at a lower quality
+        ("gaussian", FileOptions(), 12.0, False),
     ],
 )
 def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
-    tmp_path: Path, task: str, options: Options, estimate: float, kept: bool
+    tmp_path: Path, task: str, options: FileOptions, estimate: float, kept: bool
 ) -> None:
     Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.jpg", quality=60)
     given = read(tmp_path / "a.jpg").pixels
     changed = given ^ 31
 
     class Changing(Inverting):
-        def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+        def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any) -> Restoration:
             return Restoration(changed.copy(), np.array([estimate]), np.array([0.5]))
 
     pipeline = Changing()
@@ -186,17 +185,17 @@ def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
 @pytest.mark.parametrize(
     ("quality", "format", "options", "estimate", "left"),
     [
-        (95, None, Options(), 93.0, True),
-        (95, Format.JPEG, Options(strength=0.5), 93.0, True),
-        (95, Format.PNG, Options(), 93.0, False),
-        (95, None, Options(strength=1.5), 93.0, False),  # wanted more than the repair
-        (95, None, Options(strip_metadata=True), 93.0, False),  # saved again in any case
-        (95, None, Options(), 50.0, False),  # saved before
-        (90, None, Options(), 88.0, False),
+        (95, None, FileOptions(), 93.0, True),
+        (95, Format.JPEG, FileOptions(RestoreOptions(strength=0.5)), 93.0, True),
+        (95, Format.PNG, FileOptions(), 93.0, False),
+        (95, None, FileOptions(RestoreOptions(strength=1.5)), 93.0, False),  # wanted more than the repair
+        (95, None, FileOptions(strip_metadata=True), 93.0, False),  # saved again in any case
+        (95, None, FileOptions(), 50.0, False),  # saved before
+        (90, None, FileOptions(), 88.0, False),
     ],
 )
 def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
-    tmp_path: Path, quality: int, format: Format | None, options: Options, estimate: float, left: bool
+    tmp_path: Path, quality: int, format: Format | None, options: FileOptions, estimate: float, left: bool
 ) -> None:
     source = tmp_path / "a.jpg"
     Pillow.fromarray(make_photo(48, 64, 0)).save(source, quality=quality)
@@ -204,12 +203,12 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
     class Changing(Inverting):
         task = TASKS["jpeg"]
 
-        def __call__(self, pixels: np.ndarray, **asked: Any) -> Restoration:
+        def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any) -> Restoration:
             assert not left  # the work is not done for nothing
             return Restoration(pixels ^ 31, np.array([estimate]), np.array([0.5]))
 
-        def survey(self, pixels: np.ndarray, **asked: Any) -> Survey:
-            return Survey(np.array([estimate]), np.array([0.5]), np.empty((1, 12, 16), np.float32))
+        def estimate_map(self, pixels: np.ndarray, **asked: Any) -> EstimateMap:
+            return EstimateMap(np.array([estimate]), np.array([0.5]), np.empty((1, 12, 16), np.float32))
 
     job = Job(source, tmp_path / "out" / "a", format)
     outcome = restore_file(job, options, lambda _: Choice(Changing()))
@@ -221,7 +220,7 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
 
 
 def test_a_record_is_json(job: Job) -> None:
-    outcome = restore_file(job, Options(), lambda _: Choice(Inverting()))
+    outcome = restore_file(job, FileOptions(), lambda _: Choice(Inverting()))
     record = json.loads(json.dumps(outcome.to_record()))
     assert record["source"] == str(job.source)
     assert record["status"] == "restored"

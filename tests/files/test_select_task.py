@@ -13,10 +13,11 @@ from tests.pictures import make_photo
 from undegrade.cli import main
 from undegrade.degrade import CameraNoise
 from undegrade.errors import UndegradeError
-from undegrade.files.select_task import choose, noise_correlation
+from undegrade.files.select_task import noise_correlation, select_task
 from undegrade.image import read
-from undegrade.inference.options import Survey
-from undegrade.inference.pipeline import Pipeline, load_pipeline
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.options import EstimateMap, Restoration
+from undegrade.inference.pipeline import Pipeline
 from undegrade.weights.card import shipped_cards
 
 
@@ -24,7 +25,7 @@ from undegrade.weights.card import shipped_cards
 def clean() -> np.ndarray:
     """A shipped photograph without its noise is not at hand: the restored one has next to none."""
     photo = np.asarray(Pillow.open(Path(__file__).parents[2] / "examples" / "dog-noisy.png"))
-    return np.asarray(load_pipeline("gaussian", "fast", device="cpu").restore(photo[64:256, 64:256]))
+    return np.asarray(load_pipeline("gaussian", "fast", device="cpu")(photo[64:256, 64:256]).image)
 
 
 def noisy(clean: np.ndarray, sigma: float) -> np.ndarray:
@@ -38,22 +39,22 @@ def load(task: str) -> Pipeline:
 
 @pytest.mark.parametrize("sigma", [8, 20, 50])
 def test_noise_is_removed(clean: np.ndarray, sigma: float) -> None:
-    choice = choose(noisy(clean, sigma), load)
+    choice = select_task(noisy(clean, sigma), load)
     assert choice.pipeline is load("gaussian")
     assert "noise level" in choice.reason
 
 
 def test_a_clean_picture_is_left_alone(clean: np.ndarray) -> None:
-    choice = choose(clean, load)
+    choice = select_task(clean, load)
     assert choice.pipeline is None
     assert choice.reason.startswith("left alone: ")
 
 
 def test_texture_is_no_noise(monkeypatch: pytest.MonkeyPatch, clean: np.ndarray) -> None:
     texture = np.linspace(3, 30, 100, dtype=np.float32).reshape(1, 10, 10)
-    survey = Survey(np.zeros(1), np.zeros(1), texture)
-    monkeypatch.setattr(Pipeline, "survey", lambda self, image, **options: survey)
-    choice = choose(clean, load_gaussian)
+    found = EstimateMap(np.zeros(1), np.zeros(1), texture)
+    monkeypatch.setattr(Pipeline, "estimate_map", lambda self, image, **options: found)
+    choice = select_task(clean, load_gaussian)
     assert choice.pipeline is None
     assert "texture" in choice.reason
 
@@ -85,18 +86,18 @@ def test_jpeg_artifacts_by_pixels_or_header(
     clean: np.ndarray, seen: float, header: int | None, reason: str | None
 ) -> None:
     jpeg = Blocky(seen)
-    choice = choose(clean, lambda task: jpeg if task == "jpeg" else load(task), quality=header)
+    choice = select_task(clean, lambda task: jpeg if task == "jpeg" else load(task), quality=header)
     assert choice.pipeline is (None if reason is None else jpeg)
     assert choice.reason == f"task jpeg, since {reason}" if reason else choice.reason.startswith("left alone: ")
 
 
 def test_noise_comes_before_jpeg(clean: np.ndarray) -> None:
-    choice = choose(noisy(clean, 20), lambda task: Blocky(10) if task == "jpeg" else load(task), quality=10)
+    choice = select_task(noisy(clean, 20), lambda task: Blocky(10) if task == "jpeg" else load(task), quality=10)
     assert choice.pipeline is load("gaussian")
 
 
 def test_without_weights_jpeg_artifacts_are_left_alone(clean: np.ndarray) -> None:
-    assert choose(clean, load_gaussian, quality=10).pipeline is None
+    assert select_task(clean, load_gaussian, quality=10).pipeline is None
 
 
 @pytest.mark.parametrize("name", ["clean.png", "clean.jpg", "clean.tif"])
@@ -167,7 +168,7 @@ def test_strength_level_and_samples_from_the_command_line(
         (["--samples", "2"], "would replace"),
     ],
 )
-def test_wishes_that_cannot_be_met(
+def test_options_that_cannot_be_met(
     options: list[str], what: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inputs = [tmp_path / name for name in ("b.png", "b-std.png")]
@@ -257,9 +258,10 @@ class Smoother:
     def __init__(self, amount: float) -> None:
         self.amount = amount
 
-    def restore(self, image: np.ndarray, tile: int | None = None) -> np.ndarray:
+    def __call__(self, image: np.ndarray, tile: int | None = None) -> Restoration:
         mean = image.mean((0, 1), keepdims=True)
-        return (image + self.amount * (mean - image)).round().clip(0, 255).astype(np.uint8)
+        smoothed = (image + self.amount * (mean - image)).round().clip(0, 255).astype(np.uint8)
+        return Restoration(smoothed, None)
 
 
 def with_real(amount: float) -> tuple[Any, Callable[[str], Any]]:
@@ -269,21 +271,21 @@ def with_real(amount: float) -> tuple[Any, Callable[[str], Any]]:
 
 def test_noise_that_neighbours_share_is_for_the_real_task() -> None:
     real, loader = with_real(0.0)
-    choice = choose(camera(ramp()), loader)
+    choice = select_task(camera(ramp()), loader)
     assert choice.pipeline is real
     assert "as a camera's" in choice.reason
-    assert choose(noisy(ramp().astype(float), 8), loader).pipeline is load("gaussian")
+    assert select_task(noisy(ramp().astype(float), 8), loader).pipeline is load("gaussian")
 
 
 def test_smoothed_noise_is_seen_by_what_the_real_task_takes_away() -> None:
     flat = np.full((192, 192, 3), 120, np.uint8)
     smoothed = camera(flat, shot=(0.06, 0.06), read=(0.02, 0.02), smoothing=(1.5, 1.5))
     assert 2.5 < (smoothed - flat.astype(float)).std() < 4
-    assert choose(smoothed, load_gaussian).pipeline is None  # too smooth for the gaussian task's reading
+    assert select_task(smoothed, load_gaussian).pipeline is None  # too smooth for the gaussian task's reading
     real, loader = with_real(1.0)
-    assert choose(smoothed, loader).pipeline is real
-    assert choose(smoothed, with_real(0.3)[1]).pipeline is not real  # next to nothing is taken away
-    assert choose(flat, loader).pipeline is not real
+    assert select_task(smoothed, loader).pipeline is real
+    assert select_task(smoothed, with_real(0.3)[1]).pipeline is not real  # next to nothing is taken away
+    assert select_task(flat, loader).pipeline is not real
 
 
 @pytest.mark.parametrize(("ratio", "seen"), [(2.0, True), (4.0, False)])
@@ -293,7 +295,7 @@ def test_a_cameras_noise_may_be_stronger_in_one_place_than_in_another(ratio: flo
     noise[:, 48:] *= ratio
     image = (flat + noise).round().clip(0, 255).astype(np.uint8)
     real, loader = with_real(1.0)
-    assert (choose(image, loader).pipeline is real) is seen
+    assert (select_task(image, loader).pipeline is real) is seen
 
 
 def load_gaussian(task: str) -> Pipeline:

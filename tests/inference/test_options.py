@@ -10,8 +10,9 @@ import torch
 from tests.pictures import make_photo
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine
-from undegrade.inference.estimates import Readings
-from undegrade.inference.pipeline import Pipeline, load_pipeline
+from undegrade.inference.estimates import Estimates
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.pipeline import Pipeline
 from undegrade.model.architecture import Architecture
 from undegrade.model.latent_noise import latent_noise
 from undegrade.model.vdir import VDIR
@@ -58,7 +59,7 @@ def test_strength_1_is_the_models_own_answer(shipped: Pipeline, noisy: np.ndarra
     y = shipped.engine.to_model(noisy)
     with torch.no_grad():
         own = shipped.model(y)[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(shipped.restore(noisy, strength=1.0), own, atol=1e-6)
+    np.testing.assert_allclose(shipped(noisy, strength=1.0).image, own, atol=1e-6)
 
 
 def test_what_is_left_of_the_noise_falls_with_strength(shipped: Pipeline, noisy: np.ndarray) -> None:
@@ -66,7 +67,7 @@ def test_what_is_left_of_the_noise_falls_with_strength(shipped: Pipeline, noisy:
     again += np.float32(SIGMA / 255) * np.random.default_rng(1).standard_normal(noisy.shape).astype(np.float32)
     again -= np.float32(SIGMA / 255) * np.random.default_rng(0).standard_normal(noisy.shape).astype(np.float32)
     left = [
-        np.std(shipped.restore(noisy, strength=s) - shipped.restore(again, strength=s))
+        np.std(shipped(noisy, strength=s).image - shipped(again, strength=s).image)
         for s in (0, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
     ]
     assert (np.diff(left) < 0).all(), left
@@ -74,7 +75,7 @@ def test_what_is_left_of_the_noise_falls_with_strength(shipped: Pipeline, noisy:
 
 def test_strength_has_no_jumps(shipped: Pipeline, noisy: np.ndarray) -> None:
     def restored(strength: float) -> np.ndarray:
-        return np.asarray(shipped.restore(noisy, strength=strength))
+        return np.asarray(shipped(noisy, strength=strength).image)
 
     for s in (0.0, 0.25, 1.0):
         near = np.abs(restored(s + 1e-3) - restored(s)).mean()
@@ -101,14 +102,14 @@ def test_a_level_moves_the_latent_until_the_estimator_reads_it(
 
 def test_the_estimates_own_level_changes_nothing(shipped: Pipeline, noisy: np.ndarray) -> None:
     own = shipped(noisy)
-    told = shipped.restore(noisy, level=float(own.estimate[0]))
+    told = shipped(noisy, level=float(own.estimate[0])).image
     assert np.abs(told - own.image).max() < 0.2 / 255
-    further = shipped.restore(noisy, level=float(own.estimate[0]) + 1)
+    further = shipped(noisy, level=float(own.estimate[0]) + 1).image
     assert np.abs(further - own.image).max() > 0.2 / 255
 
 
 def test_a_higher_level_removes_more(shipped: Pipeline, noisy: np.ndarray) -> None:
-    removed = [np.abs(shipped.restore(noisy, level=level) - noisy).mean() for level in (10, 20, 30, 45)]
+    removed = [np.abs(shipped(noisy, level=level).image - noisy).mean() for level in (10, 20, 30, 45)]
     assert (np.diff(removed) > 0).all()
 
 
@@ -132,13 +133,13 @@ def test_samples_are_seeded_differ_and_average(shipped: Pipeline, noisy: np.ndar
     np.testing.assert_allclose(one.std, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("wishes", [{"strength": 0.6}, {"strength": 1.4, "samples": 2}, {"level": 20.0}])
-def test_tiles_stay_exact_whatever_the_wish(wishes: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", [{"strength": 0.6}, {"strength": 1.4, "samples": 2}, {"level": 20.0}])
+def test_tiles_stay_exact_whatever_the_options(options: dict[str, Any]) -> None:
     pipeline = random_pipeline()
     x = make_photo(96, 1100, 5).astype(np.float32) / 255
-    whole, tiled = pipeline(x, tile=100_000, **wishes), pipeline(x, tile=560, **wishes)
+    whole, tiled = pipeline(x, tile=100_000, **options), pipeline(x, tile=560, **options)
     np.testing.assert_allclose(tiled.image, whole.image, atol=1e-6)
-    if wishes.get("samples"):
+    if options.get("samples"):
         np.testing.assert_allclose(tiled.std, whole.std, atol=1e-6)
     np.testing.assert_array_equal(tiled.estimate, whole.estimate)
     np.testing.assert_array_equal(tiled.spread, whole.spread)
@@ -167,16 +168,16 @@ def test_the_layout_that_was_given_comes_back(
     planes = given.shape[:-1] if isinstance(given, np.ndarray) else (*given.shape[:-3], *given.shape[-2:])
     assert tuple(found.std.shape) == tuple(planes)
     if layout in ("batch", "tensor batch"):
-        alone = torch.as_tensor(shipped.restore(noisy, samples=2))
+        alone = torch.as_tensor(shipped(noisy, samples=2).image)
         first = found.image[0] if isinstance(given, np.ndarray) else found.image[0].permute(1, 2, 0)
         assert torch.equal(torch.as_tensor(first), alone)
 
 
 def test_grey_stored_as_colour_comes_back_exactly_grey(shipped: Pipeline, noisy: np.ndarray) -> None:
     grey = np.repeat((noisy[..., :1] * 255).clip(0, 255).astype(np.uint8), 3, 2)
-    restored = shipped.restore(grey)
+    restored = shipped(grey).image
     assert (restored[..., :1] == restored).all()
-    np.testing.assert_array_equal(restored[..., 0], shipped.restore(grey[..., 0]))
+    np.testing.assert_array_equal(restored[..., 0], shipped(grey[..., 0]).image)
 
 
 @pytest.mark.parametrize("sigma", [0, 10, 50])
@@ -185,14 +186,14 @@ def test_a_flat_grey_keeps_its_mean(shipped: Pipeline, level: int, sigma: int) -
     noise = np.random.default_rng(0).standard_normal((128, 128, 3))
     noise -= noise.mean((0, 1))  # what the picture itself has as a mean is no shift of ours
     flat = (level + sigma * noise).astype(np.float32) / 255
-    shift = np.abs(shipped.restore(flat).mean((0, 1)) * 255 - level)
+    shift = np.abs(shipped(flat).image.mean((0, 1)) * 255 - level)
     assert (shift < 0.5).all(), shift
 
 
 def test_half_precision_is_near_and_a_window_that_overflows_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
     x = make_photo(64, 64, 2).astype(np.float32) / 255
     full, half = random_pipeline(), random_pipeline(half=True)
-    expected, near = full.restore(x), half.restore(x)
+    expected, near = full(x).image, half(x).image
     assert not np.array_equal(near, expected)
     assert np.abs(near - expected).max() < 0.05
     true = VDIR.restore
@@ -203,7 +204,7 @@ def test_half_precision_is_near_and_a_window_that_overflows_is_done_again(monkey
         return true(self, y, c) * (float("inf") if modes[-1] else 1)
 
     monkeypatch.setattr(VDIR, "restore", overflowing)
-    again = half.restore(x)
+    again = half(x).image
     assert modes == [True, False]
     assert np.abs(again - expected).max() < 0.05  # the latent is still half's
 
@@ -212,7 +213,7 @@ def test_half_precision_is_near_and_a_window_that_overflows_is_done_again(monkey
 def test_running_out_of_memory_halves_the_tiles_and_goes_on(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = random_pipeline()
     x = make_photo(200, 600, 4)
-    expected = pipeline.restore(x, tile=100_000)
+    expected = pipeline(x, tile=100_000).image
     true, failures, areas = VDIR.restore, [], []
 
     def limited(self: VDIR, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
@@ -224,7 +225,7 @@ def test_running_out_of_memory_halves_the_tiles_and_goes_on(error: Exception, mo
         return true(self, y, c)
 
     monkeypatch.setattr(VDIR, "restore", limited)
-    np.testing.assert_array_equal(pipeline.restore(x, tile=100_000), expected)
+    np.testing.assert_array_equal(pipeline(x, tile=100_000).image, expected)
     assert len(failures) == 1
     assert len(areas) > 1
 
@@ -238,10 +239,10 @@ def test_no_memory_at_all_and_other_errors(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(VDIR, "restore", fails)
     problem: Exception = MemoryError()
     with pytest.raises(UndegradeError, match="not enough memory"):
-        pipeline.restore(make_photo(420, 700, 4))
+        pipeline(make_photo(420, 700, 4))
     problem = RuntimeError("a bug")
     with pytest.raises(RuntimeError, match="a bug"):
-        pipeline.restore(make_photo(42, 70, 4))
+        pipeline(make_photo(42, 70, 4))
 
 
 def test_a_budget_of_memory_chooses_the_tile() -> None:
@@ -250,13 +251,13 @@ def test_a_budget_of_memory_chooses_the_tile() -> None:
     sizes = []
     true = pipeline.engine.restore
     pipeline.engine.restore = lambda y, c: sizes.append(y.shape[2] * y.shape[3]) or true(y, c)  # type: ignore[func-returns-value,method-assign]
-    np.testing.assert_array_equal(pipeline.restore(x, memory=5e7), pipeline.restore(x, memory=1e9))
+    np.testing.assert_array_equal(pipeline(x, memory=5e7).image, pipeline(x, memory=1e9).image)
     budget = 5e7 / pipeline.engine.bytes_per_pixel
     assert max(sizes[:-1]) <= budget < sizes[-1]
 
 
 @pytest.mark.parametrize(
-    ("wishes", "what"),
+    ("options", "what"),
     [
         ({"strength": -0.1}, "strength of -0.1"),
         ({"strength": 5}, "0 to 4"),
@@ -268,9 +269,9 @@ def test_a_budget_of_memory_chooses_the_tile() -> None:
         ({"samples": 4, "self_ensemble": True}, "choose one"),
     ],
 )
-def test_wishes_that_make_no_sense(shipped: Pipeline, wishes: dict[str, Any], what: str) -> None:
+def test_options_that_make_no_sense(shipped: Pipeline, options: dict[str, Any], what: str) -> None:
     with pytest.raises(UndegradeError, match=what):
-        shipped(np.zeros((8, 8, 3), np.float32), **wishes)
+        shipped(np.zeros((8, 8, 3), np.float32), **options)
 
 
 def test_enlarging_has_no_strength() -> None:
@@ -289,8 +290,8 @@ def test_noise_belongs_to_its_place() -> None:
 
 
 def test_the_estimates_spread_is_in_its_units(shipped: Pipeline, noisy: np.ndarray) -> None:
-    survey = shipped.survey(noisy)
-    estimate, spread = survey.estimate, survey.spread
+    found = shipped.estimate_map(noisy)
+    estimate, spread = found.estimate, found.spread
     found = shipped(noisy)
     np.testing.assert_array_equal(found.spread, spread)
     np.testing.assert_array_equal(found.estimate, estimate)
@@ -298,7 +299,7 @@ def test_the_estimates_spread_is_in_its_units(shipped: Pipeline, noisy: np.ndarr
 
 
 def test_a_jpeg_quality_is_read_where_the_posterior_is_surest() -> None:
-    seen = Readings(1, np.empty((40, 40, 3), np.uint8))
+    seen = Estimates(1, np.empty((40, 40, 3), np.uint8))
     seen.drawn[:], seen.spread[:] = 0.5, 0.2  # flat places: anything
     seen.drawn[0, :2], seen.spread[0, :2] = 0.3, 0.1  # the surest fifth
     estimate, spread = seen.in_units(TASKS["jpeg"].degradation.quantity)

@@ -11,7 +11,8 @@ from PIL import Image as Pillow
 from tests.pictures import make_photo
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import transformed
-from undegrade.inference.pipeline import Pipeline, load_pipeline, restore
+from undegrade.inference.load import load_pipeline, restore
+from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.tiles import AREA, tiles
 from undegrade.model.architecture import Architecture
 from undegrade.model.latent_noise import latent_noise
@@ -106,11 +107,11 @@ def test_the_whole_image_is_what_the_model_says(fast: Pipeline) -> None:
     y = image(37, 50, 3)
     tensor = torch.from_numpy(y).permute(2, 0, 1)[None]
     expected = fast.model(tensor)[0].permute(1, 2, 0).detach()
-    np.testing.assert_allclose(fast.restore(y), expected.numpy(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(fast(y).image, expected.numpy(), rtol=0, atol=1e-5)
     scale = TASKS["gaussian"].degradation.quantity.scale
     posterior = fast.model.encode(tensor)
     at_mean = fast.model.estimate(posterior.mean).detach().numpy()
-    np.testing.assert_allclose(fast.survey(y).map, at_mean[0] * scale, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(fast.estimate_map(y).map, at_mean[0] * scale, rtol=1e-4, atol=1e-4)
     noises = (torch.from_numpy(latent_noise(0, n, (0, 10), (0, 13))) for n in range(4))
     drawn = np.mean([fast.model.estimate(posterior.at(noise)).detach().numpy() for noise in noises], axis=0)
     np.testing.assert_allclose(fast.estimate(y), np.median(drawn, axis=(0, 2, 3)) * scale, rtol=1e-4)
@@ -123,10 +124,10 @@ def test_self_ensemble_is_the_mean_over_eight_transforms(fast: Pipeline) -> None
         for flipped in (False, True):
             x = np.rot90(y, turns)
             x = x[:, ::-1] if flipped else x
-            answer = fast.restore(np.ascontiguousarray(x))
+            answer = fast(np.ascontiguousarray(x)).image
             answer = answer[:, ::-1] if flipped else answer
             total += np.rot90(answer, -turns)
-    np.testing.assert_allclose(fast.restore(y, self_ensemble=True), total / 8, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(fast(y, self_ensemble=True).image, total / 8, rtol=0, atol=1e-6)
 
 
 def test_the_eight_transforms_differ_and_the_first_is_the_identity() -> None:
@@ -142,10 +143,10 @@ def test_the_same_kind_of_array_comes_back(fast: Pipeline, dtype: type, shape: t
     peak = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
     given = (y * peak).astype(dtype)
     before = given.copy()
-    found = fast.restore(given)
+    found = fast(given).image
     assert (found.shape, found.dtype) == (shape, dtype)
     np.testing.assert_array_equal(given, before)
-    expected = fast.restore((given / peak).astype(np.float32))
+    expected = fast((given / peak).astype(np.float32)).image
     if peak > 1:
         expected = expected.clip(0, 1)
     step = {np.uint8: 0.5 / 255, np.uint16: 0.5 / 65535, np.float16: 2e-3}.get(dtype, 0)
@@ -158,8 +159,8 @@ def test_an_untouched_image_survives_the_conversions() -> None:
         model.model.restorer.get_parameter("tail.weight").data.zero_()
     for dtype in (np.uint8, np.uint16):
         y = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (40, 50, 3), dtype, endpoint=True)
-        np.testing.assert_array_equal(model.restore(y), y)
-        np.testing.assert_array_equal(model.restore(y, self_ensemble=True), y)
+        np.testing.assert_array_equal(model(y).image, y)
+        np.testing.assert_array_equal(model(y, self_ensemble=True).image, y)
 
 
 def test_values_outside_the_range_are_kept() -> None:
@@ -167,30 +168,30 @@ def test_values_outside_the_range_are_kept() -> None:
     with torch.no_grad():
         model.model.restorer.get_parameter("tail.weight").data.zero_()
     y = image(12, 12, 3) * 5 - 2
-    np.testing.assert_array_equal(model.restore(y), y)
+    np.testing.assert_array_equal(model(y).image, y)
 
 
 def test_unusual_memory_layouts(fast: Pipeline) -> None:
     y = image(20, 24, 3)
-    expected = fast.restore(y)
-    np.testing.assert_array_equal(fast.restore(np.asfortranarray(y)), expected)
-    np.testing.assert_array_equal(fast.restore(y[::-1].copy()[::-1]), expected)
-    np.testing.assert_array_equal(fast.restore(y.astype(">f4")), expected)
+    expected = fast(y).image
+    np.testing.assert_array_equal(fast(np.asfortranarray(y)).image, expected)
+    np.testing.assert_array_equal(fast(y[::-1].copy()[::-1]).image, expected)
+    np.testing.assert_array_equal(fast(y.astype(">f4")).image, expected)
 
 
 def test_grey_is_shown_to_a_colour_model_as_three_equal_channels(fast: Pipeline) -> None:
     y = image(20, 24)
-    colour = fast.restore(np.repeat(y[..., None], 3, 2))
-    np.testing.assert_allclose(fast.restore(y), colour.mean(2), rtol=0, atol=1e-6)
+    colour = fast(np.repeat(y[..., None], 3, 2)).image
+    np.testing.assert_allclose(fast(y).image, colour.mean(2), rtol=0, atol=1e-6)
 
 
 def test_colour_through_a_luma_model_keeps_chroma() -> None:
     model = pipeline(Architecture(channels=1, restorer="fast"), "jpeg-y")
     y = image(20, 24, 3)
-    x = model.restore(y)
+    x = model(y).image
     weights = np.array([0.299, 0.587, 0.114])
     luma = (y @ weights).astype(np.float32)
-    np.testing.assert_allclose(x @ weights, model.restore(luma), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(x @ weights, model(luma).image, rtol=0, atol=1e-5)
     for c in (0, 2):  # Cr and Cb, but for their factors
         np.testing.assert_allclose(x[..., c] - x @ weights, y[..., c] - y @ weights, rtol=0, atol=1e-5)
 
@@ -320,13 +321,13 @@ def test_an_enlarged_file_stays_where_it_is(scale: int) -> None:
     model = enlarger(scale)
     rows, columns = np.indices((30, 40))
     y = np.exp(-((rows - 13.3) ** 2 + (columns - 20.8) ** 2) / 18).astype(np.float32)
-    found, plain = model.restore(y), bicubic(y, scale)
+    found, plain = model(y).image, bicubic(y, scale)
     assert found.shape == plain.shape
     np.testing.assert_allclose(centroid(found), centroid(plain), atol=0.05)
     np.testing.assert_allclose(shift(found, plain), 0, atol=0.05)
     assert np.abs(found - plain).max() < 0.02
     # Of an image that was decimated directly the result lies (s - 1) / 2 pixels further up and left.
-    moved = model.restore(y, direct=True)
+    moved = model(y, direct=True).image
     np.testing.assert_allclose(shift(moved[4:-4, 4:-4], found[4:-4, 4:-4]), -(scale - 1) / 2, atol=0.1)
     np.testing.assert_allclose(moved[::scale, ::scale], y, atol=1e-6)
 
@@ -336,9 +337,9 @@ def test_the_self_ensemble_of_an_enlarged_file_stays_where_it_is(scale: int) -> 
     model = enlarger(scale)
     rows, columns = np.indices((30, 40))
     y = np.exp(-((rows - 13.3) ** 2 + (columns - 20.8) ** 2) / 18).astype(np.float32)
-    np.testing.assert_allclose(shift(model.restore(y, self_ensemble=True), bicubic(y, scale)), 0, atol=0.05)
+    np.testing.assert_allclose(shift(model(y, self_ensemble=True).image, bicubic(y, scale)), 0, atol=0.05)
     with pytest.raises(UndegradeError, match="flip moves the grid"):
-        model.restore(y, direct=True, self_ensemble=True)
+        model(y, direct=True, self_ensemble=True)
 
 
 SUPER_RESOLVERS = [card for card in shipped_cards() if TASKS[card.task].degradation.scale > 1]
@@ -350,12 +351,12 @@ def test_trained_super_resolvers_keep_files_where_they_are(card: Card) -> None:
     y = make_photo(96, 128, seed=3)
     found, plain = (
         x.astype(np.float64).mean(axis=2)[8:-8, 8:-8]
-        for x in (model.restore(y), bicubic(y, model.task.degradation.scale))
+        for x in (model(y).image, bicubic(y, model.task.degradation.scale))
     )
     np.testing.assert_allclose(shift(found, plain), 0, atol=0.1)
 
 
 def test_scale_1_has_one_grid(fast: Pipeline) -> None:
     y = image(20, 24, 3)
-    np.testing.assert_array_equal(fast.restore(y, direct=True), fast.restore(y))
+    np.testing.assert_array_equal(fast(y, direct=True).image, fast(y).image)
     np.testing.assert_array_equal(fast.estimate(y, direct=True), fast.estimate(y))

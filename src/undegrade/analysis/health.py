@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undegrade.analysis.latents import encode, restored
-from undegrade.analysis.samples import centre_crops, image_files, read
+from undegrade.analysis.samples import image_files, read, stacked_centres
 from undegrade.analysis.severity import severity
 from undegrade.degrade.severity import Severity
 from undegrade.errors import UndegradeError
@@ -139,7 +139,7 @@ def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Healt
     images = [read(file, pipeline.model.architecture.channels) for file in image_files(folder, limit)]
     if len(images) < 2:
         raise UndegradeError("the health of a latent needs at least 2 images; give a folder with more.")
-    x = centre_crops(images, CROP * pipeline.model.architecture.scale, 4 * pipeline.model.architecture.scale)
+    x = stacked_centres(images, CROP * pipeline.model.architecture.scale, 4 * pipeline.model.architecture.scale)
     posteriors, rows = [], {}
     for level in (axis.mild, axis.own, axis.strong):
         posterior, row = _at(pipeline, axis, level, x)

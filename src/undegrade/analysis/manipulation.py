@@ -36,7 +36,7 @@ _DRAWS = 2
 
 
 @dataclass(frozen=True)
-class Result:
+class RestoredWith:
     """A restoration with one of the latents.
 
     Attributes:
@@ -70,7 +70,7 @@ class Manipulated:
     name: str
     x: NDArray[np.uint8]
     y: NDArray[np.uint8]
-    results: Mapping[str, Result]
+    results: Mapping[str, RestoredWith]
 
     def rows(self) -> list[list[Value]]:
         """For a CSV file with :data:`HEADER`."""
@@ -96,7 +96,7 @@ def manipulate(pipeline: Pipeline, x: NDArray[np.uint8], name: str = "") -> Mani
         c = [encode(pipeline, draw[latent]).mean for draw in draws]
         pairs = zip(draws, c, strict=True)
         found = [restored(pipeline, draw["own"], one)[0].permute(1, 2, 0).numpy() for draw, one in pairs]
-        results[latent] = Result(
+        results[latent] = RestoredWith(
             image=to_8bit(found[0]),
             latent=c[0][0].numpy(),
             psnr=psnr(x, to_8bit(found[0])),

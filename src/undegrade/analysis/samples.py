@@ -114,7 +114,7 @@ def cut(images: Sequence[NDArray[np.uint8]], size: int, count: int, seed: int = 
     return Patches(torch.cat(tiles), np.array([places[n][0] for n in chosen]))
 
 
-def centre_crops(images: Sequence[NDArray[np.uint8]], most: int, multiple: int = 1) -> Tensor:
+def stacked_centres(images: Sequence[NDArray[np.uint8]], most: int, multiple: int = 1) -> Tensor:
     """The middle of every image, as large as the smallest of them allows: (N, C, S, S), S at most ``most``.
 
     Raises:

@@ -47,7 +47,7 @@ _NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
-class Source:
+class LatentSource:
     """Patches of one kind.
 
     Attributes:
@@ -112,7 +112,7 @@ def gather(
     count: int,
     size: int,
     seed: int = 0,
-) -> dict[str, Source]:
+) -> dict[str, LatentSource]:
     """The sources by name; without means the two pairs that need them are left out.
 
     Args:
@@ -152,7 +152,7 @@ def gather(
     return found
 
 
-def separations(found: Mapping[str, Source]) -> dict[tuple[str, str], Separation]:
+def separations(found: Mapping[str, LatentSource]) -> dict[tuple[str, str], Separation]:
     """Of every pair whose sources are there."""
     return {
         (a, b): separation(found[a].points, found[b].points, found[a].image, found[b].image)
@@ -172,7 +172,7 @@ def separation_rows(found: Mapping[tuple[str, str], Separation]) -> list[list[Va
     return [[a, b, *_values(s)] for (a, b), s in found.items()]
 
 
-def rows(found: Mapping[str, Source], plane: NDArray[Any]) -> list[list[Value]]:
+def rows(found: Mapping[str, LatentSource], plane: NDArray[Any]) -> list[list[Value]]:
     """For a CSV file with :data:`HEADER`; the plane's points are those of :data:`SHOWN`, in order."""
     lines: list[list[Value]] = []
     for name in SHOWN:
@@ -206,9 +206,9 @@ def _strength(y: Tensor, x: Tensor) -> Tensor:
     return (y - x).flatten(1).square().mean(1).sqrt() * 255
 
 
-def _source(pipeline: Pipeline, y: Tensor, patches: Patches, noise: Tensor, offset: int = 0) -> Source:
+def _source(pipeline: Pipeline, y: Tensor, patches: Patches, noise: Tensor, offset: int = 0) -> LatentSource:
     """The latents of patches as they are, or with noise added; ``offset`` keeps scenes of other folders apart."""
-    return Source(
+    return LatentSource(
         points=pooled(encode(pipeline, y).mean),
         image=patches.image + offset,
         noise=noise.double().numpy(),

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from undegrade.errors import UndegradeError
 
 COMMANDS = ("restore", "estimate", "evaluate", "calibrate", "analyse", "train", "results")
-"""Each is a module of this package with ``HELP``, ``add_arguments(parser)`` and ``run(args) -> int``."""
+"""Each is a module of this package with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args) -> int``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"undegrade.cli.{name}")
-        sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        sub = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.HELP,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
     args = parser.parse_args(argv)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from undegrade.cli.arguments import add_model
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ _WHAT = {
 }
 
 
+EXAMPLES = """examples:
+  undegrade analyse health --data photos --task gaussian     is every channel of the latent used?
+  undegrade analyse map --data photos -o figures             Fig. 7
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     made = {}
@@ -33,10 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub = made[what] = commands.add_parser(what, help=text, description=text)
         sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clean images")
         sub.add_argument("--images", type=int, metavar="N", help="only N of them, evenly spread over their names")
-        sub.add_argument("--task", metavar="T", help="default: what --weights are for, else gaussian")
-        sub.add_argument("--variant", metavar="V", help="of the task, e.g. fast (default: the best shipped)")
-        sub.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
-        sub.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
+        add_model(sub, "what --weights are for, else gaussian")
         if what == "health":
             sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
             continue
@@ -68,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the numbers and write the files; 0 if that could be done."""
     from undegrade.analysis.extra import need
-    from undegrade.inference.pipeline import load_pipeline
+    from undegrade.inference.load import load_pipeline
 
     for name in ("images", "patches", "patch"):
         if getattr(args, name, None) is not None and getattr(args, name) < 1:
@@ -170,7 +174,7 @@ def _sources(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis import steering
     from undegrade.analysis.figures.steering import draw_steering
-    from undegrade.analysis.samples import centre_crops, chosen_files, cut, image_files, read
+    from undegrade.analysis.samples import chosen_files, cut, image_files, read, stacked_centres
     from undegrade.analysis.severity import severity
     from undegrade.analysis.tables import write_csv
 
@@ -187,7 +191,7 @@ def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     else:
         asked, taught = asked[::2], asked[1::2]
     probe = steering.fit_probe(pipeline, cut(taught, args.patch * scale, args.patches, args.seed), args.seed)
-    found = steering.steer(pipeline, probe, centre_crops(asked, 192 * scale, 4 * scale), _bar("steer"))
+    found = steering.steer(pipeline, probe, stacked_centres(asked, 192 * scale, 4 * scale), _bar("steer"))
     print(found.report(axis.unit))
     return [
         draw_steering(found, axis, args.out / f"steer.{args.format}"),

@@ -6,11 +6,18 @@ import argparse
 import json
 from pathlib import Path
 
+from undegrade.cli.arguments import add_benchmarks
+
 HELP = "check that degraded images score what the paper prints (needs the benchmark images, no model)"
 
 
+EXAMPLES = """examples:
+  undegrade calibrate --benchmarks sets --tables VI VII      the JPEG rows of two tables
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets")
+    add_benchmarks(parser)
     parser.add_argument("--tables", nargs="+", metavar="T", help="only these tables, e.g. --tables VI VII")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images worked on at once (default 2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
@@ -24,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.tasks import TASKS
 
     found = calibrate(
-        list(TASKS.values()), paper(), args.data, tables=args.tables, jobs=max(args.jobs, 1), progress=True
+        list(TASKS.values()), paper(), args.benchmarks, tables=args.tables, jobs=max(args.jobs, 1), progress=True
     )
     if not found:
         raise UndegradeError(f"no table {' or '.join(args.tables)} has cells to calibrate; leave out --tables.")

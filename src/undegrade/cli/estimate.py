@@ -7,30 +7,34 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from undegrade.cli.arguments import add_model
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from undegrade.inference.options import Survey
+    from undegrade.inference.options import EstimateMap
     from undegrade.inference.pipeline import Pipeline
 
 HELP = "say what is wrong with picture files: noise level, JPEG quality or blur, and how sure that is"
 
 
+EXAMPLES = """examples:
+  undegrade estimate photo.jpg                           everything that the shipped models can read off it
+  undegrade estimate --task sr-x2 small.png              its blur, drawn as a kernel
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="pictures")
-    parser.add_argument("--task", metavar="T", help="whose estimator (default: what --weights are for, else all)")
-    parser.add_argument("--variant", metavar="V", help="of the task, e.g. fast (default: the best shipped)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
+    add_model(parser, "what --weights are for, else all that estimate something")
     parser.add_argument(
         "--kernels",
         type=Path,
         metavar="DIR",
         help="write blur kernels as pictures NAME-TASK-kernel.png, 16 pixels to a weight",
     )
-    parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from undegrade import image
     from undegrade.degrade.blur import Kernel, kernel_of
-    from undegrade.inference.pipeline import load_pipeline
+    from undegrade.inference.load import load_pipeline
     from undegrade.weights.card import shipped_cards
 
     everything = sorted({card.task for card in shipped_cards() if args.variant in (None, card.variant)})
@@ -60,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
             if picture.quality is not None:
                 print(f"{file}: JPEG quality by its header {picture.quality}", flush=True)
             for reader in readers:
-                survey = reader.survey(picture.pixels)
-                print(f"{file}: {_sentence(reader, survey)}", flush=True)
+                found = reader.estimate_map(picture.pixels)
+                print(f"{file}: {_sentence(reader, found)}", flush=True)
                 if isinstance(reader.quantity, Kernel):
-                    k = kernel_of(survey.estimate.tolist())
+                    k = kernel_of(found.estimate.tolist())
                     if tasks != everything:
                         print(drawn(k), flush=True)
                     if args.kernels is not None:
@@ -107,17 +111,17 @@ def _write(k: NDArray[np.float64], path: Path) -> Path:
     return path
 
 
-def _sentence(reader: Pipeline, survey: Survey) -> str:
+def _sentence(reader: Pipeline, found: EstimateMap) -> str:
     """What one estimator sees, and how sure that is."""
     import numpy as np
 
     quantity = reader.quantity
     assert quantity is not None
     if quantity.size > 1:
-        at_a_place = f"{survey.spread.mean():.{max(quantity.digits, 2)}f} at a place"
-        return f"{quantity.words(survey.estimate.tolist())}, +- {at_a_place}"
-    low, high = np.percentile(survey.map[0], (10, 90))
+        at_a_place = f"{found.spread.mean():.{max(quantity.digits, 2)}f} at a place"
+        return f"{quantity.words(found.estimate.tolist())}, +- {at_a_place}"
+    low, high = np.percentile(found.map[0], (10, 90))
     return (
-        f"{quantity.name} {survey.estimate[0]:.1f} +- {survey.spread[0]:.1f} ({quantity.unit}; "
+        f"{quantity.name} {found.estimate[0]:.1f} +- {found.spread[0]:.1f} ({quantity.unit}; "
         f"{low:.1f} in the lowest tenth of the picture, {high:.1f} in the highest)"
     )

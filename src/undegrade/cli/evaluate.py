@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from undegrade.cli.arguments import add_benchmarks, add_variant
+
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
@@ -27,24 +29,31 @@ TILE = 1024
 HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
 
 
+EXAMPLES = """examples:
+  undegrade evaluate gaussian --benchmarks sets                                  Table I
+  undegrade evaluate jpeg --benchmarks sets --datasets LIVE1 --json live1.json   some cells, and a file of all images
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="what the model repairs, e.g. gaussian")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the benchmark datasets")
-    parser.add_argument("--variant", metavar="V", help="restorer of the task (default: the best)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="default: the weights of the package")
-    parser.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
-    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30" "sigma 50"')
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
-    parser.add_argument("--device", metavar="D", help="default: cuda if there is one, else cpu")
-    parser.add_argument("--half", action="store_true", help="half precision, as in undegrade restore; the file says so")
-    parser.add_argument(
+    add_benchmarks(parser)
+    cells = parser.add_argument_group("cells")
+    cells.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
+    cells.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30" "sigma 50"')
+    cells.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
+    model = parser.add_argument_group("model")
+    add_variant(model)
+    model.add_argument("--half", action="store_true", help="half precision, as in undegrade restore; the file says so")
+    model.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
+    files = parser.add_argument_group("files")
+    files.add_argument(
         "--submission",
         type=Path,
         metavar="DIR",
         help="of blocks whose owner keeps the truth: write what is to be sent in",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
+    files.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
             same_grid,
             task.protocol,
             once.restore,
-            args.data,
+            args.benchmarks,
             estimate=once.estimate if pipeline.quantity is not None else None,
             bicubic=bicubic(task.degradation.scale) if task.degradation.scale > 1 else None,
             limit=args.limit,
@@ -176,14 +185,14 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     absent = []
     for dataset in dict.fromkeys(b.dataset for b in work.benchmarks):
         try:
-            images(dataset, args.data)
+            images(dataset, args.benchmarks)
         except UndegradeError as error:
             absent.append(str(error))
             work.benchmarks[:] = [b for b in work.benchmarks if b.dataset != dataset]
     for blocks in (b for b in task.blocks if b.name in wanted):
-        folder = blocks.find(args.data)
+        folder = blocks.find(args.benchmarks)
         if folder is None:
-            absent.append(blocks.missing(args.data))
+            absent.append(blocks.missing(args.benchmarks))
         elif isinstance(blocks, MeasuredBlocks):
             work.measured.append((blocks, folder))
         elif isinstance(blocks, SubmittedBlocks):
@@ -202,7 +211,7 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     as the colour model of JPEG artifacts does on grey images.
     """
     from undegrade.errors import UndegradeError
-    from undegrade.inference.pipeline import load_pipeline
+    from undegrade.inference.load import load_pipeline
     from undegrade.tasks import TASKS
 
     asked = task.name if args.weights is None else None

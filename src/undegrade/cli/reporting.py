@@ -159,6 +159,8 @@ def _line(outcome: Outcome) -> str:
     kind = f"{outcome.bits}-bit {colours} {(outcome.format or '').upper()}"
     if outcome.quality is not None:
         kind += f" of quality {outcome.quality}"
+    if outcome.notes:
+        kind += f" ({'; '.join(outcome.notes)})"
     found = "" if outcome.estimate is None else f"; estimated {outcome.estimate.words}"
     if outcome.status == "left":
         return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"

@@ -10,16 +10,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from undegrade.cli.arguments import add_model
 from undegrade.cli.reporting import Report, open_records
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
     from undegrade.files.plan import Plan
-    from undegrade.files.restore_file import Options
+    from undegrade.files.restore_file import FileOptions
     from undegrade.image import Picture
     from undegrade.inference.pipeline import Pipeline
 
 HELP = "restore picture files and folders of them, and say what was wrong with each"
+
+
+EXAMPLES = """examples:
+  undegrade restore photo.jpg scan.tif -o better         what each picture needs, into the folder better
+  undegrade restore photos -o clean --skip-existing      a folder with all below it; the same again goes on
+  undegrade restore night.png -o less.png --strength 0.5 remove half as much
+  undegrade restore small.png -o large.png --task sr-x2  twice the resolution
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="INPUT",
-        help="pictures, and folders to search with all below (but nothing hidden, and no links to folders)",
+        help="pictures, and folders to search with all below (nothing hidden, no links to folders)",
     )
-    parser.add_argument(
+    files = parser.add_argument_group("files")
+    files.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -38,67 +48,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="folder for the results, or for one file a picture's name (default: the folder restored)",
     )
-    parser.add_argument(
+    files.add_argument(
         "--name",
         metavar="TEMPLATE",
         help="names of the results, of {stem}, {suffix}, {task} and {variant}: {stem}-clean{suffix} keeps each format, "
         "{stem}.png writes PNG",
     )
-    parser.add_argument(
-        "--skip-existing", action="store_true", help="leave results that are there: goes on where a batch was stopped"
+    files.add_argument(
+        "--skip-existing", action="store_true", help="keep results that are there: goes on where a batch was stopped"
     )
-    parser.add_argument(
-        "--task",
-        metavar="T",
-        help="what to repair, by name (default: what --weights are for, else what the picture needs, which may be "
-        "nothing: a clean picture is left alone)",
-    )
-    parser.add_argument("--variant", metavar="V", help="of the task, e.g. fast (default: the best shipped)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="a safetensors file with its card beside it")
-    parser.add_argument(
-        "--self-ensemble",
-        action="store_true",
-        help="average over 8 flips and rotations: better, 8 times slower",
-    )
-    parser.add_argument(
-        "--strength", type=float, default=1.0, metavar="S",
-        help="how much to take away: 0 nothing, 1 the model's own answer, up to 4 (default: 1)",
-    )  # fmt: skip
-    level = parser.add_mutually_exclusive_group()
-    level.add_argument(
-        "--sigma", type=float, metavar="N", help="overrule the estimated noise level, in 8-bit levels (0 to 255)"
-    )
-    level.add_argument("--quality", type=float, metavar="Q", help="overrule the estimated JPEG quality (1 to 100)")
-    parser.add_argument(
-        "--samples", type=int, default=0, metavar="N",
-        help="draw N restorations; write their mean, and how they differ to a picture NAME-std.png",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the samples (default: 0)")
-    parser.add_argument(
-        "--memory", type=float, metavar="GB", help="memory for the networks, to choose the tile by; not with --tile"
-    )
-    parser.add_argument(
-        "--half",
-        action="store_true",
-        help="half precision: twice as fast on a CPU with bfloat16, a little less exact",
-    )
-    parser.add_argument(
-        "--tile", type=int, metavar="N", help="largest side of a tile; changes memory, never the result"
-    )
-    parser.add_argument(
-        "--max-pixels", type=float, metavar="M", help="refuse pictures of more than M million pixels (default: 500)"
-    )
-    parser.add_argument(
+    files.add_argument(
         "--strip-metadata",
         action="store_true",
-        help="leave out what a file tells beside its picture (place, camera, comments); its colours stay",
+        help="leave out what a file says beside its picture (place, camera, comments); its colours stay",
     )
-    parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument(
+    files.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
         help="add a line of JSON for each file to FILE (docs/restore.md says what is in it), - for stdout",
+    )
+    add_model(parser, "what --weights are for, else what the picture needs; a clean one is left alone", half=True)
+    result = parser.add_argument_group("result")
+    result.add_argument(
+        "--strength", type=float, default=1.0, metavar="S",
+        help="how much to remove: 0 nothing, 1 the model's own result, up to 4 (default: 1)",
+    )  # fmt: skip
+    level = result.add_mutually_exclusive_group()
+    level.add_argument(
+        "--sigma", type=float, metavar="N", help="overrule the estimated noise level, in 8-bit levels (0 to 255)"
+    )
+    level.add_argument("--quality", type=float, metavar="Q", help="overrule the estimated JPEG quality (1 to 100)")
+    result.add_argument(
+        "--self-ensemble", action="store_true", help="mean over 8 flips and rotations: better, 8 times slower"
+    )
+    result.add_argument(
+        "--samples", type=int, default=0, metavar="N",
+        help="draw N restorations; write their mean, and their standard deviation to a picture NAME-std.png",
+    )  # fmt: skip
+    result.add_argument("--seed", type=int, default=0, metavar="N", help="of the samples (default: 0)")
+    limits = parser.add_argument_group("memory and limits")
+    limits.add_argument(
+        "--memory", type=float, metavar="GB", help="memory for the networks, which chooses the tile; not with --tile"
+    )
+    limits.add_argument("--tile", type=int, metavar="N", help="largest side of a tile: changes memory, not the result")
+    limits.add_argument(
+        "--max-pixels", type=float, metavar="M", help="refuse pictures of more than M million pixels (default: 500)"
     )
 
 
@@ -113,13 +108,13 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.atomic import remove_leftovers
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import Outcome, Status, restore_file
-    from undegrade.files.select_task import Choice, choose
-    from undegrade.inference.pipeline import load_pipeline
+    from undegrade.files.select_task import Choice, select_task
+    from undegrade.inference.load import load_pipeline
 
     def load(task: str | None) -> Pipeline:
         return load_pipeline(task, args.variant, args.weights, args.device, args.half)
 
-    task = args.task or ("gaussian" if args.sigma is not None else "jpeg" if args.quality is not None else None)
+    task = args.task if args.task is not None or args.weights is not None else _task_of_level(args)
     given = None if task is None and args.weights is None else load(task)
     known = {}
     if given is not None:
@@ -129,8 +124,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         load("gaussian")  # the rule's first question: better to learn now that it cannot be asked
 
-    def chooser(picture: Picture) -> Choice:
-        return choose(picture.pixels, load, args.tile, picture.quality) if given is None else Choice(given)
+    def select(picture: Picture) -> Choice:
+        return select_task(picture.pixels, load, args.tile, picture.quality) if given is None else Choice(given)
 
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
@@ -148,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
                 if args.skip_existing and _is_there(job.output):
                     outcome = Outcome(job.source, job.output, Status.SKIPPED)
                 else:
-                    outcome = restore_file(job, options, chooser, report.progress.within)
+                    outcome = restore_file(job, options, select, report.progress.within)
                 report.add(outcome)
             report.summary()
         except KeyboardInterrupt:
@@ -165,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if report.failures else 0
 
 
-def _options(args: argparse.Namespace) -> Options:
+def _options(args: argparse.Namespace) -> FileOptions:
     # Before torch is loaded: what is wrong with the arguments is said at once.
     if args.tile is not None and args.tile < 4:
         raise UndegradeError(f"--tile {args.tile} is too small; give at least 4, or leave it out.")
@@ -175,27 +170,44 @@ def _options(args: argparse.Namespace) -> Options:
         )
     if args.memory is not None and not (args.tile is None and 0 < args.memory < math.inf):
         raise UndegradeError("--memory wants a number of gigabytes above 0, and no --tile beside it.")
-    from undegrade.files.restore_file import Options
-    from undegrade.inference.options import Wishes
-
-    level = args.sigma if args.sigma is not None else args.quality
-    Wishes(args.strength, level, args.samples, args.seed, args.self_ensemble)  # makes sense, or says why not
     if args.seed < 0:
         raise UndegradeError(f"--seed {args.seed} is negative; give a number from 0 up.")
-    options = Options(
-        self_ensemble=args.self_ensemble, tile=args.tile, strip_metadata=args.strip_metadata, strength=args.strength,
-        level=level, samples=args.samples, seed=args.seed,
+    from undegrade.files.restore_file import FileOptions
+    from undegrade.inference.options import RestoreOptions
+
+    restore = RestoreOptions(
+        strength=args.strength,
+        level=args.sigma if args.sigma is not None else args.quality,
+        samples=args.samples,
+        seed=args.seed,
+        self_ensemble=args.self_ensemble,
+        tile=args.tile,
         memory=None if args.memory is None else args.memory * 1e9,
-    )  # fmt: skip
+    )
+    options = FileOptions(restore, strip_metadata=args.strip_metadata)
     if args.max_pixels is None:
         return options
     return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
 
 
+_LEVELS = {"sigma": "noise level", "quality": "JPEG quality"}
+"""Options that overrule an estimate, and the name of the quantity that they overrule."""
+
+
+def _task_of_level(args: argparse.Namespace) -> str | None:
+    """The first task that estimates what --sigma or --quality overrules; None where neither is given."""
+    from undegrade.tasks import TASKS
+
+    for option, name in _LEVELS.items():
+        if getattr(args, option) is not None:
+            return next(task.name for task in TASKS.values() if task.degradation.quantity.name == name)
+    return None
+
+
 def _check_level(args: argparse.Namespace, pipeline: Pipeline) -> None:
     """--sigma is for tasks that estimate a noise level, --quality for those that estimate a quality."""
     known = None if pipeline.quantity is None else pipeline.quantity.name
-    for option, name in (("sigma", "noise level"), ("quality", "JPEG quality")):
+    for option, name in _LEVELS.items():
         if getattr(args, option) is not None and known != name:
             raise UndegradeError(f"--{option} overrules an estimated {name}, but {pipeline.task.name} estimates none.")
 

@@ -9,6 +9,12 @@ from pathlib import Path
 HELP = "write docs/results.md from results/*.json, beside the paper's numbers"
 
 
+EXAMPLES = """examples:
+  undegrade results                                          write docs/results.md anew
+  undegrade results --check                                  is it up to date?
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     parser.add_argument(

@@ -27,6 +27,12 @@ _RECIPE_OPTIONS = (
 """Options that replace the recipe's field of the same name."""
 
 
+EXAMPLES = """examples:
+  undegrade train gaussian --variant fast --recipe cpu --data photos --val held-out --out runs/gaussian-fast
+  undegrade train gaussian --variant fast --recipe cpu --data photos --out runs/tuned --init gaussian-fast.safetensors
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="which task, e.g. gaussian")
     parser.add_argument("--variant", metavar="V", help="restorer of the task, e.g. fast (default: the task's first)")

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from undegrade.data.catalogue import SUFFIXES
+from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
 from undegrade.metrics import luma_8bit
 
@@ -133,5 +134,5 @@ def turn_grey(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     if share == 0 or x.shape[1] == 1:
         return x
     chosen = torch.rand((x.shape[0], 1, 1, 1), generator=generator, device=x.device) < share
-    weights = torch.tensor([0.299, 0.587, 0.114], device=x.device).view(1, 3, 1, 1)
+    weights = torch.tensor(BT601, device=x.device).view(1, 3, 1, 1)
     return torch.where(chosen, (x * weights).sum(1, keepdim=True).expand_as(x), x)

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, standard_normal, uniform
+from undegrade.degrade.colour import BT601
 from undegrade.degrade.jpeg import Jpeg
 from undegrade.degrade.severity import Severity, first
 
@@ -129,7 +130,6 @@ def demosaic(sensor: Tensor, kinds: Tensor) -> Tensor:
     return filtered.gather(1, kinds.new_tensor(_CHOICE)[:, inner].transpose(0, 1))
 
 
-_LUMA = (0.299, 0.587, 0.114)
 _SMOOTHING_REACH = 3
 _CHROMA_REACH = 6
 """In pixels; the widths of the Gaussians go up to half of it."""
@@ -137,7 +137,7 @@ _CHROMA_REACH = 6
 
 def _luma(image: Tensor) -> Tensor:
     """The brightness of ITU-R BT.601: (B, 3, H, W) -> (B, 1, H, W)."""
-    return (image * image.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (image * image.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def _smoothed(image: Tensor, width: Tensor, reach: int) -> Tensor:

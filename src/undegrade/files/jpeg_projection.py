@@ -7,10 +7,10 @@ restoration changes is therefore brought into the blocks of the file, and there
 
 for a coefficient's change d and its step t. The original lies within half a step of what was stored, so that the first
 part can only bring the result nearer to it. The second weighs two witnesses: with fine steps the stored value is nearer
-to the original than anything a network can propose, with coarse ones the network is. ``reproduce/confine.py`` measures
-both.
+to the original than anything a network can propose, with coarse ones the network is.
+``reproduce/jpeg_projection.py`` measures both.
 
-Cb and Cr are confined where they were sampled, if more coarsely than Y; between their samples the network is free.
+Cb and Cr are projected where they were sampled, if more coarsely than Y; between their samples the network is free.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from undegrade.image import Coding, Pixels
+from undegrade.degrade import Jpeg
+from undegrade.degrade.colour import BT601
+from undegrade.image import Coding, Picture, Pixels
 from undegrade.image.picture import as_stored
-from undegrade.inference.arrays import BT601
+from undegrade.inference.options import RestoreOptions
+from undegrade.inference.pipeline import Pipeline
 
 STEP = 6.0
 """Where w = 63 %: a little above the steps at which network and file are equally near to the original."""
@@ -28,10 +31,40 @@ STEP = 6.0
 _ROWS = 128
 """Of a strip, about."""
 
+EARLIER = 10
+"""If the pixels look so much worse than the header says, the file was saved before, in steps that it does not tell."""
+RESAVE_LIMIT = 93
+"""JPEG quality from which on saving a repaired picture as a JPEG again costs more than the repair gains."""
+
 Plane = npt.NDArray[np.float32]
 
 
-def confine(restored: Pixels, given: Pixels, coding: Coding, room: float = 1.0) -> None:
+def applies(
+    pipeline: Pipeline, picture: Picture, estimate: npt.NDArray[np.float64] | None, options: RestoreOptions
+) -> bool:
+    """Whether the file's header says more about its artifacts than its pixels do.
+
+    It does where JPEG artifacts are removed, unless the file was saved before, or the user overrules the quality.
+    """
+    if not _removes_artifacts(pipeline) or picture.coding is None or picture.quality is None:
+        return False
+    earlier = estimate is not None and estimate[0] < picture.quality - EARLIER
+    return not earlier and options.level is None
+
+
+def is_better_left(pipeline: Pipeline, picture: Picture, options: RestoreOptions) -> bool:
+    """Whether a repaired JPEG that is saved as a JPEG again would be further from its original than it is now."""
+    if not _removes_artifacts(pipeline) or picture.quality is None:
+        return False
+    wanted = options.strength > 1 or options.samples > 0 or options.level is not None
+    return picture.quality >= RESAVE_LIMIT and not wanted
+
+
+def _removes_artifacts(pipeline: Pipeline) -> bool:
+    return isinstance(pipeline.task.degradation, Jpeg)
+
+
+def project(restored: Pixels, given: Pixels, coding: Coding, room: float = 1.0) -> None:
     """Bring a restoration to where its file says that the original was.
 
     Args:
@@ -47,11 +80,11 @@ def confine(restored: Pixels, given: Pixels, coding: Coding, room: float = 1.0) 
     for row in range(0, len(y), rows):
         strip = slice(row, row + rows)
         before = y[strip].astype(np.float32)
-        change = _confined(inside[strip].astype(np.float32) - before, tables, coding.sampling, np.float32(room))
+        change = _projected(inside[strip].astype(np.float32) - before, tables, coding.sampling, np.float32(room))
         inside[strip] = np.rint(before + change).clip(0, 255).astype(np.uint8)
 
 
-def _confined(change: Plane, tables: list[Plane], sampling: tuple[int, int], room: np.float32) -> Plane:
+def _projected(change: Plane, tables: list[Plane], sampling: tuple[int, int], room: np.float32) -> Plane:
     """A strip's change in grey or RGB, (h, w) or (h, w, 3), in levels."""
     if change.ndim == 2:
         return _at_samples(change, tables[0], (1, 1), room)
@@ -68,7 +101,7 @@ def _confined(change: Plane, tables: list[Plane], sampling: tuple[int, int], roo
 
 
 def _at_samples(plane: Plane, steps: Plane, sampling: tuple[int, int], room: np.float32) -> Plane:
-    """Confine one channel, each sample of which stands for so many rows and columns of pixels."""
+    """Project one channel, each sample of which stands for so many rows and columns of pixels."""
     (h, w), (v, u) = plane.shape, sampling
     padded = np.pad(plane, ((0, -h % (8 * v)), (0, -w % (8 * u))), mode="edge")
     if (v, u) == (1, 1):

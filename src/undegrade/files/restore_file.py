@@ -7,7 +7,7 @@ import enum
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,48 +17,33 @@ import torch
 
 from undegrade import image
 from undegrade.atomic import replacing
-from undegrade.degrade import Jpeg
 from undegrade.errors import UndegradeError
-from undegrade.files.jpeg_projection import confine
+from undegrade.files import jpeg_projection
 from undegrade.files.plan import Job
 from undegrade.files.select_task import Choice
 from undegrade.image import Picture
 from undegrade.inference.arrays import from_float
 from undegrade.inference.engine import out_of_memory
+from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
-class Options:
+class FileOptions:
     """How files are restored.
 
     Attributes:
-        self_ensemble: average over eight flips and rotations.
-        tile: largest side of a tile in input pixels; None for the default.
+        restore: of the pictures in them; with samples, their standard deviation is written beside the result, see
+            :func:`std_path`.
         max_pixels: larger pictures are refused.
-        strip_metadata: leave out what a file tells beside its picture, as place and camera; its colours stay.
-        strength: see :class:`undegrade.inference.options.Wishes`.
-        level: likewise.
-        samples: likewise; their standard deviation is written beside the result, see :func:`std_path`.
-        seed: likewise.
-        memory: bytes for the work on a tile; None for the default tile.
+        strip_metadata: leave out what a file says beside its picture, such as place and camera; its colours stay.
     """
 
-    self_ensemble: bool = False
-    tile: int | None = None
+    restore: RestoreOptions = field(default_factory=RestoreOptions)
     max_pixels: int = image.MAX_PIXELS
     strip_metadata: bool = False
-    strength: float = 1.0
-    level: float | None = None
-    samples: int = 0
-    seed: int = 0
-    memory: float | None = None
 
 
-EARLIER = 10
-"""Where the pixels look so much worse than the file says, it was saved before, in steps that it does not tell."""
-FINE = 93
-"""JPEG quality from which on another saving costs more than the repair gains."""
 STD_PEAK = 16 / 255
 """The standard deviation that is white in its picture."""
 
@@ -106,6 +91,8 @@ class Outcome:
         channels: of the source, 1 for grey or 3 for colour, not counting transparency.
         bits: per channel: 8 or 16, or what the file says in between (an AVIF's 10 or 12).
         format: of the source by its content, e.g. ``"jpeg"``.
+        notes: what was noticed while the file was read, e.g. that its colour profile is broken and was left out; one
+            sentence without a full stop each.
         quality: of a JPEG: the quality factor whose table of luminance steps is nearest to the file's.
         task: what was repaired.
         variant: ``"full"`` or ``"fast"``.
@@ -125,6 +112,7 @@ class Outcome:
     bits: int | None = None
     format: str | None = None
     quality: int | None = None
+    notes: tuple[str, ...] = ()
     task: str | None = None
     variant: str | None = None
     weights_sha256: str | None = None
@@ -140,19 +128,19 @@ class Outcome:
         return record
 
 
-Chooser = Callable[[Picture], Choice]
+TaskSelector = Callable[[Picture], Choice]
 """Which pipeline a picture gets, if any."""
 
 
 def restore_file(
-    job: Job, options: Options, choose: Chooser, progress: Callable[[float], None] | None = None
+    job: Job, options: FileOptions, select: TaskSelector, progress: Callable[[float], None] | None = None
 ) -> Outcome:
     """Restore one file.
 
     Args:
         job: from where and to where; the output's folder is made if need be.
         options: how.
-        choose: is asked for the pipeline once the picture is read.
+        select: is asked for the pipeline once the picture is read.
         progress: called with the fraction done.
 
     Returns:
@@ -161,7 +149,7 @@ def restore_file(
     outcome = Outcome(job.source, job.output)
     started = time.perf_counter()
     try:
-        outcome.status = _restore(job, options, choose, progress, outcome)
+        outcome.status = _restore(job, options, select, progress, outcome)
     except Exception as error:  # one file, whatever is wrong with it, must not stop the others
         outcome.reason = _reason(error).removeprefix(f"{job.source}: ")
     outcome.seconds = time.perf_counter() - started
@@ -169,7 +157,7 @@ def restore_file(
 
 
 def _restore(
-    job: Job, options: Options, choose: Chooser, progress: Callable[[float], None] | None, outcome: Outcome
+    job: Job, options: FileOptions, select: TaskSelector, progress: Callable[[float], None] | None, outcome: Outcome
 ) -> Status:
     """The work itself; ``outcome`` is told what is learnt on the way."""
     picture = image.read(job.source, options.max_pixels)
@@ -178,8 +166,9 @@ def _restore(
     outcome.height, outcome.width = picture.pixels.shape[:2]
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format, outcome.quality = picture.bits, str(picture.format), picture.quality
+    outcome.notes = tuple(picture.notes)
     image.check_fits(job.output, picture, job.format or picture.format)
-    choice = choose(picture)
+    choice = select(picture)
     outcome.choice = choice.reason or None
     pipeline = choice.pipeline
     if pipeline is None:
@@ -191,27 +180,27 @@ def _restore(
     outcome.task = pipeline.task.name
     if pipeline.card is not None:
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256
-    o = options
-    if _is_fine_already(pipeline, job, picture, options):
+    again = job.format in (None, picture.format)
+    if again and jpeg_projection.is_better_left(pipeline, picture, options.restore) and not options.strip_metadata:
         # Without restoring it, which is most of the work.
-        survey = None if pipeline.quantity is None else pipeline.survey(picture.pixels, tile=o.tile, memory=o.memory)
-        if _knows_more(pipeline, picture, None if survey is None else survey.estimate, options):
-            if survey is not None:
-                outcome.estimate = estimate_of(pipeline, survey.estimate, survey.spread)
+        o = options.restore
+        known = None
+        if pipeline.quantity is not None:
+            known = pipeline.estimate_map(picture.pixels, tile=o.tile, memory=o.memory)
+        if jpeg_projection.applies(pipeline, picture, None if known is None else known.estimate, o):
+            if known is not None:
+                outcome.estimate = estimate_of(pipeline, known.estimate, known.spread)
             outcome.choice = (
                 f"left alone: to save a JPEG of quality {picture.quality} as a JPEG again costs more than the repair "
                 "gains; write PNG to have it repaired"
             )
             _leave(job, options, picture)
             return Status.LEFT
-    found = pipeline(
-        picture.pixels, strength=o.strength, level=o.level, samples=o.samples, seed=o.seed,
-        self_ensemble=o.self_ensemble, tile=o.tile, memory=o.memory, progress=progress,
-    )  # fmt: skip
+    found = pipeline.run(picture.pixels, options.restore, progress)
     outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
-    if _knows_more(pipeline, picture, found.estimate, options):
-        assert picture.coding is not None  # _knows_more
-        confine(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))
+    if jpeg_projection.applies(pipeline, picture, found.estimate, options.restore):
+        assert picture.coding is not None  # applies() says so
+        jpeg_projection.project(found.image, picture.pixels, picture.coding, room=max(options.restore.strength, 1.0))
     _make_folder(job.output.parent)
     if found.std is not None:
         white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
@@ -220,30 +209,7 @@ def _restore(
     return Status.RESTORED
 
 
-def _knows_more(
-    pipeline: Pipeline, picture: Picture, estimate: npt.NDArray[np.float64] | None, options: Options
-) -> bool:
-    """Whether JPEG artifacts are removed of which the file tells more than its pixels do.
-
-    It does unless it was saved before, or the person says otherwise.
-    """
-    if not isinstance(pipeline.task.degradation, Jpeg) or picture.coding is None or picture.quality is None:
-        return False
-    earlier = estimate is not None and estimate[0] < picture.quality - EARLIER
-    return not earlier and options.level is None
-
-
-def _is_fine_already(pipeline: Pipeline, job: Job, picture: Picture, options: Options) -> bool:
-    """Whether a repaired JPEG, saved as one again, would be further from its original than it is."""
-    if not isinstance(pipeline.task.degradation, Jpeg) or picture.quality is None:
-        return False
-    again = job.format in (None, image.Format.JPEG)
-    # Without its metadata it is saved again in any case, and better repaired than not.
-    wanted = options.strength > 1 or options.samples > 0 or options.level is not None or options.strip_metadata
-    return again and picture.quality >= FINE and not wanted
-
-
-def _leave(job: Job, options: Options, picture: Picture) -> None:
+def _leave(job: Job, options: FileOptions, picture: Picture) -> None:
     """The result is the picture as it is: byte for byte, unless another format or less metadata is wanted."""
     _make_folder(job.output.parent)
     if job.format not in (None, picture.format) or options.strip_metadata:

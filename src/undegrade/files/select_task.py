@@ -7,8 +7,8 @@
    hand at the middle of the picture, and what it takes away is read in the same way, but for :data:`TAKEN_EVEN`.
 3. Where neighbouring pixels share the noise (:func:`noise_correlation`), as they do after a camera's demosaicing, the
    real task removes it; otherwise the gaussian task does, where it sees it.
-4. Saved as a JPEG once? Where the file's header tells a quality under :data:`QUALITY`, or the pixels show one under
-   :data:`SEEN`, the jpeg task repairs it; the pixels know of an earlier saving.
+4. Saved as a JPEG once? Where the file's header tells a quality under :data:`REPAIR_BELOW`, or the pixels show one
+   under :data:`REPAIR_BELOW_SEEN`, the jpeg task repairs it; the pixels know of an earlier saving.
 5. Otherwise the picture is left alone: restoring a clean picture costs some of its finest texture.
 
 Enlarging is never chosen: it changes the picture's size, and only a person knows whether that is wanted.
@@ -36,9 +36,9 @@ TAKEN_EVEN = 0.4
 """The same of what the real task takes away: little from texture; and a camera's noise differs with brightness."""
 CORRELATED = 0.15
 """Correlation of neighbours' noise from which on it is a camera's: white noise has none, demosaiced noise 0.25."""
-QUALITY = 85
+REPAIR_BELOW = 85
 """JPEG quality under which there are artifacts worth the repair."""
-SEEN = 80
+REPAIR_BELOW_SEEN = 80
 """The same where only the pixels tell, since that is off by two or three: pictures saved once at 92 read down to 84."""
 
 _BLOCK = 16
@@ -61,7 +61,7 @@ class Choice:
     reason: str = ""
 
 
-def choose(
+def select_task(
     image: Image, load: Callable[[str], Pipeline], tile: int | None = None, quality: int | None = None
 ) -> Choice:
     """Apply the rule.
@@ -75,7 +75,7 @@ def choose(
         quality: of the file, if it is a JPEG and its header tells.
     """
     gaussian, real = load("gaussian"), _if_there(load, "real")
-    levels = gaussian.survey(image, tile=tile).map[0]
+    levels = gaussian.estimate_map(image, tile=tile).map[0]
     quiet, median = np.percentile(levels, (10, 50))
     white = _is_noise(quiet, median, EVEN)
     taken, usual = (0.0, 0.0) if real is None else _taken_away(real, image, tile)
@@ -89,9 +89,9 @@ def choose(
     jpeg = _if_there(load, "jpeg")
     if jpeg is not None:
         seen = float(jpeg.estimate(image, tile=tile)[0])
-        if seen < SEEN and (quality is None or seen < quality):
+        if seen < REPAIR_BELOW_SEEN and (quality is None or seen < quality):
             return Choice(jpeg, f"task jpeg, since its pixels look like a JPEG quality of {seen:.0f}")
-        if quality is not None and quality < QUALITY:
+        if quality is not None and quality < REPAIR_BELOW:
             return Choice(jpeg, f"task jpeg, since its header tells a JPEG quality of {quality}")
     if quiet < NOISE:
         return Choice(
@@ -114,7 +114,7 @@ def _taken_away(real: Pipeline, image: Image, tile: int | None) -> tuple[float, 
         Their tenth percentile and their median; 0 where fewer than sixteen blocks are not clipped.
     """
     y = np.atleast_3d(centre(image, TILE))
-    restored = np.atleast_3d(real.restore(y, tile=tile))
+    restored = np.atleast_3d(real(y, tile=tile).image)
     before, after = (np.stack([_blocks(x[..., i]) for i in range(x.shape[2])], 1) for x in (y, restored))
     changes = 255 * np.sqrt(np.square(after - before).mean((1, 2)))[_unclipped(before)]
     if len(changes) < 16:

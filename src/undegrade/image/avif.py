@@ -11,7 +11,7 @@ import numpy as np
 from undegrade.image import exif, vips
 from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged
 
-QUALITY = 93
+SAVED_QUALITY = 93
 """As near to the original as a JPEG at 95."""
 EFFORT = 3
 """A fifth of the time of the usual 4, for the same quality at the same size."""
@@ -67,7 +67,7 @@ def save(picture: Picture, file: BinaryIO) -> None:
     vips.attach(image, "xmp-data", m.xmp)
     vips.attach(image, "exif-data", None if m.exif is None else exif.PREFIX + m.exif)
     keep = "icc|xmp" if m.exif is None else "icc|xmp|exif"
-    how = {"lossless": True} if exact else {"Q": QUALITY, "subsample_mode": "off"}
+    how = {"lossless": True} if exact else {"Q": SAVED_QUALITY, "subsample_mode": "off"}
     target = vips.load().Target.new_to_descriptor(file.fileno())
     image.heifsave_target(target, keep=keep, compression="av1", bitdepth=bits, effort=EFFORT, **how)
 

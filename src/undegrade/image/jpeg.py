@@ -11,10 +11,10 @@ from undegrade.degrade.jpeg import nearest_quality
 from undegrade.image import exif, vips
 from undegrade.image.picture import MAX_METADATA, Coding, Header, Metadata, Picture, Refusal, damaged
 
-QUALITY = 95
-FINER = 98
-"""For what came as a JPEG of :data:`FINE` or better, so that saving it again does not cost what restoring it gained."""
-FINE = 85
+SAVED_QUALITY = 95
+SAVED_QUALITY_HIGH = 98
+"""For what came as a JPEG of :data:`HIGH_QUALITY` or better: saving it again must not cost what restoring it gained."""
+HIGH_QUALITY = 85
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
@@ -85,12 +85,14 @@ def header(file: BinaryIO) -> Header:
 
 def save(picture: Picture, file: BinaryIO) -> None:
     """Write a JPEG file at quality 95, or 98 if it came so fine, with full colour resolution."""
-    fine = picture.quality is not None and picture.quality >= FINE
+    fine = picture.quality is not None and picture.quality >= HIGH_QUALITY
     spliced = vips.Spliced(file, _after_start, _segments(picture))
     image = vips.image_of(picture, colour=not picture.grey)
     with spliced:
         # Optimised Huffman tables would save 5% and hold the whole image as coefficients: 0.6 GB at 48 megapixels.
-        image.jpegsave_target(spliced.target, keep="none", Q=FINER if fine else QUALITY, subsample_mode="off")
+        image.jpegsave_target(
+            spliced.target, keep="none", Q=SAVED_QUALITY_HIGH if fine else SAVED_QUALITY, subsample_mode="off"
+        )
 
 
 def _segment(file: BinaryIO) -> tuple[int, bytes]:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from undegrade.image import vips
 from undegrade.image.picture import ONE_FRAME, Header, Picture, Refusal, damaged
 
-QUALITY = 95
+SAVED_QUALITY = 95
 _ANIMATED, _HAS_XMP, _HAS_EXIF, _HAS_ALPHA, _HAS_ICC = 0x02, 0x04, 0x08, 0x10, 0x20
 _MAX_CHUNKS = 10_000
 
@@ -42,7 +42,7 @@ def save(picture: Picture, file: BinaryIO) -> None:
     """Write a WebP file, without loss or at quality 95 as it came."""
     image = vips.image_of(picture, colour=True)
     # exact: the colours under full transparency stay too
-    how = {"lossless": True, "exact": True} if picture.lossless else {"Q": QUALITY, "smart_subsample": True}
+    how = {"lossless": True, "exact": True} if picture.lossless else {"Q": SAVED_QUALITY, "smart_subsample": True}
     m = picture.metadata
     file.write(_with_metadata(image.webpsave_buffer(keep="none", **how), picture, m.icc, m.exif, m.xmp))
 

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
 
 Image = npt.NDArray[Any]
 """(H, W), (H, W, 1) or (H, W, 3); uint8, uint16, or floats nominally in [0, 1]."""
-BT601 = (0.299, 0.587, 0.114)
-"""Full-range luma from RGB, as JPEG files define it."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def from_float(x: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
     return y.astype(dtype)
 
 
-def luma(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def full_range_luma(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """(h, w, 3) -> (h, w, 1)."""
     r, g, b = (np.float32(k) for k in BT601)
     y: npt.NDArray[np.float32] = r * x[..., :1] + g * x[..., 1:2] + b * x[..., 2:]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from undegrade.degrade.resize import onto_direct_grid
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import luma
+from undegrade.inference.arrays import full_range_luma
 from undegrade.model import Posterior
 from undegrade.model.restorers import RESTORERS
 from undegrade.model.vdir import VDIR
@@ -56,7 +56,7 @@ class Engine:
         """
         channels = self.model.architecture.channels
         if channels == 1 and window.shape[2] == 3:
-            window = luma(window)
+            window = full_range_luma(window)
         elif channels == 3 and window.shape[2] == 1:
             window = np.repeat(window, 3, axis=2)
         # (h, w, C) in memory is channels_last already.
@@ -74,7 +74,7 @@ class Engine:
         if given.shape[2] == 1:  # a colour model's three opinions of a grey image
             return (restored[..., :1] + restored[..., 1:2] + restored[..., 2:]) / np.float32(3)
         # New luma under the same chroma is the same change in R, G and B.
-        return given + (restored - luma(given))
+        return given + (restored - full_range_luma(given))
 
     def encode(self, y: Tensor) -> Posterior:
         """q(c|y)."""

@@ -1,4 +1,4 @@
-"""What the estimator reads off an image, gathered tile by tile: EST(c) everywhere, and what it comes to."""
+"""The estimate of an image's damage, gathered tile by tile: EST(c) at every latent position, and over the image."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from undegrade.model import LATENT_STRIDE, Posterior
 from undegrade.model.latent_noise import ESTIMATE_DRAWS, latent_noise
 
 
-class Readings:
-    """The estimator's answer and its spread at every latent position of an image; on request that at the mean too.
+class Estimates:
+    """EST(c) and its posterior standard deviation at every latent position of an image; on request EST of the mean too.
 
     Attributes:
         drawn: (P, ceil(H / 4), ceil(W / 4)), EST(c) averaged over a few draws of c.
@@ -30,7 +30,7 @@ class Readings:
         self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
         self.mean = np.empty_like(self.drawn) if at_mean else None
 
-    def note(self, engine: Engine, posterior: Posterior, cut: Tile) -> None:
+    def add_tile(self, engine: Engine, posterior: Posterior, cut: Tile) -> None:
         """Read a tile's posterior, which is of the tile's whole window.
 
         There are a few draws, seeded by the place: their averages over an image are what is used. The estimator learned
@@ -50,7 +50,7 @@ class Readings:
         if self.mean is not None:
             self.mean[:, *outer] = at_mean[:, *inner]
 
-    def within(self, margin: int) -> Readings:
+    def within(self, margin: int) -> Estimates:
         """Those that lie at least ``margin`` pixels inside the image; all of them where none does."""
         margin //= LATENT_STRIDE
         h, w = self.drawn.shape[1:]
@@ -68,8 +68,8 @@ class Readings:
             # Strong texture looks like noise: the median over the places is nearer the truth than the mean. Copies are
             # avoided where they can be: of a large picture each is as large as a quarter of a channel.
             everywhere = quantity.places >= 1
-            told = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
-            estimate = np.array([np.median(told, overwrite_input=True)], np.float64) * quantity.scale
+            seen = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
+            estimate = np.array([np.median(seen, overwrite_input=True)], np.float64) * quantity.scale
         else:
             # The numbers of a kernel belong together: medians of each could be no kernel's.
             estimate = self.drawn.mean(axis=(1, 2), dtype=np.float64) * quantity.scale

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from undegrade.analysis.embedding import Codes
 from undegrade.analysis.figures import style
-from undegrade.analysis.sources import SHOWN, Source
+from undegrade.analysis.sources import SHOWN, LatentSource
 from undegrade.degrade.severity import Severity
 
 
@@ -37,7 +37,7 @@ def draw_levels(codes: Codes, plane: NDArray[Any], axis: Severity, path: Path, s
         return style.save(drawn, path)
 
 
-def draw_sources(found: Mapping[str, Source], plane: NDArray[Any], path: Path, seed: int = 0) -> Path:
+def draw_sources(found: Mapping[str, LatentSource], plane: NDArray[Any], path: Path, seed: int = 0) -> Path:
     """Fig. 8: (a) thumbnails, (b) the same points coloured by where the noise comes from.
 
     Args:

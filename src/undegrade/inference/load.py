@@ -1,0 +1,98 @@
+"""Models by name or from a file, ready to restore; and the one call that does both."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from undegrade.errors import UndegradeError
+from undegrade.inference.options import RestoreOptions
+from undegrade.inference.pipeline import Pipeline
+from undegrade.tasks import TASKS
+from undegrade.weights.card import find_weights, load_weights
+
+
+def load_pipeline(
+    task: str | None = None,
+    variant: str | None = None,
+    weights: Path | None = None,
+    device: str | None = None,
+    half: bool = False,
+) -> Pipeline:
+    """A pipeline from shipped weights (kept for the next call) or from a file of your own.
+
+    Args:
+        task: a name in ``TASKS``; None for the one ``weights`` are for, else ``"gaussian"``.
+        variant: of the task, e.g. ``"fast"``; None for the best that is shipped.
+        weights: a safetensors file with its card beside it, instead of shipped ones.
+        device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
+        half: see :class:`undegrade.inference.engine.Engine`.
+
+    Raises:
+        UndegradeError: unknown names, no such weights, or weights for something else.
+    """
+    if task is not None and task not in TASKS:
+        raise UndegradeError(f"there is no task {task!r}; choose one of: {', '.join(TASKS)}.")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if weights is None:
+        task = task or "gaussian"
+        if variant is not None and variant not in TASKS[task].variants:
+            choices = ", ".join(TASKS[task].variants)
+            raise UndegradeError(f"the task {task} has no variant {variant!r}; choose one of: {choices}.")
+        return _shipped(task, variant, device, half)
+    model, card = load_weights(weights)
+    if card.task not in TASKS:
+        raise UndegradeError(f"{weights}: made for the task {card.task!r}, unknown to this version; update undegrade.")
+    if task not in (None, card.task) or variant not in (None, card.variant):
+        asked = f"{task or card.task}-{variant or card.variant}"
+        raise UndegradeError(
+            f"{weights}: these weights are for {card.name}, not {asked}; ask for that or leave it out."
+        )
+    return Pipeline(model, TASKS[card.task], device, card, half)
+
+
+def restore(
+    image: Any,
+    task: str = "gaussian",
+    variant: str | None = None,
+    *,
+    strength: float = 1.0,
+    level: float | None = None,
+    samples: int = 0,
+    seed: int = 0,
+    self_ensemble: bool = False,
+    direct: bool = False,
+    tile: int | None = None,
+    memory: float | None = None,
+    device: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Any:
+    """Restore an image with shipped weights.
+
+    Args:
+        image: an array (H, W), (H, W, 1), (H, W, 3) or (B, H, W, 1 or 3), or a tensor (H, W), (1 or 3, H, W) or
+            (B, 1 or 3, H, W); uint8, uint16, or floats nominally in [0, 1].
+        task: a name in ``TASKS``.
+        variant: of the task, e.g. ``"fast"``; None for the best that is shipped.
+        strength, level, samples, seed, self_ensemble, direct, tile, memory: see :class:`RestoreOptions`.
+        device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
+        progress: called after each tile with the fraction done, 0 to 1.
+
+    Returns:
+        The same kind of array or tensor; ``scale`` times as large along each side for super-resolution.
+
+    Raises:
+        UndegradeError: not an image, unknown names, options out of range, or nothing shipped for the task.
+    """
+    options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory)
+    return load_pipeline(task, variant, device=device).run(image, options, progress).image
+
+
+@functools.cache
+def _shipped(task: str, variant: str | None, device: str, half: bool) -> Pipeline:
+    model, card = load_weights(find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,)))
+    return Pipeline(model, TASKS[task], device, card, half)
