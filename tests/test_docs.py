@@ -24,7 +24,7 @@ DOCS = ROOT / "docs"
 PAGES = {page.relative_to(ROOT).as_posix(): page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))}
 TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
 EVERYTHING = "\n".join(TEXTS.values())
-PARENTS = "benchmarks docs examples fuzz reproduce results src tests tools training".split()
+PARENTS = ["benchmarks", "docs", "examples", "fuzz", "reproduce", "results", "src", "tests", "tools", "training"]
 
 
 def found(pattern: str, text: str = EVERYTHING, flags: int = 0) -> list[Any]:
