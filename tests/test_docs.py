@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import dataclasses
 import importlib
 import pkgutil
@@ -105,6 +106,21 @@ def test_every_room_of_the_package_has_a_page():
     shown = set(found(r"^::: undegrade\.(\w+)$", flags=re.M))
     assert shown == rooms | {"metrics"}
     assert all(importlib.import_module(f"undegrade.{name}").__doc__ for name in shown)
+
+
+SECTIONS = ("Args:", "Attributes:", "Raises:")
+
+
+@pytest.mark.parametrize("module", sorted(ROOT.glob("src/undegrade/**/*.py")), ids=lambda path: path.stem)
+def test_the_site_can_read_the_sections_of_every_docstring(module):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, documented)]
+    for text in filter(None, map(ast.get_docstring, nodes)):
+        for part in text.split("\n\n"):
+            head, *lines = part.split("\n")
+            if head in SECTIONS:
+                entries = [line for line in lines if not line.startswith(" " * 8)]
+                assert all(re.match(r"    [\w*, .]+: ", line) for line in entries), part
 
 
 # --- commands ---
