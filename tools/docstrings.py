@@ -7,6 +7,7 @@ only passes on from one of its modules is shown once, where it is defined.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import griffe
@@ -18,16 +19,15 @@ class Docstrings(griffe.Extension):
     """Works on the whole package once it is read, when every name can be resolved."""
 
     def on_package(self, *, pkg: griffe.Module, loader: griffe.GriffeLoader, **kwargs: Any) -> None:
-        self._walk(pkg)
-
-    def _walk(self, obj: griffe.Object) -> None:
-        if obj.docstring is not None:
-            obj.docstring.value = ROLE.sub(lambda found: self._link(obj, found[1]), obj.docstring.value)
-        for name, member in list(obj.members.items()):
-            if isinstance(member, griffe.Object):
-                self._walk(member)
-            elif obj.is_module and obj.parent is not None:
-                obj.del_member(name)
+        objects = list(_objects(pkg))
+        for obj in objects:
+            if obj.docstring is not None:
+                obj.docstring.value = ROLE.sub(lambda found, obj=obj: self._link(obj, found[1]), obj.docstring.value)
+        # Only now: the references were resolved by way of these names.
+        for obj in objects:
+            if obj.is_module and obj is not pkg:
+                for name in [name for name, member in obj.members.items() if member.is_alias]:
+                    obj.del_member(name)
 
     def _link(self, obj: griffe.Object, name: str) -> str:
         try:
@@ -36,3 +36,10 @@ class Docstrings(griffe.Extension):
         except (griffe.GriffeError, KeyError):
             return f"`{name}`"
         return f"[`{name}`][{path}]" if shown and path.startswith("undegrade.") else f"`{name}`"
+
+
+def _objects(obj: griffe.Object) -> Iterator[griffe.Object]:
+    yield obj
+    for member in obj.members.values():
+        if not member.is_alias:
+            yield from _objects(member)
