@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu fuzz format clean
+.PHONY: demo test test-slow test-data test-gpu fuzz docs format clean
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -28,6 +28,10 @@ fuzz: $(VENV)/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 60 * $(MINUTES) ))
 
+# The site in site/, from docs/ and the docstrings; a broken link or name is an error.
+docs: $(VENV)/installed-docs
+	$(BIN)/zensical build --strict --clean
+
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -41,5 +45,9 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist restored src/*.egg-info
+	rm -rf $(VENV) build dist restored site .cache src/*.egg-info
