@@ -65,8 +65,7 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Rebuild from :meth:`to_dict`, also of versions before 0.2; every field must be there, for defaults may
-        change.
+        """Rebuild from :meth:`to_dict`, also that of version 0.1. Every field must be there: defaults may change.
 
         Raises:
             UndegradeError: fields are missing, unknown or impossible.
