@@ -42,7 +42,7 @@ class Peer:
 
     Attributes:
         name: of the method.
-        about: its size, and what it must be told.
+        about: its size, and what it must be given.
         table: whose cells.
         estimated: the values are known only roughly.
         source: where the values are from.
