@@ -25,7 +25,7 @@ from undegrade.inference.arrays import Image, Layout, centre, from_float, is_gre
 from undegrade.inference.engine import Engine, Window, out_of_memory, usable
 from undegrade.inference.estimates import Readings
 from undegrade.inference.options import BLEND, Restoration, Survey, Wishes
-from undegrade.inference.tiles import GRID, Tile, slices, split, tiles
+from undegrade.inference.tiles import Tile, slices, split, tiles
 from undegrade.model import LATENT_STRIDE
 from undegrade.model.latent_noise import latent_noise
 from undegrade.model.vdir import VDIR
@@ -201,7 +201,8 @@ class Pipeline:
 
     def _over(self, x: Image, side: int, halo: int, work: Callable[[Tile, Window], None]) -> None:
         """Do the work on every tile of x, given its window as floats; on smaller ones once memory runs out."""
-        pending = list(tiles(x.shape[0], x.shape[1], side, halo))[::-1]
+        stride = self.model.stride
+        pending = list(tiles(x.shape[0], x.shape[1], side, halo, stride))[::-1]
         while pending:
             cut = pending.pop()
             rows, columns = cut
@@ -211,7 +212,7 @@ class Pipeline:
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
-                pieces = split(cut, x.shape[0], x.shape[1], halo)
+                pieces = split(cut, x.shape[0], x.shape[1], halo, stride)
                 if len(pieces) == 1:
                     raise UndegradeError(
                         "there is not enough memory for even the smallest tile; close other programs, or use the fast "
@@ -220,7 +221,7 @@ class Pipeline:
             # Outside the except block, where the error would keep the failed tile's tensors alive.
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-            rest = [piece for cut in pending for piece in reversed(split(cut, x.shape[0], x.shape[1], halo))]
+            rest = [piece for cut in pending for piece in reversed(split(cut, x.shape[0], x.shape[1], halo, stride))]
             pending = rest + pieces[::-1]
 
     def _tile(
@@ -263,7 +264,7 @@ class Pipeline:
         if quantity.size != 1:
             raise UndegradeError(f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one.")
         middle = centre(source, TILE)
-        whole = next(tiles(middle.shape[0], middle.shape[1], TILE, 0))
+        whole = next(tiles(middle.shape[0], middle.shape[1], TILE, 0, self.model.stride))
         engine, params = self.engine, self.model.architecture.params
         y = engine.to_model(to_float(middle))
         xhat = engine.restore(y, engine.encode(y).mean)
@@ -290,8 +291,10 @@ class Pipeline:
 
     @property
     def _reach(self) -> int:
-        """Pixels of the image that a result can depend on, a multiple of 4."""
-        return self.model.reach + (SHIFT_REACH if self.model.architecture.scale > 1 else 0)
+        """Pixels of the image around a pixel that its result can depend on, a multiple of the model's stride."""
+        stride = self.model.stride
+        shift = SHIFT_REACH if self.model.architecture.scale > 1 else 0
+        return self.model.reach + -(-shift // stride) * stride
 
     def _read(self) -> Quantity:
         if self.quantity is None:
@@ -299,15 +302,15 @@ class Pipeline:
         return self.quantity
 
     def _side(self, tile: int | None, memory: float | None) -> int:
-        scale: int = self.model.architecture.scale
+        scale, stride = self.model.architecture.scale, self.model.stride
         if tile is None:
             if memory is None:
                 return TILE // scale
             window = int((memory / self.engine.bytes_per_pixel) ** 0.5)
-            tile = max(window - 2 * self._reach, GRID)
-        if tile < GRID:
-            raise UndegradeError(f"a tile of {tile} pixels is too small; give at least {GRID}, or leave it out.")
-        return tile // GRID * GRID
+            tile = max(window - 2 * self._reach, stride)
+        if tile < stride:
+            raise UndegradeError(f"a tile of {tile} pixels is too small; give at least {stride}, or leave it out.")
+        return tile // stride * stride
 
 
 def load_pipeline(
