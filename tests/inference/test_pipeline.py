@@ -276,17 +276,18 @@ def test_bad_arguments(fast: Pipeline) -> None:
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (300, 1000), (513, 5), (2, 100_000)])
 @pytest.mark.parametrize("side", [4, 64, 512])
-@pytest.mark.parametrize("halo", [48, 80])
-def test_tiles_cover_once_on_the_grid_with_enough_around(h: int, w: int, side: int, halo: int) -> None:
+@pytest.mark.parametrize(("halo", "stride"), [(48, 4), (80, 4), (120, 8)])
+def test_tiles_cover_once_on_the_grid_with_enough_around(h: int, w: int, side: int, halo: int, stride: int) -> None:
+    side = max(side, stride)
     covered = np.zeros((h, w), int)
-    for rows, columns in tiles(h, w, side, halo):
+    for rows, columns in tiles(h, w, side, halo, stride):
         covered[rows.start : rows.stop, columns.start : columns.stop] += 1
         for span, length in ((rows, h), (columns, w)):
             assert span.stop - span.start <= side
-            assert span.start % 4 == 0
-            assert span.low % 4 == 0
+            assert span.start % stride == 0
+            assert span.low % stride == 0
             assert span.low == 0 or span.start - span.low >= halo
-            assert span.high == length or (span.high - span.stop >= halo and span.high % 4 == 0)
+            assert span.high == length or (span.high - span.stop >= halo and span.high % stride == 0)
         assert (rows.high - rows.low) * (columns.high - columns.low) >= min(AREA, h * w)
     assert (covered == 1).all()
 

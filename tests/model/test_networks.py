@@ -83,11 +83,11 @@ def test_reach_holds_and_is_not_wasteful(fields):
     y = torch.rand(1, 1, 12, 2 * centre, requires_grad=True)  # enough rows for pooling to choose the farthest
     restored = model(y)[0, 0]
     farthest = 0
-    for offset in range(4):  # every phase of the latent's grid
+    for offset in range(model.stride):  # every phase of the coarsest grid
         (gradient,) = torch.autograd.grad(restored[6 * scale, (centre + offset) * scale], y, retain_graph=True)
         columns = gradient[0, 0].abs().sum(0).nonzero().flatten()
         farthest = max(farthest, centre + offset - int(columns.min()), int(columns.max()) - centre - offset)
-    assert model.reach - 4 < farthest <= model.reach
+    assert model.reach - model.stride < farthest <= model.reach
 
 
 def test_a_fresh_residual_branch_is_nearly_the_identity():
@@ -130,7 +130,8 @@ def test_a_restorer_without_conditioning_ignores_the_latent_and_is_the_same_othe
     y = torch.rand(1, 3, 16, 16)
     assert torch.equal(alone(y), alone(y, latent=alone.encode(y).mean + 1))
     own, others = (dict(m.restorer.named_parameters()) for m in (model, alone))
-    different = [name for name in own if own[name].shape != others[name].shape]
+    assert {name for name in own if name not in others} <= {"level.condition.weight", "level.condition.bias"}
+    different = [name for name in others if own[name].shape != others[name].shape]
     assert len(different) == 1  # the first convolution, without the latent's four channels
     assert own[different[0]].shape[1] - others[different[0]].shape[1] == 4
 

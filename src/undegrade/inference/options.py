@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
-from undegrade.inference.tiles import GRID
 
+MIN_TILE = 4
+"""Smallest side of a tile in pixels. A model whose stride is larger takes its stride."""
 MAX_STRENGTH = 4.0
 """Largest strength."""
 BLEND = 0.25
@@ -34,7 +35,7 @@ class RestoreOptions:
             estimate is that of the image as given.
         direct: the small image was made by direct decimation, as in the paper's tables, and not by an ordinary resizer
             or a camera: the result lies (scale - 1) / 2 of its pixels further up and left. Without effect at scale 1.
-        tile: largest side of a tile in input pixels, at least :data:`undegrade.inference.tiles.GRID`; None for the
+        tile: largest side of a tile in input pixels, at least :data:`MIN_TILE`; None for the
             default. It changes memory and time, never the result.
         memory: bytes that the work on a tile may take, which then chooses the tile; not with ``tile``. Where memory
             runs out all the same, tiles are halved and the work goes on.
@@ -63,8 +64,10 @@ class RestoreOptions:
             raise UndegradeError(f"a seed of {self.seed} is negative; give a number from 0 up.")
         if self.samples and self.self_ensemble:
             raise UndegradeError("samples and self-ensemble do not go together; choose one.")
-        if self.tile is not None and self.tile < GRID:
-            raise UndegradeError(f"a tile of {self.tile} pixels is too small; give at least {GRID}, or leave it out.")
+        if self.tile is not None and self.tile < MIN_TILE:
+            raise UndegradeError(
+                f"a tile of {self.tile} pixels is too small; give {MIN_TILE} or more, or leave it out."
+            )
         if self.memory is not None and (self.tile is not None or not 0 < self.memory < float("inf")):
             raise UndegradeError("memory is a number of bytes above 0, and no tile goes with it; give one of the two.")
 

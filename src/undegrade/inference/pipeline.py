@@ -24,7 +24,7 @@ from undegrade.inference.engine import Engine, Window, usable
 from undegrade.inference.estimates import Estimates
 from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
 from undegrade.inference.steering import amount_of_level
-from undegrade.inference.tiles import GRID, Tile, slices
+from undegrade.inference.tiles import Tile, slices
 from undegrade.inference.tiling import over_tiles
 from undegrade.model import LATENT_STRIDE
 from undegrade.model.latent_noise import latent_noise
@@ -144,7 +144,7 @@ class Pipeline:
         def add(cut: Tile, window: Window) -> None:
             found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), cut)
 
-        over_tiles(images[0], self._side(options), self._reach, self.device, add)
+        over_tiles(images[0], self._side(options), self._reach, self.model.stride, self.device, add)
         assert found.mean is not None  # asked for above
         return EstimateMap(*found.in_units(quantity), found.mean * np.float32(quantity.scale))
 
@@ -183,7 +183,7 @@ class Pipeline:
             # Views of the source and of the result: what is written through the view lands upright.
             x = transformed(source, i)
             y = transformed(out if total is None else total, i)
-            over_tiles(x, side, halo, self.device, work)
+            over_tiles(x, side, halo, self.model.stride, self.device, work)
         if total is not None:
             for row in range(0, len(out), TILE):
                 out[row : row + TILE] = from_float(total[row : row + TILE] / np.float32(passes), source.dtype)
@@ -243,8 +243,10 @@ class Pipeline:
 
     @property
     def _reach(self) -> int:
-        """Pixels of the image that a result can depend on, a multiple of 4."""
-        return self.model.reach + (SHIFT_REACH if self.model.architecture.scale > 1 else 0)
+        """Pixels of the image around a pixel that its result can depend on, a multiple of the model's stride."""
+        stride = self.model.stride
+        shift = SHIFT_REACH if self.model.architecture.scale > 1 else 0
+        return self.model.reach + -(-shift // stride) * stride
 
     def _estimated(self) -> Quantity:
         if self.quantity is None:
@@ -253,12 +255,14 @@ class Pipeline:
 
     def _side(self, options: RestoreOptions) -> int:
         """The largest side of a tile, in input pixels."""
-        if options.tile is not None:
-            return options.tile // GRID * GRID
-        if options.memory is None:
-            return TILE // self.model.architecture.scale
-        window = int((options.memory / self.engine.bytes_per_pixel) ** 0.5)
-        return max(window - 2 * self._reach, GRID) // GRID * GRID
+        stride = self.model.stride
+        tile = options.tile
+        if tile is None and options.memory is None:
+            tile = TILE // self.model.architecture.scale
+        elif tile is None:
+            assert options.memory is not None
+            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self._reach
+        return max(tile, stride) // stride * stride
 
 
 def _mean(values: list[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.float64] | None:

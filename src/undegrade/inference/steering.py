@@ -32,7 +32,7 @@ def amount_of_level(engine: Engine, quantity: Quantity, source: Image, level: fl
     if quantity.size != 1:
         raise UndegradeError(f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one.")
     middle = centre(source, SIDE)
-    whole = next(tiles(middle.shape[0], middle.shape[1], SIDE, 0))
+    whole = next(tiles(middle.shape[0], middle.shape[1], SIDE, 0, engine.model.stride))
     y = engine.to_model(to_float(middle))
     xhat = engine.restore(y, engine.encode(y).mean)
 

@@ -1,8 +1,8 @@
 """Cutting an image into tiles so that what each tile yields equals what the whole image would.
 
 A network of finite reach needs a halo of that many pixels around a tile, and then no blending. Two further
-conditions hold here: everything starts on multiples of four, the stride of the latent; and no window is so
-small that its convolutions run by another algorithm, which would change the last bit (see :data:`AREA`).
+conditions hold here: everything starts on multiples of the model's stride, 4 or 8; and no window is so small that its
+convolutions run by another algorithm, which would change the last bit (see :data:`AREA`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-GRID = 4
-"""Tiles and windows start on multiples of this: the latent's stride."""
-
 AREA = 288 * 288
 """Fewest pixels in a window, unless the whole image has fewer.
 
 On the CPU, PyTorch convolves inputs of up to 20,480 elements by another algorithm, which rounds differently.
-The smallest input in the model is the latent as the estimator sees it, a quarter of an element per pixel.
+The smallest input in the model is the latent as the estimator sees it, a quarter of an element per pixel; the coarser
+levels of a restorer have more (``tests/model/test_wide_restorer.py``).
 """
 
 
@@ -37,25 +35,27 @@ class Tile(NamedTuple):
     columns: Span
 
 
-def tiles(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
+def tiles(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[Tile]:
     """Cover an image with tiles of about equal size, in reading order.
 
     Args:
         height: of the image.
         width: of the image.
-        side: no tile is longer than this, a multiple of 4, along either axis.
-        halo: pixels of context around each tile, a multiple of 4.
+        side: no tile is longer than this, a multiple of the stride, along either axis.
+        halo: pixels of context around each tile, a multiple of the stride.
+        stride: the model's: tiles and windows start on multiples of it.
     """
     tall, wide = _least(height, width)
-    for rows in _spans(height, side, halo, tall):
-        for columns in _spans(width, side, halo, wide):
+    for rows in _spans(height, side, halo, stride, tall):
+        for columns in _spans(width, side, halo, stride, wide):
             yield Tile(rows, columns)
 
 
-def split(tile: Tile, height: int, width: int, halo: int) -> list[Tile]:
+def split(tile: Tile, height: int, width: int, halo: int, stride: int) -> list[Tile]:
     """Two to four smaller tiles in place of one; itself if its window is already as small as any may be."""
     tall, wide = _least(height, width)
-    rows, columns = _halves(tile.rows, height, halo, tall), _halves(tile.columns, width, halo, wide)
+    rows = _halves(tile.rows, height, halo, stride, tall)
+    columns = _halves(tile.columns, width, halo, stride, wide)
     return [Tile(r, c) for r in rows for c in columns]
 
 
@@ -76,24 +76,24 @@ def _least(height: int, width: int) -> tuple[int, int]:
     return tall, wide
 
 
-def _spans(length: int, side: int, halo: int, least: int) -> list[Span]:
+def _spans(length: int, side: int, halo: int, stride: int, least: int) -> list[Span]:
     """Split ``length`` evenly."""
     count = -(-length // side)
-    step = -(-length // (count * GRID)) * GRID
-    return [_span(start, min(start + step, length), length, halo, least) for start in range(0, length, step)]
+    step = -(-length // (count * stride)) * stride
+    return [_span(start, min(start + step, length), length, halo, stride, least) for start in range(0, length, step)]
 
 
-def _halves(span: Span, length: int, halo: int, least: int) -> list[Span]:
+def _halves(span: Span, length: int, halo: int, stride: int, least: int) -> list[Span]:
     """Split a span in two, if that makes its window smaller."""
-    middle = span.start + -(-(span.stop - span.start) // (2 * GRID)) * GRID
+    middle = span.start + -(-(span.stop - span.start) // (2 * stride)) * stride
     if middle >= span.stop or span.high - span.low <= least:
         return [span]
-    return [_span(span.start, middle, length, halo, least), _span(middle, span.stop, length, halo, least)]
+    return [_span(*half, length, halo, stride, least) for half in ((span.start, middle), (middle, span.stop))]
 
 
-def _span(start: int, stop: int, length: int, halo: int, least: int) -> Span:
+def _span(start: int, stop: int, length: int, halo: int, stride: int, least: int) -> Span:
     """The tile [start, stop) in a window at least ``least`` long, which is at most ``length``."""
     low, high = max(start - halo, 0), min(stop + halo, length)
     high = min(max(high, low + least), length)
-    low = max(min(low, (high - least) // GRID * GRID), 0)
+    low = max(min(low, (high - least) // stride * stride), 0)
     return Span(low, start, stop, high)

@@ -47,6 +47,11 @@ class FastRestorer(RestorerModule):
         self.enlarge = Enlarge(scale)
 
     @property
+    def stride(self) -> int:
+        """Input pixels per element of its coarsest level."""
+        return SHUFFLE
+
+    @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
         convolutions = 1 + 2 * len(self.blocks) + 1
@@ -57,8 +62,13 @@ class FastRestorer(RestorerModule):
         u = F.pixel_unshuffle(pad_to_even(y), SHUFFLE)
         if self.cond_channels:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // SHUFFLE, (u.shape[-2], u.shape[-1]))), 1)
-        residual = F.pixel_shuffle(self.tail(self.blocks(self.head(u))), SHUFFLE * self.scale)
+        residual = F.pixel_shuffle(self.tail(self.body(self.head(u), c)), SHUFFLE * self.scale)
         out: Tensor = self.enlarge(y) + residual[..., : y.shape[-2] * self.scale, : y.shape[-1] * self.scale]
+        return out
+
+    def body(self, h: Tensor, c: Tensor) -> Tensor:
+        """What stands between head and tail: (B, F, ceil(H / 2), ceil(W / 2)) -> the same."""
+        out: Tensor = self.blocks(h)
         return out
 
 

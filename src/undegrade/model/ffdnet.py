@@ -42,6 +42,11 @@ class FFDNet(RestorerModule):
         self.layers = nn.Sequential(*layers, conv3x3(FILTERS, 4 * channels))
 
     @property
+    def stride(self) -> int:
+        """Input pixels per element of its coarsest level."""
+        return 2
+
+    @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
         return 2 * LAYERS + 1

@@ -40,13 +40,20 @@ class VDIR(nn.Module):
         return self.architecture.conditioning is Conditioning.ESTIMATE
 
     @property
-    def reach(self) -> int:
-        """Input pixels of context that an output pixel can depend on, rounded up to a multiple of 4.
+    def stride(self) -> int:
+        """Tiles start on multiples of so many input pixels, which cut no place of any level."""
+        return max(LATENT_STRIDE, self.restorer.stride)
 
-        Tiles that start on multiples of 4 and carry this much halo restore exactly as the whole image does.
+    @property
+    def reach(self) -> int:
+        """Input pixels of context that an output pixel can depend on, rounded up to a multiple of :attr:`stride`.
+
+        Tiles that start on multiples of the stride and carry this much halo restore exactly as the whole image does.
         """
         estimator = self.estimator.reach if self._two_stage else 0
-        return -(-(self.encoder.reach + estimator + self.restorer.reach) // LATENT_STRIDE) * LATENT_STRIDE
+        # Both count how far a pixel can lie from the edge of its cell; the smaller cell lies within the larger.
+        twice = min(LATENT_STRIDE, self.restorer.stride) - 1
+        return -(-(self.encoder.reach + estimator + self.restorer.reach - twice) // self.stride) * self.stride
 
     def encode(self, y: Tensor) -> Posterior:
         """q(c|y): (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4)). A two-stage model's is a point."""

@@ -13,10 +13,11 @@ GAUSSIAN = Task(
     summary="Remove white Gaussian noise of unknown strength.",
     # The paper trains on 5-70; from 0 to 75, clean and very noisy images are safe as well.
     degradation=GaussianNoise(sigma=(0, 75), grey_as_grey=True),
-    variants={"full": Architecture(), "fast": Architecture(restorer="fast"), "ffdnet": Architecture(restorer="ffdnet")},
+    variants={name: Architecture(restorer=name) for name in ("full", "wide", "fast", "ffdnet")},
     recipes={
         "full": {"short": SHORT, "paper": PAPER},
         "fast": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER},
+        "wide": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER},
         "ffdnet": {"short": SHORT, "cpu": SHORT_CPU, "paper": PAPER},
     },
     validation={str(s): GaussianNoise((s, s)) for s in (10, 30, 50, 70)},
