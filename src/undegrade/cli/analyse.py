@@ -123,13 +123,13 @@ def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 
 
 def _swap(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
-    from undegrade.analysis import swaps
+    from undegrade.analysis import manipulation
     from undegrade.analysis.severity import severity
     from undegrade.analysis.tables import write_csv
 
-    rows = swaps.swap_folder(pipeline, args.data, args.images, _bar("swap"))
-    print(swaps.report(rows, severity(pipeline.task.degradation)))
-    return [write_csv(args.out / "swap.csv", swaps.HEADER, rows)]
+    rows = manipulation.swap_folder(pipeline, args.data, args.images, _bar("swap"))
+    print(manipulation.swap_report(rows, severity(pipeline.task.degradation)))
+    return [write_csv(args.out / "swap.csv", manipulation.SWAP_HEADER, rows)]
 
 
 def _map(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
