@@ -272,7 +272,7 @@ def _check_fits(picture: Picture, format: Format, scale: int) -> None:
     if picture.alpha is not None and not format.holds_alpha:
         raise Refusal(f"would lose its transparency as {format}", "write PNG, WebP, TIFF or AVIF")
     if metadata.opaque and format is not Format.TIFF:
-        raise Refusal(f"has an extra channel that {format} would use as transparency", "write TIFF")
+        raise Refusal(f"has an extra channel that {format} would take for transparency", "write TIFF")
     if scale * max(picture.pixels.shape) > format.max_side:
         verb = "is" if scale == 1 else "would be"
         raise Refusal(f"{verb} larger than {format} can hold ({format.max_side} pixels a side)", "write PNG or TIFF")
