@@ -1,11 +1,11 @@
-"""Blind image restoration that says what it found.
+"""Blind image restoration that also estimates the degradation.
 
     import undegrade
     clean = undegrade.restore(noisy)                     # numpy array in, the same kind of array out
-    pipeline = undegrade.load("gaussian", "fast")        # or keep a model at hand
-    found = pipeline(noisy)                         # found.image, found.estimate
+    pipeline = undegrade.load("gaussian", "fast")        # or load a model once and use it several times
+    result = pipeline(noisy)                             # result.image, result.estimate
 
-Everything loads at first use: ``import undegrade`` alone costs next to nothing.
+All modules load at first use, hence ``import undegrade`` alone is fast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["TASKS", "UndegradeError", "__version__", "load", "restore"]
 
 
 def __getattr__(name: str) -> Any:
-    # The value is then stored as an ordinary attribute, so this runs once per name.
+    # The value is stored as an ordinary attribute below: this runs once per name.
     value: Any
     if name in ("restore", "load"):
         from undegrade.inference import load

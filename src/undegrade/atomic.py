@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all: write beside the target, flush to disk, rename over it.
+"""Writes files whole or not at all: write a temporary file, flush it to disk, rename it to the target.
 
-The temporary file is locked as long as it is written. The system drops the lock with the process, however it
-ends, so that an unlocked temporary is known to be nobody's: :func:`remove_leftovers`.
+The temporary file is locked while it is written. The system releases the lock when the process ends, for any reason.
+A temporary file without a lock therefore belongs to no process, and :func:`remove_leftovers` removes it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _HOUR = 3600
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new binary file, open for reading and writing, that becomes ``path`` when the block ends well.
+    """A new binary file, open for reading and writing, that becomes ``path`` when the block ends without an error.
 
-    If the block raises, the temporary file is removed and whatever was at ``path`` stays untouched. A killed
-    process leaves at worst a hidden ``.undegrade-*.part`` file.
+    If the block raises, the temporary file is removed and ``path`` is not changed. A killed process leaves at most
+    a hidden ``.undegrade-*.part`` file.
 
     Raises:
         OSError: the folder cannot be written to, or the disk is full.
@@ -36,14 +36,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if os.name == "posix":  # under the lock, so that nobody takes it for a leftover
+            if os.name == "posix":  # while the lock is held: no other process removes it as a leftover
                 temporary.replace(path)
-        if os.name != "posix":  # Windows renames no open file
+        if os.name != "posix":  # Windows cannot rename an open file
             temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # the rename itself must reach the disk as well
+    if os.name == "posix":  # flush the rename to disk too
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -52,13 +52,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Remove the temporary files that killed processes left in a folder, and none that is being written.
+    """Remove the temporary files that killed processes left in a folder. Files that are being written stay.
 
     Args:
-        folder: looked through without what is below; one that cannot be read has nothing to remove.
+        folder: searched without its subfolders; nothing is removed if it cannot be read.
 
     Returns:
-        How many were removed.
+        The number of removed files.
     """
     removed = 0
     with suppress(OSError), os.scandir(folder) as entries:
@@ -69,13 +69,13 @@ def remove_leftovers(folder: Path) -> int:
 
 
 def _create(folder: Path) -> tuple[Path, int]:
-    """A new temporary file, open and, where the file system knows locks, locked."""
+    """A new temporary file, open, and locked if the file system supports locks."""
     while True:
-        # In the same folder: a rename is atomic only within one file system. Short: names are limited.
+        # In the same folder, because a rename is atomic only within one file system. Short, because names are limited.
         temporary = folder / f".undegrade-{secrets.token_hex(8)}.part"
-        # Not tempfile: its files are private (0600), and a picture should get the user's usual permissions.
+        # Not tempfile: its files are private (0600), but a picture should get the user's default permissions.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        # Between creation and lock another process may have taken the file for a leftover: then another one.
+        # Another process may have removed the file as a leftover before it was locked: then try again.
         if _lock(descriptor) is not False and temporary.exists():
             return temporary, descriptor
         os.close(descriptor)
@@ -85,16 +85,16 @@ def _create(folder: Path) -> tuple[Path, int]:
 def _remove_if_abandoned(temporary: Path) -> bool:
     with suppress(OSError):
         if sys.platform == "win32":
-            # Windows removes no file that is open; the age covers the moment between closing and renaming.
+            # Windows cannot remove an open file. The age limit protects a file that is closed but not yet renamed.
             if time.time() - temporary.stat().st_mtime > _HOUR:
                 temporary.unlink()
                 return True
             return False
         descriptor = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW)
         try:
-            # A file system without locks keeps its leftovers: nothing tells them from files being written.
+            # Without locks, leftovers stay: they cannot be distinguished from files being written.
             if _lock(descriptor):
-                # By name, and names are not used twice: had it been renamed by now, there would be none.
+                # Names are random and used once: if the file was renamed meanwhile, this name no longer exists.
                 temporary.unlink()
                 return True
         finally:
@@ -103,7 +103,7 @@ def _remove_if_abandoned(temporary: Path) -> bool:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Take a file for this process until it is closed; False if another one has it, None if nobody can."""
+    """Lock a file until it is closed. False if another process holds the lock, None if locks are not supported."""
     if sys.platform == "win32":
         return None
     import fcntl

@@ -1,8 +1,8 @@
-"""The one kind of error a user is meant to read."""
+"""The error class for problems that the user can solve."""
 
 
 class UndegradeError(Exception):
-    """Something the user can put right. The message is one sentence: what is wrong, and what to do.
+    """A problem that the user can solve. The message is one sentence: what is wrong, and what to do.
 
-    The command line prints the message without a traceback; library users may catch this one class.
+    The command line prints the message without a traceback. Library users can catch this one class.
     """

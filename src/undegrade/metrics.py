@@ -1,11 +1,11 @@
-"""How restored images are compared with clean ones.
+"""PSNR and SSIM of restored images.
 
     PSNR = 10 log10(peak^2 / MSE)
     SSIM = mean over windows of (2 m_x m_y + C1)(2 s_xy + C2) / ((m_x^2 + m_y^2 + C1)(s_x^2 + s_y^2 + C2)),
 
-m, s^2 and s_xy being weighted means, population variances and the covariance in a window, C1 = (0.01 peak)^2
-and C2 = (0.03 peak)^2 (Wang et al., 2004). Only windows that lie wholly inside the image count. Everything is
-computed in float64 on images of 8-bit levels, (H, W) or (H, W, 3): peak = 255.
+where m, s^2 and s_xy are the weighted means, population variances and covariance in a window, C1 = (0.01 peak)^2
+and C2 = (0.03 peak)^2 (Wang et al., 2004). Only windows completely inside the image count. All computations are
+in float64 on images of 8-bit levels, (H, W) or (H, W, 3), hence peak = 255.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Metric = Literal["psnr", "ssim"]
 PEAK = 255.0
 
 DIGITS: Mapping[Metric, int] = {"psnr": 2, "ssim": 4}
-"""Decimals that tables print."""
+"""Number of decimals in tables."""
 
 
 @dataclass(frozen=True)
 class SsimWindow:
-    """The weights under which SSIM takes its local statistics; the same along rows and columns.
+    """The window weights of SSIM's local statistics; separable, the same along rows and columns.
 
     Attributes:
         size: side, pixels.
@@ -40,12 +40,12 @@ class SsimWindow:
     sigma: float | None = None
 
     def means(self, plane: Float) -> Float:
-        """Weighted means of all windows inside (H, W): (H - size + 1, W - size + 1)."""
+        """Weighted means over all windows inside ``plane``: (H, W) -> (H - size + 1, W - size + 1)."""
         return self._down(self._down(plane).T).T
 
     def _down(self, plane: Float) -> Float:
         rows = len(plane) - self.size + 1
-        if self.sigma is None:  # differences of running sums: exact for whole numbers
+        if self.sigma is None:  # differences of running sums: exact for integers
             sums = plane.cumsum(axis=0)
             out: Float = sums[self.size - 1 :].copy()
             out[1:] -= sums[: rows - 1]
@@ -61,14 +61,14 @@ class SsimWindow:
 
 
 GAUSSIAN_11 = SsimWindow(11, sigma=1.5)
-"""Wang's window: what denoising and super-resolution report."""
+"""Wang's window: used in denoising and super-resolution papers."""
 
 UNIFORM_8 = SsimWindow(8)
-"""What the JPEG literature reports (Table VI)."""
+"""The window of the JPEG literature (Table VI)."""
 
 
 def psnr(x: Array, xhat: Array) -> float:
-    """Peak signal-to-noise ratio in dB: one MSE over all pixels and channels; infinite for equal images.
+    """Peak signal-to-noise ratio in dB, from one MSE over all pixels and channels; infinite for equal images.
 
     Raises:
         ValueError: the shapes differ.
@@ -79,7 +79,7 @@ def psnr(x: Array, xhat: Array) -> float:
 
 
 def ssim(x: Array, xhat: Array, window: SsimWindow = GAUSSIAN_11) -> float:
-    """Structural similarity, at most 1; for colour the mean over the channels.
+    """Structural similarity, at most 1; for colour images the mean over the channels.
 
     Raises:
         ValueError: the shapes differ, or the image is smaller than the window.
@@ -111,7 +111,7 @@ def _same_shape(x: Array, xhat: Array) -> None:
 def matlab_luma(rgb: Array) -> Float:
     """MATLAB's Y of 8-bit levels: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, in [16, 235].
 
-    (H, W, 3) -> (H, W). Grey images have no colour to convert and are returned as they are, in [0, 255].
+    (H, W, 3) -> (H, W). Grey images are returned unchanged, in [0, 255].
     """
     if rgb.ndim == 2:
         return rgb.astype(np.float64)
@@ -119,25 +119,25 @@ def matlab_luma(rgb: Array) -> Float:
 
 
 def luma_8bit(rgb: Array) -> NDArray[np.uint8]:
-    """:func:`luma` rounded to whole levels: the image that the Y models of Table VI work on."""
+    """:func:`matlab_luma` rounded to integers: the input of the Y models of Table VI."""
     return matlab_luma(rgb).round().astype(np.uint8)
 
 
 def to_8bit(image: Array) -> NDArray[np.uint8]:
-    """Clip an image of [0, 1] and round it to 8 bits."""
+    """Clip an image to [0, 1] and round it to 8 bits."""
     return (np.clip(image, 0, 1) * PEAK).round().astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is compared, and where.
+    """Which channels, pixels and metrics a benchmark compares.
 
     Attributes:
-        colour: ``"rgb"``: all channels; ``"y"``: colour is restored, the luma of both is compared;
-            ``"grey"``: the 8-bit luma is the image: it is degraded, restored and compared.
-        border: pixels left out along each side.
-        metrics: what to measure.
-        window: of SSIM.
+        colour: ``"rgb"``: compare all channels; ``"y"``: restore colour, compare luma; ``"grey"``: degrade, restore
+            and compare the 8-bit luma.
+        border: number of pixels left out along each side.
+        metrics: the metrics to compute.
+        window: the window of SSIM.
     """
 
     colour: Literal["rgb", "y", "grey"] = "rgb"
@@ -146,7 +146,7 @@ class Protocol:
     window: SsimWindow = GAUSSIAN_11
 
     def clean(self, image: NDArray[np.uint8], scale: int = 1) -> NDArray[np.uint8]:
-        """The ground truth: grey if the protocol is, cropped from the top left to multiples of ``scale``."""
+        """The ground truth: grey for a grey protocol, height and width cropped to multiples of ``scale``."""
         h, w = (n - n % scale for n in image.shape[:2])
         image = image[:h, :w]
         return luma_8bit(image) if self.colour == "grey" and image.ndim == 3 else image

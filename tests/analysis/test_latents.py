@@ -86,7 +86,7 @@ def test_codes_are_averages_of_the_posteriors_mean(gaussian):
     assert codes.points.shape == (120, 4)
     assert sorted(set(codes.level)) == list(range(10, 60, 5))
     np.testing.assert_array_equal(codes.patch, np.tile(np.arange(12), 10))
-    y = torch.from_numpy(codes.seen[codes.level == 10]).permute(0, 3, 1, 2) / 255
+    y = torch.from_numpy(codes.pixels[codes.level == 10]).permute(0, 3, 1, 2) / 255
     np.testing.assert_allclose(pooled(encode(gaussian, y).mean), codes.points[:12], atol=0.05)
     known = knowledge(codes)
     assert known.place.chance == pytest.approx(1 / 12)
@@ -100,10 +100,10 @@ def test_a_dead_channel_is_told_from_a_live_one():
     channels = channels_of(Posterior(mean, logvar))
     assert [c.active for c in channels] == [False, True, True, False]
     assert channels[0].kl == channels[0].spread == 0
-    assert channels[0].unsure == 1
+    assert channels[0].posterior_std == 1
     assert channels[1].kl == pytest.approx(2 / 3)
     assert channels[1].spread == pytest.approx(2 * np.sqrt(2) / 3)
-    assert channels[2].unsure == pytest.approx(np.exp(-1))
+    assert channels[2].posterior_std == pytest.approx(np.exp(-1))
 
 
 def test_a_collapsed_encoder_is_reported_as_such(tmp_path):

@@ -69,7 +69,11 @@ def test_cases_are_drawn_by_what_they_gained_and_named_by_where_they_end(tmp_pat
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("", "no step yet"), ("[1, 2]\n{}\n", "no log of undegrade train"), ('{"a": 1}\n', "no log of undegrade train")],
+    [
+        ("", "no step yet"),
+        ("[1, 2]\n{}\n", "not a log of undegrade train"),
+        ('{"a": 1}\n', "not a log of undegrade train"),
+    ],
 )
 def test_other_files_are_refused(tmp_path, text, sentence):
     file = tmp_path / "metrics.jsonl"

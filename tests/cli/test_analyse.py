@@ -150,7 +150,7 @@ def test_photographs_and_means_must_be_pairs(folder, tmp_path, capsys):
     Image.fromarray(make_photo(48, 64, 9)).save(tmp_path / "means" / "only.png")
     options = ("--photographs", folder / "real", "--means", tmp_path / "means", "--patches", 1, "--patch", 16)
     assert analyse(folder, "sources", *options, "-o", tmp_path / "out") == 2
-    assert "photographs and means are no pairs" in capsys.readouterr().err
+    assert "photographs and means do not match" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("what", "library"), [("map", "matplotlib"), ("map", "sklearn"), ("steer", "matplotlib")])

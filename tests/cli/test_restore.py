@@ -121,8 +121,8 @@ def test_options_reach_the_pipeline(weights: str) -> None:
         (["a.png", "--task", "jpeg"], "for gaussian-fast"),
         (["a.png", "--variant", "full"], "for gaussian-fast"),
         (["a.png", "--tile", "2"], "too small"),
-        (["a.png", "--max-pixels", "0"], "no number of millions"),
-        (["a.png", "--max-pixels", "nan"], "no number of millions"),
+        (["a.png", "--max-pixels", "0"], "must be above 0"),
+        (["a.png", "--max-pixels", "nan"], "must be above 0"),
         (["a.png", "--name", "{stam}.png"], "unknown field {stam}"),
         (["a.png", "--json", "b.png"], "a picture's name"),
         (["a.png", "--json", "none/log"], "cannot be written"),
@@ -166,7 +166,7 @@ def test_an_output_folder_that_is_a_file(weights: str, capsys: pytest.CaptureFix
     picture("a.png")
     Path("out").write_text("in the way")
     assert main(["restore", "a.png", "-o", "out", "--weights", weights]) == 1
-    assert "cannot be made a folder" in capsys.readouterr().err
+    assert "the folder cannot be created" in capsys.readouterr().err
 
 
 def test_a_format_that_cannot_hold_the_picture_fails_before_the_work(
@@ -237,7 +237,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert file.format == "PNG"
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.splitlines()[2:] == ["2 restored; 1 ignored, being no pictures by their names"]
+    assert out.splitlines()[2:] == ["2 restored; 1 ignored (name is not a picture's)"]
     first, second = records(Path("log.jsonl").read_text())
     assert list(first) == [field.name for field in dataclasses.fields(files.Outcome)]
     estimate, seconds = second.pop("estimate"), second.pop("seconds")
@@ -274,10 +274,10 @@ def test_going_on_does_the_rest_and_says_so(weights: str, quick: list[str], caps
     assert quick == ["a.png", "d.png"]
     assert Path("out/b.png").read_bytes() == kept
     assert not Path("out/.undegrade-0123456789abcdef.part").exists()
-    assert capsys.readouterr().out.splitlines()[-1] == "2 restored; 1 skipped, being there already"
+    assert capsys.readouterr().out.splitlines()[-1] == "2 restored; 1 skipped (result exists)"
     assert main(command) == 0
     assert quick == ["a.png", "d.png"]
-    assert capsys.readouterr() == ("all 3 results are there already; nothing was done.\n", "")
+    assert capsys.readouterr() == ("all 3 results exist already; nothing was done.\n", "")
     # A batch in two runs has its records in one file.
     assert [(r["source"], r["status"]) for r in records(Path("log").read_text())] == [
         ("p/a.png", "restored"),
@@ -327,9 +327,9 @@ def test_a_folder_that_cannot_be_read_fails_and_the_rest_goes_on(
     assert main(["restore", "p", "-o", "out", "--weights", weights]) == 1
     assert quick == ["a.png"]
     assert capsys.readouterr().err.splitlines() == [
-        "undegrade restore: p/locked: the folder cannot be searched (Permission denied); check its rights.",
+        "undegrade restore: p/locked: the folder cannot be searched (Permission denied); check its permissions.",
         "undegrade restore: 1 of 2 files failed:",
-        "  p/locked: the folder cannot be searched (Permission denied); check its rights.",
+        "  p/locked: the folder cannot be searched (Permission denied); check its permissions.",
     ]
 
 
@@ -348,10 +348,10 @@ def test_an_interrupted_batch_says_how_to_go_on(
     monkeypatch.setattr(files, "restore_file", interrupted)
     assert main(["restore", "p", "-o", "out", "--weights", weights]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "undegrade restore: interrupted with 2 of 3 files done; the same command with --skip-existing does the rest."
+        "undegrade restore: interrupted with 2 of 3 files done; the same command with --skip-existing continues."
     )
     assert main(["restore", "p", "-o", "out", "--skip-existing", "--weights", weights]) == 130
-    assert capsys.readouterr().err.endswith("with 2 of 3 files done; the same command does the rest.\n")
+    assert capsys.readouterr().err.endswith("with 2 of 3 files done; the same command continues.\n")
 
 
 def test_names_that_the_terminal_cannot_show(weights: str, quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -498,5 +498,5 @@ def test_a_sigma_for_weights_without_an_estimate_is_refused_in_their_terms(
     file = str(find_weights("real", [real.variant]))
     assert main(["restore", "a.png", "--sigma", "10", "--weights", file]) == 2
     error = capsys.readouterr().err
-    assert "--sigma overrules an estimated noise level, but real estimates none" in error
+    assert "--sigma replaces an estimated noise level, but real estimates none" in error
     assert "gaussian" not in error

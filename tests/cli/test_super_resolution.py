@@ -19,7 +19,7 @@ from undegrade.tasks import TASKS
 from undegrade.weights.card import Card, save_weights
 
 SIGMA = covariance(*(torch.tensor([v]) for v in G_ANI))[0]
-TOLD = "blur kernel of widths 4.00 and 1.00 (pixels^2), the wider at -0.50 rad"
+WORDS = "blur kernel of widths 4.00 and 1.00 (pixels^2), the wider at -0.50 rad"
 
 
 @pytest.fixture(scope="module", params=["sr-x2", "sr-x4"])
@@ -52,7 +52,7 @@ def test_a_file_with_transparency_is_enlarged_exactly(weights: str, capsys: pyte
     alpha[5:15, 10:25] = 200
     Image.fromarray(np.dstack([colour, alpha])).save("a.png")
     assert main(["restore", "a.png", "--weights", weights, "--device", "cpu", "--json", "a.jsonl"]) == 0
-    assert f"estimated {TOLD}; restored with sr-x{s}-fast" in capsys.readouterr().out
+    assert f"estimated {WORDS}; restored with sr-x{s}-fast" in capsys.readouterr().out
     large = np.asarray(Image.open("restored/a.png"))
     assert large.shape == (21 * s, 34 * s, 4)
     middle = (slice(7 * s, 13 * s), slice(12 * s, 23 * s))
@@ -65,7 +65,7 @@ def test_a_file_with_transparency_is_enlarged_exactly(weights: str, capsys: pyte
     plain = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
     np.testing.assert_allclose(large[..., 3].astype(int), plain, atol=1)  # which rounds twice
     record = json.loads(Path("a.jsonl").read_text())
-    assert record["estimate"]["words"] == TOLD
+    assert record["estimate"]["words"] == WORDS
     assert record["estimate"]["values"] == pytest.approx(SIGMA.tolist(), abs=0.01)
 
 
@@ -73,7 +73,7 @@ def test_a_kernel_is_told_drawn_and_written(weights: str, capsys: pytest.Capture
     Image.fromarray(make_photo(40, 32, 1)).save("a.png")
     assert main(["estimate", "a.png", "--weights", weights, "--device", "cpu", "--kernels", "k"]) == 0
     line, *picture, written = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"a.png: {TOLD}, +- 0.00 at a place")
+    assert line.startswith(f"a.png: {WORDS}, +- 0.00 at each position")
     file = Path("k") / f"a-sr-x{scale_of(weights)}-kernel.png"
     assert written == f"-> {file}"
     k = kernel_of(SIGMA.tolist())

@@ -137,7 +137,7 @@ def test_json_holds_the_same_numbers(data: Path, capsys: pytest.CaptureFixture[s
 
 def test_known_discrepancies_are_counted_apart(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("--benchmarks", str(data), "--tables", "IV")
-    assert "0 of 6 cells agree with the paper; 2 are the paper's own discrepancy." in capsys.readouterr().out
+    assert "0 of 6 cells agree with the paper; 2 are known discrepancies of the paper." in capsys.readouterr().out
 
 
 def test_missing_data_and_unknown_tables_are_explained(tmp_path: Path) -> None:

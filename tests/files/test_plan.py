@@ -122,15 +122,15 @@ def test_names(template: str, source: str, name: str, format: Format | None) -> 
         ("{stem.__class__}{suffix}", "unknown field"),
         ("{stem!r}{suffix}", "unknown field"),
         ("{stem:>9}{suffix}", "unknown field"),
-        ("{stem", "no template"),
-        ("stem}", "no template"),
-        ("", "no name of a file"),
-        ("../{stem}{suffix}", "no name of a file; leave folders to -o"),
-        ("/tmp/{stem}{suffix}", "no name of a file"),
-        ("clean/{stem}{suffix}", "no name of a file"),
-        ("{stem}-clean", "no picture's; end it in {suffix}"),
-        ("{suffix}{stem}", "no picture's"),
-        ("{stem}.txt", "no picture's"),
+        ("{stem", "not a template"),
+        ("stem}", "not a template"),
+        ("", "not a file name"),
+        ("../{stem}{suffix}", "not a file name; give folders by -o"),
+        ("/tmp/{stem}{suffix}", "not a file name"),
+        ("clean/{stem}{suffix}", "not a file name"),
+        ("{stem}-clean", "does not end like a picture's name; end it in {suffix}"),
+        ("{suffix}{stem}", "like a picture's name"),
+        ("{stem}.txt", "like a picture's name"),
     ],
 )
 def test_templates_that_cannot_be(template: str, what: str) -> None:
@@ -141,7 +141,7 @@ def test_templates_that_cannot_be(template: str, what: str) -> None:
 
 
 def test_a_field_cannot_lead_out_of_the_folder() -> None:
-    with pytest.raises(UndegradeError, match=r"no name of a file"):
+    with pytest.raises(UndegradeError, match=r"not a file name"):
         Naming("{variant}{stem}{suffix}", {"variant": "../"})(Path("a.png"))
 
 
@@ -149,7 +149,7 @@ def test_two_inputs_never_get_one_output() -> None:
     files("p/a.jpg", "p/a.png", "q/a.png", "q/r/a.png")
     for inputs, name in ((["p", "q"], None), (["p"], "{stem}.png"), (["p"], "same.png"), (["q/a.png", "q/r"], None)):
         with pytest.raises(
-            UndegradeError, match=r"^[pq]\S+ and [pq]\S+ would both be written to out/\S+; restore them apart"
+            UndegradeError, match=r"^[pq]\S+ and [pq]\S+ would both be written to out/\S+; restore them separately"
         ):
             planned(*inputs, name=name)
     Path("out/r").mkdir(parents=True)
@@ -244,7 +244,7 @@ def test_one_file_to_a_name() -> None:
 def test_nothing_to_do() -> None:
     Path("empty").mkdir()
     files("p/notes.txt", "p/more.txt", "q/out/a.png")
-    with pytest.raises(UndegradeError, match=r"^there are no pictures in empty; name another folder, or files"):
+    with pytest.raises(UndegradeError, match=r"^there are no pictures in empty; give another folder, or files"):
         planned("empty")
     with pytest.raises(UndegradeError, match=r"no pictures in empty, p, only 2 other files;"):
         planned("empty", "p")

@@ -89,7 +89,7 @@ def test_a_file_is_restored(job: Job) -> None:
         ),
         (
             OSError(5, "Input/output error"),
-            "the system refuses (Input/output error); check the file, the folder and their rights.",
+            "the system reports an error (Input/output error); check file, folder and permissions.",
         ),
         (ValueError("odd\nand more"), "unexpected ValueError: odd; please report it."),
         (RecursionError(), "unexpected RecursionError; please report it."),

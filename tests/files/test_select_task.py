@@ -72,13 +72,13 @@ class Blocky:
 @pytest.mark.parametrize(
     ("seen", "header", "reason"),
     [
-        (40, None, "its pixels look like a JPEG quality of 40"),
-        (40, 92, "its pixels look like a JPEG quality of 40"),
-        (93, 60, "its header tells a JPEG quality of 60"),
+        (40, None, "the JPEG quality estimated from the pixels is 40"),
+        (40, 92, "the JPEG quality estimated from the pixels is 40"),
+        (93, 60, "the JPEG quality in the header is 60"),
         (93, None, None),
         (83, None, None),
         (83, 95, None),
-        (83, 84, "its header tells a JPEG quality of 84"),
+        (83, 84, "the JPEG quality in the header is 84"),
         (93, 95, None),
     ],
 )
@@ -160,7 +160,7 @@ def test_strength_level_and_samples_from_the_command_line(
     [
         (["--strength", "9"], "strength of 9"),
         (["--sigma", "10", "--quality", "5"], None),
-        (["--quality", "50", "--task", "gaussian"], "--quality overrules"),
+        (["--quality", "50", "--task", "gaussian"], "--quality replaces"),
         (["--samples", "1"], "at least 2"),
         (["--memory", "1", "--tile", "64"], "--memory"),
         (["--memory", "-1"], "--memory"),
@@ -203,7 +203,7 @@ def test_every_estimator_is_asked_and_the_header_too(
     Pillow.fromarray(clean).save(tmp_path / "a.jpg", quality=30)
     assert main(["estimate", str(tmp_path / "a.jpg"), "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("a.jpg: JPEG quality by its header 30")
+    assert lines[0].endswith("a.jpg: JPEG quality from the header 30")
     estimated = {card.task for card in shipped_cards()}
     assert len(lines) == 1 + len(estimated)
     assert any(": noise level " in line for line in lines)

@@ -206,8 +206,8 @@ ARITHMETIC = base64.b64decode(
 )
 TRANSPARENT = np.where((GREY[3, 4] == GREY)[..., None], 0, 255).astype(np.uint8)
 FAX = from_vips(np.where(GREY > 128, 255, 0).astype(np.uint8), "tiff", compression="ccittfax4", bitdepth=1)
-ONE_FRAME = "save the one you want as a picture of its own."
-AGAIN = "get it again from where it came."
+ONE_FRAME = "save one frame or page as a separate picture."
+AGAIN = "copy or download it again."
 
 
 def kinds() -> list[Kind]:
@@ -267,7 +267,7 @@ def kinds() -> list[Kind]:
             "JPEG",
             "CMYK without a profile",
             lambda: cmyk("jpeg", profile=False),
-            refused="is CMYK without a colour profile that says which; convert it to RGB, or assign a profile.",
+            refused="is CMYK without a CMYK colour profile; convert it to RGB, or assign a profile.",
         ),
         Kind(
             "JPEG",
@@ -352,7 +352,7 @@ def kinds() -> list[Kind]:
             "TIFF",
             "CMYK without a profile",
             lambda: cmyk("tiff", profile=False),
-            refused="is CMYK without a colour profile that says which; convert it to RGB, or assign a profile.",
+            refused="is CMYK without a CMYK colour profile; convert it to RGB, or assign a profile.",
         ),
         Kind("TIFF", "several pages", lambda: frames("tiff"), refused=f"has 2 pages; {ONE_FRAME}"),
         Kind(
@@ -397,13 +397,13 @@ def kinds() -> list[Kind]:
             lambda: tiff(
                 np.ascontiguousarray(RGB.transpose(2, 0, 1)), photometric="rgb", planarconfig="separate", tile=(16, 16)
             ),
-            refused="is tiled with its channels apart; save it with interleaved channels.",
+            refused="is tiled with separate channels; save it with interleaved channels.",
         ),
         Kind(
             "TIFF",
             "Zstandard, LZMA, WebP or old JPEG inside",
             lambda: pillow(RGB, "tiff", compression="zstd"),
-            refused="is compressed in a way (number 50000) that is not read here; save it with LZW.",
+            refused="has a compression (number 50000) that is not supported; save it with LZW.",
         ),
         Kind(
             "TIFF",

@@ -1,11 +1,11 @@
-"""AvgPool(c) of patches at many levels of damage (Fig. 7): does it tell the level, and does it tell the content?
+"""AvgPool(c) of patches at many levels of damage (Fig. 7): does it encode the level, or the content?
 
-Every patch is damaged at every level. Then
+Every patch is damaged at every level. The measures are
 
-    level      R^2 of a linear probe for the level, asked about images that it was not fitted on
-    content    R^2 of such probes for the clean patch's brightness and contrast
-    place      how often the nearest neighbour among the points of all other levels is the same patch, against chance
-    image      how often the nearest neighbour among all other patches is of the same image, against chance
+    level      R^2 of a linear probe for the level, on held-out images
+    content    R^2 of linear probes for brightness and contrast of the clean patch, on held-out images
+    place      how often the nearest neighbour among the points of all other levels is the same patch, and chance
+    image      how often the nearest neighbour among all other patches is of the same image, and chance
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Codes:
     Attributes:
         points: AvgPool(c), (N, 4).
         level: of damage, (N,).
-        patch, image: which, (N,).
-        seen: the damaged patches, (N, S, S, C), 8 bits.
+        patch, image: indices of patch and image, (N,).
+        pixels: the damaged patches, (N, S, S, C), 8 bits.
         brightness, contrast: mean and logarithm of the standard deviation of the clean patch, (N,).
     """
 
@@ -48,18 +48,18 @@ class Codes:
     level: NDArray[np.float64]
     patch: NDArray[np.int64]
     image: NDArray[np.int64]
-    seen: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     brightness: NDArray[np.float64]
     contrast: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What AvgPool(c) tells; see the module.
+    """The measures of the module docstring.
 
     Attributes:
-        level, brightness, contrast: of held-out linear probes.
-        place, image: of nearest neighbours.
+        level, brightness, contrast: from linear probes on held-out images.
+        place, image: from nearest neighbours.
     """
 
     level: HeldOut
@@ -69,7 +69,7 @@ class Knowledge:
     image: Agreement
 
     def rows(self) -> list[list[Value]]:
-        """What, value, chance; R^2 of a probe that knows nothing is 0."""
+        """Name, value and chance of each measure; a probe without information has R^2 = 0."""
         return [
             ["R^2 of a linear probe for the level", self.level.r_squared, 0.0],
             ["R^2 of a linear probe for the brightness", self.brightness.r_squared, 0.0],
@@ -79,21 +79,21 @@ class Knowledge:
         ]
 
     def report(self, unit: str) -> str:
-        """A Markdown table, and how far the probe for the level is off."""
+        """A Markdown table, and the error of the probe for the level."""
         rows = [[str(what), *(number(float(v or 0), 3) for v in values)] for what, *values in self.rows()]
-        off = f"The probe for the level is off by {self.level.error:.2f} ({unit}, root mean square).\n"
-        return table(["AvgPool(c)", "value", "chance"], rows) + "\n" + off
+        error = f"The probe for the level has a root mean square error of {self.level.error:.2f} ({unit}).\n"
+        return table(["AvgPool(c)", "value", "chance"], rows) + "\n" + error
 
 
 def encode_levels(pipeline: Pipeline, patches: Patches, seed: int = 0) -> Codes:
-    """Every patch at every level of the severity axis: N = patches times levels points, levels in the outer order."""
+    """Encode every patch at every level of the severity axis: N = levels x patches points, in this order."""
     axis = severity(pipeline.task.degradation)
     generator = torch.Generator().manual_seed(seed)
-    points, seen = [], []
+    points, pixels = [], []
     for level in axis.steps:
         y, _ = axis.at(level)(patches.x, generator)
         points.append(pooled(encode(pipeline, y).mean))
-        seen.append(to_8bit(y.permute(0, 2, 3, 1).numpy()))
+        pixels.append(to_8bit(y.permute(0, 2, 3, 1).numpy()))
     count, levels = len(patches.image), len(axis.steps)
     flat = patches.x.flatten(1).double()
     return Codes(
@@ -101,14 +101,14 @@ def encode_levels(pipeline: Pipeline, patches: Patches, seed: int = 0) -> Codes:
         level=np.repeat(np.array(axis.steps, np.float64), count),
         patch=np.tile(np.arange(count), levels),
         image=np.tile(patches.image, levels),
-        seen=np.concatenate(seen),
+        pixels=np.concatenate(pixels),
         brightness=np.tile(flat.mean(1).numpy(), levels),
         contrast=np.tile((flat.std(1) + 1 / 255).log().numpy(), levels),
     )
 
 
 def knowledge(codes: Codes) -> Knowledge:
-    """The numbers of the module's head."""
+    """The measures of the module docstring."""
     points = codes.points
     return Knowledge(
         level=held_out(points, codes.level, codes.image),
@@ -120,7 +120,7 @@ def knowledge(codes: Codes) -> Knowledge:
 
 
 def embed(points: NDArray[Any], seed: int = 0, perplexity: float = 30.0) -> NDArray[np.float64]:
-    """t-SNE in the plane: (N, D) -> (N, 2), from a start along the two widest directions, turned to be widest along x.
+    """t-SNE to the plane: (N, D) -> (N, 2), initialised by PCA; the result is rotated to its principal axes.
 
     Raises:
         UndegradeError: scikit-learn is not installed.
@@ -130,12 +130,12 @@ def embed(points: NDArray[Any], seed: int = 0, perplexity: float = 30.0) -> NDAr
     found: NDArray[np.float64] = np.asarray(
         manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points), np.float64
     )
-    found -= found.mean(0)  # t-SNE knows no directions: any turn is as good
+    found -= found.mean(0)  # t-SNE defines no directions: any rotation is equally valid
     return np.asarray(found @ np.linalg.svd(found, full_matrices=False)[2].T)
 
 
 def rows(codes: Codes, plane: NDArray[Any]) -> list[Sequence[Value]]:
-    """For a CSV file with :data:`HEADER`."""
+    """Rows of a CSV file with :data:`HEADER`."""
     return [
         [int(p), int(i), float(v), *map(float, c), *map(float, at)]
         for p, i, v, c, at in zip(codes.patch, codes.image, codes.level, codes.points, plane, strict=True)

@@ -1,4 +1,4 @@
-"""The libraries that only figures need."""
+"""Imports the optional libraries of the analysis."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def need(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise UndegradeError(
-            f"this needs {module.partition('.')[0]}, which is not installed; get it by: "
+            f"this analysis needs {module.partition('.')[0]}, which is not installed; run: "
             "pip install 'undegrade[analyse]'."
         ) from error

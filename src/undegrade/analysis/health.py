@@ -1,12 +1,15 @@
-"""Is the latent alive, and does the restoration need it?
+"""Is the latent collapsed, and does the restoration use it?
 
-KL of a channel    mean of D_KL(q(c|y) || N(0, 1)) over images, places and levels of damage; active above 0.01 nats
-spread             standard deviation of the posterior's mean over all of these: what the channel tells apart
-unsure             mean standard deviation of the posterior itself; 1 of a channel that is only prior
-own latent         PSNR as the task restores; and with, in its place,
-  flat             its own average at every place: how strong the damage is, and not where what is
-  another's        the latent of the next image with as much damage
-  zero             the prior's mean
+KL of a channel    mean of D_KL(q(c|y) || N(0, 1)) over images, positions and levels of damage; active above 0.01 nats
+spread             standard deviation of the posterior mean over images, positions and levels
+posterior std      mean standard deviation of q(c|y); 1 if the channel equals the prior
+
+PSNR of the restoration with
+
+own                its own latent
+flat               the spatial average of its own latent: keeps the strength of the damage, removes local information
+another's          the latent of the next image with the same level of damage
+zero               the prior mean
 """
 
 from __future__ import annotations
@@ -34,34 +37,34 @@ from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
 
 LATENTS = ("own", "flat", "another's", "zero")
 CROP = 192
-"""Largest side of the images that are looked at."""
+"""Largest side of the crops that are used."""
 _IGNORED = 0.01
-"""In dB: with less to lose the restorer ignores its latent."""
+"""If the loss of PSNR without the latent is below this, in dB, the restorer ignores its latent."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of the latent; see the module for the meaning.
+    """One channel of the latent; see the module docstring.
 
     Attributes:
         kl: nats per element.
-        spread, unsure: in the latent's unit, the prior's standard deviation.
+        spread, posterior_std: in units of the prior's standard deviation.
         active: whether ``kl`` exceeds :data:`undegrade.model.objective.ACTIVE`.
     """
 
     kl: float
     spread: float
-    unsure: float
+    posterior_std: float
     active: bool
 
 
 @dataclass(frozen=True)
 class Health:
-    """What :func:`examine` finds.
+    """The result of :func:`examine`.
 
     Attributes:
         name: of the weights.
-        images: how many were looked at.
+        images: number of images.
         channels: of the latent, in order.
         psnr: level of damage -> latent (see :data:`LATENTS`) -> mean PSNR in dB.
     """
@@ -73,42 +76,46 @@ class Health:
 
     @property
     def active(self) -> int:
-        """How many channels are active."""
+        """Number of active channels."""
         return sum(channel.active for channel in self.channels)
 
     @property
     def drop(self) -> float:
-        """How much PSNR is lost without a latent (zero), in dB, at the level where that is most."""
+        """Loss of PSNR without the latent (zero), in dB, at the level where it is largest."""
         return max(row["own"] - row["zero"] for row in self.psnr.values())
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """One sentence on collapse and use of the latent."""
         collapse = collapse_warning([channel.kl for channel in self.channels])
         if collapse is not None:
             return collapse[0].upper() + collapse[1:]
         if self.drop < _IGNORED:
-            return f"The restorer ignores its latent: without it, it loses {self.drop:.3f} dB at most."
+            return f"The restorer ignores its latent: without it, PSNR drops by at most {self.drop:.3f} dB."
         return (
-            f"No collapse: {self.active} of {len(self.channels)} latent channels are active, and without its latent "
-            f"the restoration loses up to {self.drop:.1f} dB."
+            f"No collapse: {self.active} of {len(self.channels)} latent channels are active, and without the latent "
+            f"PSNR drops by up to {self.drop:.1f} dB."
         )
 
     def to_record(self) -> dict[str, Any]:
-        """JSON-able."""
-        return asdict(self) | {"active_units": self.active, "drop": self.drop, "verdict": self.verdict}
+        """Values that can be written as JSON. A channel's ``posterior_std`` has the key ``unsure``, as in 0.1."""
+        channels = [
+            {"kl": c.kl, "spread": c.spread, "unsure": c.posterior_std, "active": c.active} for c in self.channels
+        ]
+        totals = {"active_units": self.active, "drop": self.drop, "verdict": self.verdict}
+        return asdict(self) | {"channels": channels} | totals
 
     def report(self) -> str:
         """Two Markdown tables and the verdict."""
         channels = [
-            [str(i), number(c.kl, 3), number(c.spread, 3), number(c.unsure, 3), "yes" if c.active else "no"]
+            [str(i), number(c.kl, 3), number(c.spread, 3), number(c.posterior_std, 3), "yes" if c.active else "no"]
             for i, c in enumerate(self.channels)
         ]
         effect = [[level, *(number(row[latent], 2) for latent in LATENTS)] for level, row in self.psnr.items()]
         return "\n".join(
             (
                 f"{self.name}, {self.images} images\n",
-                table(["channel", "KL (nats)", "spread", "unsure", "active"], channels),
+                table(["channel", "KL (nats)", "spread", "posterior std", "active"], channels),
                 "PSNR (dB) with this latent:\n",
                 table(["damage", *LATENTS], effect),
                 self.verdict,
@@ -117,20 +124,20 @@ class Health:
 
 
 def channels_of(posterior: Posterior) -> tuple[Channel, ...]:
-    """The channels of latents of many images, (N, 4, h, w)."""
+    """Statistics of each channel from the posteriors of many images, (N, 4, h, w)."""
     kl = channel_kl(posterior).tolist()
     spread = posterior.mean.double().std((0, 2, 3), correction=0).tolist()
-    unsure = (0.5 * posterior.logvar).exp().mean((0, 2, 3)).tolist()
-    return tuple(Channel(k, s, u, k > ACTIVE) for k, s, u in zip(kl, spread, unsure, strict=True))
+    std = (0.5 * posterior.logvar).exp().mean((0, 2, 3)).tolist()
+    return tuple(Channel(k, s, p, k > ACTIVE) for k, s, p in zip(kl, spread, std, strict=True))
 
 
 def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Health:
-    """Look at the latent on clean images that are damaged mildly, middling and strongly.
+    """Analyse the latent on clean images with mild, medium and strong damage.
 
     Args:
-        pipeline: any task's.
-        folder: clean images, of which the centre is taken.
-        limit: how many of them.
+        pipeline: of any task.
+        folder: clean images; their central crops are used.
+        limit: largest number of images.
 
     Raises:
         UndegradeError: the folder has fewer than two usable images.
@@ -138,7 +145,7 @@ def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Healt
     axis = severity(pipeline.task.degradation)
     images = [read(file, pipeline.model.architecture.channels) for file in image_files(folder, limit)]
     if len(images) < 2:
-        raise UndegradeError("the health of a latent needs at least 2 images; give a folder with more.")
+        raise UndegradeError("the analysis of health needs at least 2 images; give a folder with more images.")
     x = stacked_centres(images, CROP * pipeline.model.architecture.scale, 4 * pipeline.model.architecture.scale)
     posteriors, rows = [], {}
     for level in (axis.mild, axis.own, axis.strong):
@@ -146,7 +153,7 @@ def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Healt
         posteriors.append(posterior)
         rows[axis.label(level)] = row
     together = Posterior(torch.cat([p.mean for p in posteriors]), torch.cat([p.logvar for p in posteriors]))
-    name = f"{pipeline.task.name} (untold weights)" if pipeline.card is None else pipeline.card.name
+    name = f"{pipeline.task.name} (unnamed weights)" if pipeline.card is None else pipeline.card.name
     return Health(name, len(images), channels_of(together), rows)
 
 
@@ -159,7 +166,7 @@ def _at(pipeline: Pipeline, axis: Severity, level: float, x: Tensor) -> tuple[Po
 
 
 def _score(pipeline: Pipeline, x: Tensor, y: Tensor, c: Tensor) -> float:
-    """Mean PSNR over the images, of 8-bit results over all channels."""
+    """Mean PSNR over the images; results are rounded to 8 bits."""
     scores: Sequence[float] = [
         psnr(_pixels(truth), _pixels(restored(pipeline, y[i : i + 1], c[i : i + 1])[0])) for i, truth in enumerate(x)
     ]

@@ -1,4 +1,4 @@
-"""Do nearest neighbours share a label more often than chance has it?"""
+"""How often nearest neighbours have the same label, compared with chance."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _ROWS = 512
 
 
 class Agreement(NamedTuple):
-    """Of nearest neighbours.
+    """Agreement of labels between points and their nearest neighbours.
 
     Attributes:
-        observed: share of the neighbours that carry the point's own label, 0 to 1.
-        chance: the same share had the neighbours been drawn evenly from those that count.
+        observed: fraction of neighbours with the point's label, 0 to 1.
+        chance: the same fraction for neighbours drawn uniformly from all candidates.
     """
 
     observed: float
@@ -24,20 +24,20 @@ class Agreement(NamedTuple):
 
 
 def agreement(points: Array, labels: Array, *, apart: Array | None = None, k: int = 1) -> Agreement:
-    """How often the k nearest neighbours of a point carry its label.
+    """How often the k nearest neighbours of a point have its label.
 
     Args:
         points: (N, D); distances are Euclidean.
         labels: (N,).
-        apart: (N,) or None; only points of another value here count as neighbours, e.g. another noise level or another
-            image. A point is never its own neighbour.
-        k: how many; fewer where fewer count. Points without any are left out.
+        apart: (N,) or None; only points with a different value are candidates, e.g. of another noise level or image. A
+            point is never its own neighbour.
+        k: number of neighbours; fewer if there are fewer candidates. Points without candidates are left out.
 
     Returns:
         Means over the points.
 
     Raises:
-        ValueError: no point has a neighbour that counts.
+        ValueError: no point has a candidate.
     """
     points = np.asarray(points, np.float64)
     squares = np.square(points).sum(1)

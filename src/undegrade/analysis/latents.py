@@ -1,4 +1,4 @@
-"""Images to latents, latents to images and to numbers."""
+"""Encodes images to latents, and decodes latents to images and estimates."""
 
 from __future__ import annotations
 
@@ -30,21 +30,23 @@ def pooled(c: Tensor) -> NDArray[np.float64]:
 
 
 def restored(pipeline: Pipeline, y: Tensor, c: Tensor) -> Tensor:
-    """f(y, c) with a latent of any origin, on the CPU: (B, C, h, w) and (B, 4, h / 4, w / 4) -> (B, C, H, W)."""
+    """f(y, c) with any latent c: (B, C, h, w) and (B, 4, h / 4, w / 4) -> (B, C, H, W), on the CPU."""
     device = pipeline.device
-    # The layout that the pipeline gives its windows, so that the same latent gives the same result bit for bit.
+    # The same memory layout as in the pipeline: the same latent gives the same result bit for bit.
     y = y.to(device).contiguous(memory_format=torch.channels_last)
     return pipeline.engine.restore(y, c.to(device)).cpu()
 
 
 def reading(pipeline: Pipeline, axis: Severity, c: Tensor) -> float | None:
-    """EST(c) over an image, in the axis' unit: the median over the places, of a kernel the mean, as in the pipeline.
+    """EST(c) of an image, in the axis' unit: the median over positions; for a kernel the mean, as in the pipeline.
 
     Args:
+        pipeline: of any task.
+        axis: of the damage.
         c: (1, 4, h, w).
 
     Returns:
-        None where the task's estimator was not trained.
+        None if the task's estimator was not trained.
     """
     if pipeline.quantity is None:
         return None

@@ -1,4 +1,4 @@
-"""What a changed latent does to a restoration, as numbers."""
+"""Measures of how a changed latent changes the restoration."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ Array = NDArray[Any]
 
 
 def noise_left(a: Array, b: Array) -> float:
-    """Noise in restorations of one picture under two draws of the same noise: their difference over root 2.
+    """Remaining noise, from the restorations of a picture under two draws of the noise: std of (a - b) / sqrt(2).
 
     Args:
         a, b: (H, W, C), in [0, 1].
 
     Returns:
-        Standard deviation in 8-bit levels; 0 where the damage is not random.
+        Standard deviation in 8-bit levels; 0 if the damage is not random.
     """
     return float(255 * np.sqrt(np.square(np.asarray(a, np.float64) - b).mean() / 2))
 
 
 def detail_kept(x: Array, xhat: Array) -> float:
-    """The share of the clean picture's gradients that is in the restored one: <grad x, grad xhat> / |grad x|^2.
+    """The part of the clean picture's gradients in the restored one: <grad x, grad xhat> / |grad x|^2.
 
-    Noise is not correlated with the picture and so does not count as detail, however strong it is.
+    Noise does not count as detail, because it is not correlated with the picture.
 
     Args:
-        x, xhat: (H, W, C), of any one range.
+        x, xhat: (H, W, C), both in the same range.
 
     Returns:
-        1 where all is kept, 0 where nothing is; more than 1 where edges come out harder than they were. NaN of a flat
-        picture, which has no detail.
+        1 if all detail is kept, 0 if none is, above 1 if edges are sharper than in x. NaN for a flat picture.
     """
     product = square = 0.0
     for axis in (0, 1):
@@ -42,13 +41,13 @@ def detail_kept(x: Array, xhat: Array) -> float:
 
 
 def monotonicity(x: Array, y: Array) -> float:
-    """Spearman's rank correlation: 1 where y rises with x all the way, -1 where it falls all the way.
+    """Spearman's rank correlation: 1 if y rises strictly with x, -1 if it falls strictly.
 
     Args:
-        x, y: (N,); ties have the mean of their ranks.
+        x, y: (N,); ties get the mean of their ranks.
 
     Returns:
-        NaN where one of them is constant.
+        -1 to 1; NaN if x or y is constant.
     """
     rx, ry = _ranks(x), _ranks(y)
     rx, ry = rx - rx.mean(), ry - ry.mean()

@@ -1,4 +1,4 @@
-"""How much of a number is written in the latent: a linear probe, fitted on some images and asked about others."""
+"""Linear probes: how well a number can be predicted from the latent on held-out images."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Probe(NamedTuple):
 
     @property
     def step(self) -> Float:
-        """The shortest change of the features that raises the reading by 1: weights / |weights|^2, (D,)."""
+        """The shortest change of the features that raises the prediction by 1: weights / |weights|^2, (D,)."""
         return np.asarray(self.weights / max(float(self.weights @ self.weights), 1e-300))
 
 
 def fit(features: Array, values: Array) -> Probe:
-    """Least squares.
+    """Fit a probe by least squares.
 
     Args:
         features: (N, D).
@@ -45,19 +45,19 @@ def fit(features: Array, values: Array) -> Probe:
     return Probe(weights, float(mean - centre @ weights))
 
 
-def r_squared(truth: Array, told: Array) -> float:
-    """1 - squared error / variance: 1 for a perfect reading, 0 for one that only knows the mean, below for worse.
+def r_squared(truth: Array, predicted: Array) -> float:
+    """1 - squared error / variance: 1 for a perfect prediction, 0 for predicting the mean, negative for worse.
 
-    NaN where the truth is constant.
+    NaN if the truth is constant.
     """
-    if np.ptp(truth) == 0:  # its mean may differ from it by rounding, so that the scatter would not be 0
+    if np.ptp(truth) == 0:  # the rounded mean may differ from the constant: scatter may not be exactly 0
         return float("nan")
     scatter = float(np.square(truth - truth.mean()).sum())
-    return 1 - float(np.square(truth - told).sum()) / scatter
+    return 1 - float(np.square(truth - predicted).sum()) / scatter
 
 
 class HeldOut(NamedTuple):
-    """How well a probe reads images that it was not fitted on.
+    """The accuracy of a probe on held-out images.
 
     Attributes:
         r_squared: see :func:`r_squared`.
@@ -69,19 +69,19 @@ class HeldOut(NamedTuple):
 
 
 def held_out(features: Array, values: Array, group: Array, folds: int = 4) -> HeldOut:
-    """Every group of images is read by a probe that was fitted on the groups of other folds.
+    """Cross-validate a probe: each fold is predicted by a probe that is fitted on the other folds.
 
     Args:
         features: (N, D).
         values: (N,).
-        group: (N,), which image each row belongs to: rows of one image are never on both sides.
-        folds: how many parts; at most as many as there are groups, and then two at least.
+        group: (N,), the image of each row; all rows of an image are in the same fold.
+        folds: number of folds; at most the number of groups, at least two.
     """
     fold = np.unique(group, return_inverse=True)[1]
     folds = max(min(folds, int(fold.max()) + 1), 2)
-    told = np.full(len(values), values.mean(), np.float64)
+    predicted = np.full(len(values), values.mean(), np.float64)
     for i in range(folds):
-        asked = fold % folds == i
-        if asked.any() and not asked.all():
-            told[asked] = fit(features[~asked], values[~asked])(features[asked])
-    return HeldOut(r_squared(values, told), float(np.sqrt(np.square(values - told).mean())))
+        held = fold % folds == i
+        if held.any() and not held.all():
+            predicted[held] = fit(features[~held], values[~held])(features[held])
+    return HeldOut(r_squared(values, predicted), float(np.sqrt(np.square(values - predicted).mean())))

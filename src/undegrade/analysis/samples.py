@@ -1,4 +1,4 @@
-"""Images of a folder, and disjoint patches of them."""
+"""Reads the images of a folder, and crops disjoint patches from them."""
 
 from __future__ import annotations
 
@@ -19,53 +19,55 @@ from undegrade.metrics import luma_8bit
 
 @dataclass(frozen=True)
 class Patches:
-    """Square pieces of images that do not overlap.
+    """Square patches of images that do not overlap.
 
     Attributes:
         x: (N, C, S, S), float32 in [0, 1].
-        image: (N,), which image each was cut from.
+        image: (N,), index of the image of each patch.
     """
 
     x: Tensor
     image: NDArray[np.int64]
 
     def part(self, chosen: NDArray[Any]) -> Patches:
-        """Some of them, by indices or by a mask."""
+        """A subset, by indices or by a mask."""
         return Patches(self.x[torch.from_numpy(chosen)], self.image[chosen])
 
 
 def image_files(folder: Path, limit: int | None = None) -> list[Path]:
-    """The pictures right in a folder, sorted by name; with a limit so many, evenly spread over the names.
+    """The pictures in a folder (not in subfolders), sorted by name; with a limit, evenly spaced in this order.
 
     Raises:
         UndegradeError: there is no such folder, or no picture in it.
     """
     if not folder.is_dir():
-        raise UndegradeError(f"there is no folder {folder}; give one that holds images.")
+        raise UndegradeError(f"there is no folder {folder}; give a folder with images.")
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     if not files:
-        raise UndegradeError(f"no images (png, jpg, webp, tif, bmp) are in {folder}; give a folder that holds some.")
+        raise UndegradeError(f"{folder} has no images (png, jpg, webp, tif, bmp); give a folder with images.")
     if limit is None or limit >= len(files):
         return files
     return [files[i * len(files) // limit] for i in range(limit)]
 
 
 def chosen_files(folder: Path, limit: int | None = None, show: str | None = None) -> list[Path]:
-    """The same, with the one to show in front.
+    """Like :func:`image_files`, with the picture to show first.
 
     Args:
         folder, limit: see :func:`image_files`.
-        show: its name without ending; None leaves the order.
+        show: name of the picture to show, without suffix; None keeps the order.
 
     Raises:
-        UndegradeError: see :func:`image_files`, or none has this name.
+        UndegradeError: see :func:`image_files`; or no picture has this name.
     """
     files = image_files(folder, limit)
     if show is None:
         return files
     shown = next((f for f in image_files(folder) if f.stem == show), None)
     if shown is None:
-        raise UndegradeError(f"there is no image named {show} in {folder}; give the name of one without its ending.")
+        raise UndegradeError(
+            f"there is no image named {show} in {folder}; give the name of an image without its suffix."
+        )
     return [shown, *(f for f in files if f != shown)]
 
 
@@ -87,7 +89,7 @@ def to_tensor(image: NDArray[np.uint8]) -> Tensor:
 
 
 def cut(images: Sequence[NDArray[np.uint8]], size: int, count: int, seed: int = 0) -> Patches:
-    """Patches at places drawn without replacement from a grid of tiles over all images.
+    """Crop patches from a grid over all images, drawn without replacement.
 
     Args:
         images: (H, W, C) each.
@@ -96,7 +98,7 @@ def cut(images: Sequence[NDArray[np.uint8]], size: int, count: int, seed: int = 
         seed: of the draw.
 
     Raises:
-        UndegradeError: the grid has not so many tiles.
+        UndegradeError: the grid has fewer than ``count`` patches.
     """
     places = [
         (i, top, left)
@@ -115,7 +117,7 @@ def cut(images: Sequence[NDArray[np.uint8]], size: int, count: int, seed: int = 
 
 
 def stacked_centres(images: Sequence[NDArray[np.uint8]], most: int, multiple: int = 1) -> Tensor:
-    """The middle of every image, as large as the smallest of them allows: (N, C, S, S), S at most ``most``.
+    """Central crops of all images, (N, C, S, S), as large as the smallest image allows; S is at most ``most``.
 
     Raises:
         UndegradeError: an image is smaller than 16 pixels.

@@ -11,7 +11,7 @@ def severity(degradation: Degradation) -> Severity:
     """The axis of a task's damage.
 
     Raises:
-        UndegradeError: the degradation states none.
+        UndegradeError: the degradation has none.
     """
     axis = degradation.severity
     if axis is None:

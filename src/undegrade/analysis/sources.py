@@ -1,17 +1,17 @@
-"""Where does the noise come from (Fig. 8)? Latents of photographs, of synthetic camera noise and of Gaussian noise.
+"""Latents of photographs, of synthetic camera noise and of Gaussian noise (Fig. 8): does the latent separate them?
 
-The photographs show other scenes than the clean images, and scenes differ in the latent as well as noise does. So the
-separation of two sources is measured between five pairs, the last three of which say what the first two are worth:
+The photographs show other scenes than the clean images, and scenes also differ in the latent. Separation is therefore
+measured for five pairs of sources. The last three are controls for the first two:
 
-    photographs | camera noise       as in the paper: other scenes, other noise
-    photographs | Gaussian noise     the same
-    camera noise | Gaussian noise    the same images, and on every patch as strong: the noise's character alone
-    photographs | means + Gaussian   the same scenes, and on every patch as strong
-    means | clean images             no noise added to either: the scenes alone
+    photographs | camera noise       as in the paper: scenes and noise differ
+    photographs | Gaussian noise     as in the paper: scenes and noise differ
+    camera noise | Gaussian noise    the same images, equal noise level on each patch: only the kind of noise differs
+    photographs | means + Gaussian   the same scenes, equal noise level on each patch: only the kind of noise differs
+    means | clean images             no added noise: only the scenes differ
 
 All noisy patches are clipped to [0, 1] and rounded to 8 bits, as photographs are. Patches do not overlap, and no patch
 is in two sources. Separation is measured on AvgPool(c), across images: neighbours in the same image do not count, and
-the classifier is asked about images that it was not fitted on.
+the classifier is tested on held-out images.
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ SHOWN = (PHOTOGRAPHS, CAMERA, GAUSSIAN)
 MEANS_NOISY, MEANS, CLEAN = "means + Gaussian", "means", "clean images"
 PAIRS = ((PHOTOGRAPHS, CAMERA), (PHOTOGRAPHS, GAUSSIAN), (CAMERA, GAUSSIAN), (PHOTOGRAPHS, MEANS_NOISY), (MEANS, CLEAN))
 _CAMERA = CameraNoise(gain=(1 / 8, 1))
-"""CBDNet's ranges, spread downwards: its noise alone is stronger than that of most photographs."""
+"""CBDNet's ranges extended to weaker noise, because CBDNet's noise is stronger than that of most photographs."""
 _NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
 class LatentSource:
-    """Patches of one kind.
+    """The latents of the patches of one source.
 
     Attributes:
         points: AvgPool(c), (N, 4).
-        image: which scene each is of, (N,); the same number is the same scene in all sources.
-        noise: standard deviation of what was added, in 8-bit levels, (N,); NaN where that is not known.
-        seen: the patches, (N, S, S, C), 8 bits.
+        image: index of the scene, (N,); the same index means the same scene in all sources.
+        noise: standard deviation of the noise, in 8-bit levels, (N,); NaN if it is not known.
+        pixels: the patches, (N, S, S, C), 8 bits.
     """
 
     points: NDArray[np.float64]
     image: NDArray[np.int64]
     noise: NDArray[np.float64]
-    seen: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Separation:
-    """Of two sources; 0.5 is chance for the accuracy, 0 for the silhouette.
+    """Separation of two sources; chance is 0.5 for the accuracy and 0 for the silhouette.
 
     Attributes:
-        purity: share of the ten nearest neighbours in other images that are of the point's own source.
-        accuracy: of a linear classifier on held-out images, the mean over the two sources.
+        purity: fraction of the ten nearest neighbours in other images that are of the same source.
+        accuracy: of a linear classifier on held-out images, mean over the two sources.
         silhouette: -1 to 1.
     """
 
@@ -79,11 +79,11 @@ class Separation:
 
 
 def separation(a: NDArray[Any], b: NDArray[Any], image_a: NDArray[Any], image_b: NDArray[Any]) -> Separation:
-    """How far two sets of points are apart.
+    """Measure the separation of two sets of points.
 
     Args:
         a, b: (N, D) and (M, D).
-        image_a, image_b: (N,) and (M,), which image each point is of.
+        image_a, image_b: (N,) and (M,), index of the image of each point.
 
     Raises:
         UndegradeError: scikit-learn is not installed.
@@ -92,14 +92,14 @@ def separation(a: NDArray[Any], b: NDArray[Any], image_a: NDArray[Any], image_b:
     points, image = np.concatenate((a, b)).astype(np.float64), np.concatenate((image_a, image_b))
     label = np.repeat((0, 1), (len(a), len(b)))
     folds = selection.StratifiedGroupKFold(min(5, len(np.unique(image))))
-    # In double precision, whose rounding of a constant column stays far below the floor.
+    # Double precision: for a constant column the rounding error stays far below the floor of 1e-9.
     scaled = (points - points.mean(0)) / np.maximum(points.std(0), 1e-9)
     model = linear.LogisticRegression(class_weight="balanced")
-    # Not every fold holds both sources, so the answers are put together before they are scored.
-    told = selection.cross_val_predict(model, scaled, label, groups=image, cv=folds)
+    # A fold may have only one source: predictions of all folds are combined before scoring.
+    predicted = selection.cross_val_predict(model, scaled, label, groups=image, cv=folds)
     return Separation(
         purity=agreement(points, label, apart=image, k=_NEIGHBOURS),
-        accuracy=float(metrics.balanced_accuracy_score(label, told)),
+        accuracy=float(metrics.balanced_accuracy_score(label, predicted)),
         silhouette=float(metrics.silhouette_score(points, label)),
     )
 
@@ -113,19 +113,19 @@ def gather(
     size: int,
     seed: int = 0,
 ) -> dict[str, LatentSource]:
-    """The sources by name; without means the two pairs that need them are left out.
+    """The sources by name. Without ``means``, the two sources of the controls that need them are left out.
 
     Args:
-        pipeline: any task's.
+        pipeline: of any task.
         clean: images (H, W, C).
-        photographs: noisy ones.
+        photographs: noisy photographs (H, W, C).
         means: the same scenes without noise, in the same order, or None.
-        count: patches of each source.
-        size: their side in pixels.
-        seed: of everything random.
+        count: number of patches of each source.
+        size: side of the patches in pixels.
+        seed: of all random numbers.
 
     Raises:
-        UndegradeError: the images hold too few patches, or photographs and means are no pairs.
+        UndegradeError: the images have too few patches, or photographs and means do not match.
     """
     generator = torch.Generator().manual_seed(seed)
     first, second, third = _thirds(cut(clean, size, 3 * count, seed), count)
@@ -141,9 +141,9 @@ def gather(
         return found
     if [p.shape for p in photographs] != [m.shape for m in means]:
         raise UndegradeError(
-            "photographs and means are no pairs; give two folders with the same scenes in the same order."
+            "photographs and means do not match; give two folders with the same scenes in the same order."
         )
-    # The same draw of the same places: what is at the same index in both is the same piece of the same scene.
+    # The same seed and the same sizes: equal indices are the same patch of the same scene.
     photos, scenes = (_thirds(cut(part, size, 3 * count, seed), count) for part in (photographs, means))
     found[PHOTOGRAPHS] = _source(pipeline, photos[0].x, photos[0], _strength(photos[0].x, scenes[0].x), offset)
     strengths = _strength(photos[1].x, scenes[1].x)
@@ -153,7 +153,7 @@ def gather(
 
 
 def separations(found: Mapping[str, LatentSource]) -> dict[tuple[str, str], Separation]:
-    """Of every pair whose sources are there."""
+    """Separation of every pair in :data:`PAIRS` whose sources are present."""
     return {
         (a, b): separation(found[a].points, found[b].points, found[a].image, found[b].image)
         for a, b in PAIRS
@@ -162,18 +162,18 @@ def separations(found: Mapping[str, LatentSource]) -> dict[tuple[str, str], Sepa
 
 
 def report(found: Mapping[tuple[str, str], Separation]) -> str:
-    """A Markdown table."""
+    """The separations as a Markdown table."""
     rows = [[f"{a}, {b}", *(number(v, 3) for v in _values(s))] for (a, b), s in found.items()]
     return table(["sources", "own among 10 nearest", "chance", "linear accuracy", "chance", "silhouette"], rows)
 
 
 def separation_rows(found: Mapping[tuple[str, str], Separation]) -> list[list[Value]]:
-    """For a CSV file: first, second, purity, its chance, accuracy, its chance, silhouette."""
+    """Rows of a CSV file: first, second, purity, its chance, accuracy, its chance, silhouette."""
     return [[a, b, *_values(s)] for (a, b), s in found.items()]
 
 
 def rows(found: Mapping[str, LatentSource], plane: NDArray[Any]) -> list[list[Value]]:
-    """For a CSV file with :data:`HEADER`; the plane's points are those of :data:`SHOWN`, in order."""
+    """Rows of a CSV file with :data:`HEADER`; ``plane`` has the points of :data:`SHOWN`, in this order."""
     lines: list[list[Value]] = []
     for name in SHOWN:
         source = found[name]
@@ -196,7 +196,7 @@ def _camera(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _gaussian(x: Tensor, strengths: Tensor, generator: torch.Generator) -> Tensor:
-    """White noise of these strengths in 8-bit levels, (N,), as a photograph would hold it."""
+    """Add white noise with these standard deviations in 8-bit levels, (N,); clip and round as in a photograph."""
     noise = torch.randn(x.shape, generator=generator) * (strengths / 255).view(-1, 1, 1, 1)
     return (x + noise).clamp(0, 1).mul(255).round().div(255)
 
@@ -207,10 +207,10 @@ def _strength(y: Tensor, x: Tensor) -> Tensor:
 
 
 def _source(pipeline: Pipeline, y: Tensor, patches: Patches, noise: Tensor, offset: int = 0) -> LatentSource:
-    """The latents of patches as they are, or with noise added; ``offset`` keeps scenes of other folders apart."""
+    """Encode ``y``, the patches with or without noise; ``offset`` distinguishes the scenes of different folders."""
     return LatentSource(
         points=pooled(encode(pipeline, y).mean),
         image=patches.image + offset,
         noise=noise.double().numpy(),
-        seen=to_8bit(y.permute(0, 2, 3, 1).numpy()),
+        pixels=to_8bit(y.permute(0, 2, 3, 1).numpy()),
     )

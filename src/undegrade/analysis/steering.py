@@ -1,8 +1,8 @@
-"""The latent moved along the direction in which the damage grows: does the restoration follow, smoothly?
+"""Moves the latent along the direction of increasing damage: does the restoration change smoothly with it?
 
-A linear probe reads the level of damage off AvgPool(c). The shortest step of c that raises its reading by one unit,
-w / |w|^2, is added at every place of the latent, t times, and the picture is restored with that: for t < 0 as if there
-were less damage than there is, for t > 0 as if there were more.
+A linear probe predicts the level of damage from AvgPool(c). The shortest step of c that raises the prediction by one
+unit is w / |w|^2. The picture is restored with c + t w / |w|^2 at every position: for t < 0 as if the damage were
+weaker, for t > 0 as if it were stronger.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from undegrade.metrics import psnr, to_8bit
 
 HEADER = ("image", "shift", "estimate", "noise_left", "detail_kept", "psnr")
 STEPS = 9
-"""Shifts, evenly from one end of the axis' reach to the other."""
+"""Number of shifts, evenly spaced over the reach of the axis."""
 
 
 @dataclass(frozen=True)
 class Steered:
-    """Pictures under a shifted latent.
+    """Measures of pictures restored with a shifted latent.
 
     Attributes:
         shifts: in the axis' unit, (T,).
-        estimate: what the estimator reads off the shifted latent, (N, T); NaN without an estimator.
-        noise_left: in 8-bit levels, (N, T); 0 where the damage is not random.
+        estimate: EST of the shifted latent, (N, T); NaN without an estimator.
+        noise_left: in 8-bit levels, (N, T); 0 if the damage is not random.
         detail_kept: (N, T).
         psnr: in dB, (N, T).
         strip: of the first picture, (T, H, W, C), 8 bits.
@@ -53,12 +53,12 @@ class Steered:
     strip: NDArray[np.uint8]
 
     def monotone(self) -> dict[str, float]:
-        """Spearman's correlation of each measure with the shift, the mean over the pictures."""
+        """Spearman's correlation of each measure with the shift, mean over the pictures."""
         named = {"estimate": self.estimate, "noise left": self.noise_left, "detail kept": self.detail_kept}
         return {n: float(np.mean([monotonicity(self.shifts, row) for row in v])) for n, v in named.items()}
 
     def rows(self) -> list[list[Value]]:
-        """For a CSV file with :data:`HEADER`."""
+        """Rows of a CSV file with :data:`HEADER`."""
         measures = (self.estimate, self.noise_left, self.detail_kept, self.psnr)
         return [
             [i, float(t), *(_known(m[i, j]) for m in measures)]
@@ -67,19 +67,19 @@ class Steered:
         ]
 
     def report(self, unit: str) -> str:
-        """Means over the pictures as a Markdown table, and how monotone they are."""
+        """Means over the pictures as a Markdown table, and the rank correlations."""
         measures = ((self.estimate, 1), (self.noise_left, 2), (self.detail_kept, 3), (self.psnr, 2))
         rows = [
             [number(t, 2, signed=True), *(number(_known(m[:, j].mean()), digits) for m, digits in measures)]
             for j, t in enumerate(self.shifts)
         ]
-        told = ", ".join(f"{name} {number(_known(v), 3)}" for name, v in self.monotone().items())
+        ranks = ", ".join(f"{name} {number(_known(v), 3)}" for name, v in self.monotone().items())
         header = [f"shift ({unit})", "estimate", "noise left", "detail kept", "PSNR"]
-        return table(header, rows, words=0) + f"\nRank correlation with the shift: {told}.\n"
+        return table(header, rows, words=0) + f"\nRank correlation with the shift: {ranks}.\n"
 
 
 def fit_probe(pipeline: Pipeline, patches: Patches, seed: int = 0) -> Probe:
-    """The probe for the level of damage, on every patch at every level."""
+    """Fit the probe for the level of damage on every patch at every level."""
     codes = encode_levels(pipeline, patches, seed)
     return fit(codes.points, codes.level)
 
@@ -93,8 +93,8 @@ def steer(
     """Restore pictures at the axis' own level with the latent shifted by each of the steps.
 
     Args:
-        pipeline: any task's.
-        probe: gives the direction; it should be fitted on other images.
+        pipeline: of any task.
+        probe: defines the direction; it should be fitted on other images.
         x: clean, (N, C, S, S).
         progress: wraps the indices of the pictures.
     """
@@ -111,9 +111,9 @@ def steer(
         for j, t in enumerate(shifts):
             moved = [c + float(t) * step for c in latents]
             found = [restored(pipeline, y, c)[0].permute(1, 2, 0).numpy() for y, c in zip(draws, moved, strict=True)]
-            told = reading(pipeline, axis, moved[0])
+            estimated = reading(pipeline, axis, moved[0])
             measured[:, i, j] = (
-                np.nan if told is None else told,
+                np.nan if estimated is None else estimated,
                 noise_left(*found),
                 detail_kept(truth, np.mean(found, axis=0)),
                 psnr(to_8bit(truth), to_8bit(found[0])),

@@ -1,4 +1,4 @@
-"""Numbers as files: CSV, whole or not at all."""
+"""Writes CSV and other files, whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = str | float | int | None
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> Path:
-    """Write a table; numbers with six significant digits, None as nothing.
+    """Write a CSV file; floats with six significant digits, None as an empty cell.
 
     Raises:
         UndegradeError: it cannot be written.
@@ -27,7 +27,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Value]]
 
 
 def write(path: Path, content: bytes) -> Path:
-    """Write a file, with the folders above it.
+    """Write a file; missing folders are created.
 
     Raises:
         UndegradeError: it cannot be written.
@@ -37,5 +37,7 @@ def write(path: Path, content: bytes) -> Path:
         with replacing(path) as file:
             file.write(content)
     except OSError as error:
-        raise UndegradeError(f"{path}: cannot be written ({error.strerror}); check folder and free space.") from error
+        raise UndegradeError(
+            f"{path}: cannot be written ({error.strerror}); check the folder and the free space."
+        ) from error
     return path

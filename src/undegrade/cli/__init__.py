@@ -1,7 +1,7 @@
 """The command line. One module per command; each adds its arguments and returns an exit code.
 
-Exit codes: 0 all went well; 1 the command ran but something failed (a file was bad, a number
-disagrees); 2 it could not start (wrong arguments, missing data or weights).
+Exit codes: 0 success; 1 the command ran, but something failed (a file could not be restored, a number differs from
+the paper's); 2 the command could not start (wrong arguments, missing data or weights).
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from undegrade.errors import UndegradeError
 
 COMMANDS = ("restore", "estimate", "evaluate", "calibrate", "analyse", "train", "results")
-"""Each is a module of this package with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args) -> int``."""
+"""Each is a module in this package with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args) -> int``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="undegrade", description="Blind image restoration that says what it found.")
+    parser = argparse.ArgumentParser(
+        prog="undegrade", description="Blind image restoration that also estimates the degradation."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"undegrade.cli.{name}")

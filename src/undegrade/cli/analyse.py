@@ -1,4 +1,4 @@
-"""``undegrade analyse``: what the latent knows (Figs. 5 to 8), as numbers and pictures."""
+"""``undegrade analyse``: what the latent encodes (Figs. 5 to 8), as numbers and pictures."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from undegrade.errors import UndegradeError
 if TYPE_CHECKING:
     from undegrade.inference.pipeline import Pipeline
 
-HELP = "look into the latent: health, Figs. 5 to 8, steering (needs clean images)"
+HELP = "analyse the latent: health, Figs. 5 to 8, steering (needs clean images)"
 
 _WHAT = {
-    "health": "KL per channel, active units, and what the restoration loses without its latent",
-    "manipulate": "Figs. 5, 6: pictures restored with latents that are not their own",
-    "map": "Fig. 7: the latents of patches at ten levels of damage",
-    "sources": "Fig. 8: the latents of photographs, camera noise and Gaussian noise",
-    "swap": "what a restoration loses with no latent, with that of another picture, of less or of more damage",
-    "steer": "the latent moved along the direction in which the damage grows",
+    "health": "KL per channel, active units, and the loss of PSNR without the picture's own latent",
+    "manipulate": "Figs. 5, 6: pictures restored with modified or exchanged latents",
+    "map": "Fig. 7: t-SNE of the latents of patches at ten levels of damage",
+    "sources": "Fig. 8: t-SNE of the latents of photographs, camera noise and Gaussian noise",
+    "swap": "the loss of PSNR with a zero latent, another picture's latent, or one of weaker or stronger damage",
+    "steer": "restorations and estimates with the latent moved along the direction of increasing damage",
 }
 
 
 EXAMPLES = """examples:
-  undegrade analyse health --data photos --task gaussian     is every channel of the latent used?
-  undegrade analyse map --data photos -o figures             Fig. 7
+  undegrade analyse health --data photos --task gaussian     check whether every latent channel is used
+  undegrade analyse map --data photos -o figures             draw Fig. 7
 """
 
 
@@ -39,38 +39,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for what, text in _WHAT.items():
         sub = made[what] = commands.add_parser(what, help=text, description=text)
         sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clean images")
-        sub.add_argument("--images", type=int, metavar="N", help="only N of them, evenly spread over their names")
-        add_model(sub, "what --weights are for, else gaussian")
+        sub.add_argument(
+            "--images", type=int, metavar="N", help="use only N images, evenly spaced in the order of names"
+        )
+        add_model(sub, "the task of --weights, else gaussian")
         if what == "health":
-            sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
+            sub.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
             continue
-        sub.add_argument("-o", "--out", type=Path, default=Path("analysis"), metavar="DIR", help="default: analysis")
+        sub.add_argument(
+            "-o", "--out", type=Path, default=Path("analysis"), metavar="DIR", help="output folder (default: analysis)"
+        )
         if what == "swap":
             continue
-        sub.add_argument("--format", choices=("png", "jpg"), default="png", help="of the pictures (default: png)")
-        sub.add_argument("--seed", type=int, default=0, help="of patches, noise and t-SNE (default: 0)")
+        sub.add_argument(
+            "--format", choices=("png", "jpg"), default="png", help="file format of figures (default: png)"
+        )
+        sub.add_argument("--seed", type=int, default=0, help="seed of patches, noise and t-SNE (default: 0)")
     for what, count in (("map", 100), ("sources", 300), ("steer", 60)):
-        made[what].add_argument("--patches", type=int, default=count, metavar="N", help=f"default: {count}")
-        made[what].add_argument("--patch", type=int, default=64, metavar="PIXELS", help="their side (default: 64)")
+        made[what].add_argument(
+            "--patches", type=int, default=count, metavar="N", help=f"number of patches (default: {count})"
+        )
+        made[what].add_argument("--patch", type=int, default=64, metavar="PIXELS", help="side of a patch (default: 64)")
     for what in ("manipulate", "steer"):
         made[what].add_argument("--show", metavar="NAME", help="the picture to draw (default: the first)")
     made["manipulate"].add_argument(
-        "--crop", type=int, nargs=2, metavar=("TOP", "LEFT"), help="of the part that is drawn (default: the middle)"
+        "--crop", type=int, nargs=2, metavar=("TOP", "LEFT"), help="corner of the part to draw (default: the middle)"
     )
     made["sources"].add_argument("--photographs", type=Path, required=True, metavar="DIR", help="noisy photographs")
     made["sources"].add_argument(
-        "--means", type=Path, metavar="DIR", help="the same scenes without noise, in the same order: adds two controls"
+        "--means", type=Path, metavar="DIR", help="the same scenes without noise, in the same order; adds two controls"
     )
     made["steer"].add_argument(
         "--probe",
         type=Path,
         metavar="DIR",
-        help="clean images to find the direction on (default: half of --data)",
+        help="clean images on which the direction is fitted (default: half of --data)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the numbers and write the files; 0 if that could be done."""
+    """Print the numbers and write the files; return 0."""
     from undegrade.analysis.extra import need
     from undegrade.inference.load import load_pipeline
 
@@ -78,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name, None) is not None and getattr(args, name) < 1:
             raise UndegradeError(f"--{name} must be at least 1.")
     if args.what not in ("health", "swap"):
-        need("matplotlib")  # before minutes of work
+        need("matplotlib")  # fail before minutes of computation
     if args.what in ("map", "sources"):
         need("sklearn")
     pipeline = load_pipeline(args.task, args.variant, args.weights, args.device)
@@ -115,13 +123,13 @@ def _manipulate(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
 
 
 def _swap(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
-    from undegrade.analysis import swaps
+    from undegrade.analysis import manipulation
     from undegrade.analysis.severity import severity
     from undegrade.analysis.tables import write_csv
 
-    rows = swaps.swap_folder(pipeline, args.data, args.images, _bar("swap"))
-    print(swaps.report(rows, severity(pipeline.task.degradation)))
-    return [write_csv(args.out / "swap.csv", swaps.HEADER, rows)]
+    rows = manipulation.swap_folder(pipeline, args.data, args.images, _bar("swap"))
+    print(manipulation.swap_report(rows, severity(pipeline.task.degradation)))
+    return [write_csv(args.out / "swap.csv", manipulation.SWAP_HEADER, rows)]
 
 
 def _map(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
@@ -179,19 +187,20 @@ def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis.tables import write_csv
 
     axis, scale = severity(pipeline.task.degradation), _scale(pipeline)
-    asked = [
+    steered = [
         read(file, pipeline.model.architecture.channels) for file in chosen_files(args.data, args.images, args.show)
     ]
     if args.probe is not None:
-        taught = [read(file, pipeline.model.architecture.channels) for file in image_files(args.probe)]
-    elif len(asked) < 2:
+        fitted = [read(file, pipeline.model.architecture.channels) for file in image_files(args.probe)]
+    elif len(steered) < 2:
         raise UndegradeError(
-            "steering needs at least 2 images, one for the direction; give a folder with more, or --probe."
+            "steering needs at least 2 images, one of them for the direction; give a folder with more images, or "
+            "--probe."
         )
     else:
-        asked, taught = asked[::2], asked[1::2]
-    probe = steering.fit_probe(pipeline, cut(taught, args.patch * scale, args.patches, args.seed), args.seed)
-    found = steering.steer(pipeline, probe, stacked_centres(asked, 192 * scale, 4 * scale), _bar("steer"))
+        steered, fitted = steered[::2], steered[1::2]
+    probe = steering.fit_probe(pipeline, cut(fitted, args.patch * scale, args.patches, args.seed), args.seed)
+    found = steering.steer(pipeline, probe, stacked_centres(steered, 192 * scale, 4 * scale), _bar("steer"))
     print(found.report(axis.unit))
     return [
         draw_steering(found, axis, args.out / f"steer.{args.format}"),

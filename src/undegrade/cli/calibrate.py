@@ -1,4 +1,4 @@
-"""``undegrade calibrate``: meet the paper's numbers that need no model."""
+"""``undegrade calibrate``: reproduce the paper's numbers that need no model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from undegrade.cli.arguments import add_benchmarks
 
-HELP = "check that degraded images score what the paper prints (needs the benchmark images, no model)"
+HELP = "check the paper's numbers for degraded images (needs the benchmark images, no model)"
 
 
 EXAMPLES = """examples:
@@ -19,8 +19,8 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_benchmarks(parser)
     parser.add_argument("--tables", nargs="+", metavar="T", help="only these tables, e.g. --tables VI VII")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images worked on at once (default 2)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file too")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images processed in parallel (default: 2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,11 +34,11 @@ def run(args: argparse.Namespace) -> int:
         list(TASKS.values()), paper(), args.benchmarks, tables=args.tables, jobs=max(args.jobs, 1), progress=True
     )
     if not found:
-        raise UndegradeError(f"no table {' or '.join(args.tables)} has cells to calibrate; leave out --tables.")
+        raise UndegradeError(f"no table {' or '.join(args.tables)} has cells that need no model; leave out --tables.")
     print(report(found))
     wrong, known = sum(not c.agrees for c in found), sum(c.discrepancy is not None for c in found)
-    aside = f"; {known} are the paper's own discrepancy" if known else ""
-    print(f"{len(found) - wrong - known} of {len(found)} cells agree with the paper{aside}.")
+    note = f"; {known} are known discrepancies of the paper" if known else ""
+    print(f"{len(found) - wrong - known} of {len(found)} cells agree with the paper{note}.")
     if args.json:
         args.json.write_text(json.dumps(record(found), indent=1) + "\n")
     return 1 if wrong else 0

@@ -1,4 +1,4 @@
-"""``undegrade estimate``: what is wrong with pictures, without restoring them."""
+"""``undegrade estimate``: estimate the degradation of pictures without restoring them."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from undegrade.inference.options import EstimateMap
     from undegrade.inference.pipeline import Pipeline
 
-HELP = "say what is wrong with picture files: noise level, JPEG quality or blur, and how sure that is"
+HELP = "estimate noise level, JPEG quality and blur of picture files, with the posterior standard deviation"
 
 
 EXAMPLES = """examples:
-  undegrade estimate photo.jpg                           everything that the shipped models can read off it
-  undegrade estimate --task sr-x2 small.png              its blur, drawn as a kernel
+  undegrade estimate photo.jpg                           all estimates of the shipped models
+  undegrade estimate --task sr-x2 small.png              the blur kernel, drawn as text
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="pictures")
-    add_model(parser, "what --weights are for, else all that estimate something")
+    add_model(parser, "the task of --weights, else all tasks with an estimator")
     parser.add_argument(
         "--kernels",
         type=Path,
         metavar="DIR",
-        help="write blur kernels as pictures NAME-TASK-kernel.png, 16 pixels to a weight",
+        help="write blur kernels to pictures NAME-TASK-kernel.png in DIR, each weight 16 x 16 pixels",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line for each file; 0 if all could be read, 1 if some could not.
+    """Print the estimates of each file; 0 if all files could be read, 1 if some could not.
 
-    Blur kernels are drawn below their lines where a task or weights were asked for.
+    With ``--task`` or ``--weights``, blur kernels are also drawn as text.
 
     Raises:
-        UndegradeError: nothing can be started: no weights, or a task without an estimator.
+        UndegradeError: no weights, or the task has no estimator.
     """
     from undegrade import image
     from undegrade.degrade.blur import Kernel, kernel_of
@@ -56,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
     readers = [pipeline for pipeline in pipelines if pipeline.quantity is not None]
     if not readers:
         which = pipelines[0].task.name if pipelines else args.variant
-        raise UndegradeError(f"the task {which} has no estimate to give; use another one.")
+        raise UndegradeError(f"the model for {which} gives no estimate; use another task.")
     failed = 0
     for file in args.files:
         try:
             picture = image.read(file)
             if picture.quality is not None:
-                print(f"{file}: JPEG quality by its header {picture.quality}", flush=True)
+                print(f"{file}: JPEG quality from the header {picture.quality}", flush=True)
             for reader in readers:
                 found = reader.estimate_map(picture.pixels)
                 print(f"{file}: {_sentence(reader, found)}", flush=True)
@@ -80,16 +80,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 SHADES = " .:-=+*#%@"
-"""From nothing to the largest weight."""
+"""Characters from weight 0 to the largest weight."""
 _MAGNIFIED = 16
 
 
 def drawn(k: NDArray[np.float64]) -> str:
-    """A kernel in letters, which any terminal and any log can show: two for each weight, so that it looks square."""
+    """A kernel as text for terminals and logs; two characters for each weight, which looks about square."""
     import numpy as np
 
     level = np.rint(k / k.max() * (len(SHADES) - 1)).astype(int)
-    inside = np.nonzero(level.any(0) | level.any(1))[0]  # the square around the middle that is not empty
+    inside = np.nonzero(level.any(0) | level.any(1))[0]  # crop to the centred square that is not empty
     kept = slice(inside.min(), inside.max() + 1)
     return "\n".join("    " + "".join(2 * SHADES[i] for i in row).rstrip() for row in level[kept, kept])
 
@@ -104,7 +104,7 @@ def _write(k: NDArray[np.float64], path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UndegradeError(
-            f"{path.parent}: cannot be made a folder ({error.strerror}); use another --kernels."
+            f"{path.parent}: the folder cannot be created ({error.strerror}); use another --kernels."
         ) from error
     pixels = np.rint(k / k.max() * 255).astype(np.uint8)
     image.write(path, image.Picture(pixels.repeat(_MAGNIFIED, 0).repeat(_MAGNIFIED, 1)), image.Format.PNG)
@@ -112,16 +112,16 @@ def _write(k: NDArray[np.float64], path: Path) -> Path:
 
 
 def _sentence(reader: Pipeline, found: EstimateMap) -> str:
-    """What one estimator sees, and how sure that is."""
+    """The estimate of one task and its posterior standard deviation, in words."""
     import numpy as np
 
     quantity = reader.quantity
     assert quantity is not None
     if quantity.size > 1:
-        at_a_place = f"{found.spread.mean():.{max(quantity.digits, 2)}f} at a place"
-        return f"{quantity.words(found.estimate.tolist())}, +- {at_a_place}"
+        spread = f"{found.spread.mean():.{max(quantity.digits, 2)}f} at each position"
+        return f"{quantity.words(found.estimate.tolist())}, +- {spread}"
     low, high = np.percentile(found.map[0], (10, 90))
     return (
         f"{quantity.name} {found.estimate[0]:.1f} +- {found.spread[0]:.1f} ({quantity.unit}; "
-        f"{low:.1f} in the lowest tenth of the picture, {high:.1f} in the highest)"
+        f"10th to 90th percentile over the picture: {low:.1f} to {high:.1f})"
     )

@@ -24,40 +24,44 @@ if TYPE_CHECKING:
     from undegrade.tasks import Task
 
 TILE = 1024
-"""Side of a tile in input pixels: most images of the benchmarks are one, and no pixel is worked on twice."""
+"""Side of a tile in input pixels: most benchmark images fit in one tile, without a halo that is computed twice."""
 
 HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
 
 
 EXAMPLES = """examples:
   undegrade evaluate gaussian --benchmarks sets                                  Table I
-  undegrade evaluate jpeg --benchmarks sets --datasets LIVE1 --json live1.json   some cells, and a file of all images
+  undegrade evaluate jpeg --benchmarks sets --datasets LIVE1 --json live1.json   one dataset; all values as JSON
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", help="what the model repairs, e.g. gaussian")
+    parser.add_argument("task", help="the task to evaluate, e.g. gaussian")
     add_benchmarks(parser)
     cells = parser.add_argument_group("cells")
-    cells.add_argument("--datasets", nargs="+", metavar="NAME", help="only these, e.g. --datasets Kodak24")
-    cells.add_argument("--cases", nargs="+", metavar="CASE", help='only these, e.g. --cases "sigma 30" "sigma 50"')
+    cells.add_argument("--datasets", nargs="+", metavar="NAME", help="only these datasets, e.g. --datasets Kodak24")
+    cells.add_argument(
+        "--cases", nargs="+", metavar="CASE", help='only these cases, e.g. --cases "sigma 30" "sigma 50"'
+    )
     cells.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     model = parser.add_argument_group("model")
     add_variant(model)
-    model.add_argument("--half", action="store_true", help="half precision, as in undegrade restore; the file says so")
+    model.add_argument(
+        "--half", action="store_true", help="half precision, as in undegrade restore; noted in the JSON file"
+    )
     model.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
     files = parser.add_argument_group("files")
     files.add_argument(
         "--submission",
         type=Path,
         metavar="DIR",
-        help="of blocks whose owner keeps the truth: write what is to be sent in",
+        help="for benchmarks without public ground truth: write the files to submit to DIR",
     )
     files.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print ours beside the paper's; always 0 if everything could be measured."""
+    """Print our numbers beside the paper's; return 0."""
     from undegrade.errors import UndegradeError
     from undegrade.evaluation.calibrate import bicubic
     from undegrade.evaluation.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
@@ -76,11 +80,12 @@ def run(args: argparse.Namespace) -> int:
     if args.self_ensemble and task.degradation.scale > 1 and any(b.direct for b in work.benchmarks):
         ordinary = " ".join(dict.fromkeys(f'"{b.case}"' for b in task.benchmarks if not b.direct))
         raise UndegradeError(
-            f"a flip moves the grid of direct decimation; with --self-ensemble give --cases {ordinary}."
+            "--self-ensemble does not work with direct decimation, since a flip moves the grid; add "
+            f"--cases {ordinary}."
         )
     pipeline, variant = _load(args, task)
     card = pipeline.card
-    assert card is not None  # a loaded pipeline has one
+    assert card is not None  # a loaded pipeline has a card
 
     passes = {direct: _Once(pipeline, args.self_ensemble, direct) for direct in (True, False)}
     start = time.monotonic()
@@ -105,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     if cells:
         print(report(cells, task.protocol, paper()))
     for dataset in dict.fromkeys(c.dataset for c in cells if not c.complete):
-        print(f"{dataset}: not all of its images were measured.", file=sys.stderr)
+        print(f"{dataset}: only a part of its images was measured.", file=sys.stderr)
     if args.json:
         result = Result(
             task=task.name,
@@ -117,18 +122,18 @@ def run(args: argparse.Namespace) -> int:
             cells=tuple(cells),
         )
         result.write(args.json)
-    for waiting, folder in work.submitted:
+    for blind, folder in work.submitted:
         if args.submission is None:
-            print(f"{waiting.name}: its owner keeps the truth; --submission DIR writes what is to be sent in.")
+            print(f"{blind.name}: its ground truth is not public; --submission DIR writes the files to submit.")
             continue
-        out = args.submission / waiting.name
-        submit_blocks(waiting, folder, out, restore, f"VDIR {card.name}", f"{card.name} {waiting.name}")
-        print(f"{waiting.name}: written to {out}; send {waiting.sent}.")
+        out = args.submission / blind.name
+        submit_blocks(blind, folder, out, restore, f"VDIR {card.name}", f"{card.name} {blind.name}")
+        print(f"{blind.name}: written to {out}; send {blind.sent}.")
     return 0
 
 
 class _Once:
-    """An image's restoration and estimate, which are asked for one after the other, from one pass of the networks."""
+    """Restoration and estimate of an image from one pass of the networks. Both are requested one after the other."""
 
     def __init__(self, pipeline: Pipeline, self_ensemble: bool, direct: bool) -> None:
         self._pipeline = partial(pipeline, self_ensemble=self_ensemble, direct=direct, tile=TILE)
@@ -140,7 +145,7 @@ class _Once:
 
     def estimate(self, y: Image) -> NDArray[Any]:
         found = self._pass(y).estimate
-        assert found is not None  # asked only where there is an estimator
+        assert found is not None  # called only if there is an estimator
         return found
 
     def _pass(self, y: Image) -> Restoration:
@@ -150,7 +155,7 @@ class _Once:
 
 
 class _Work(NamedTuple):
-    """What is to be measured and is there."""
+    """The selected benchmarks whose data is present."""
 
     benchmarks: list[Benchmark]
     measured: list[tuple[MeasuredBlocks, Path]]
@@ -158,7 +163,7 @@ class _Work(NamedTuple):
 
 
 def _find(args: argparse.Namespace, task: Task) -> _Work:
-    """The benchmarks that are asked for. Of a task with blocks those that are there: what is missing is said."""
+    """Select the benchmarks. For tasks with block benchmarks, missing data is skipped and reported."""
     from undegrade.data.block_benchmark import MeasuredBlocks, SubmittedBlocks
     from undegrade.data.catalogue import images
     from undegrade.errors import UndegradeError
@@ -167,19 +172,19 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     unknown = sorted(set(args.datasets or names) - set(names))
     if unknown:
         raise UndegradeError(f"{task.name} is not measured on {', '.join(unknown)}; choose from {', '.join(names)}.")
-    wanted = args.datasets or names
+    selected = args.datasets or names
     cases = list(dict.fromkeys(b.case for b in task.benchmarks))
     unknown = sorted(set(args.cases or cases) - set(cases))
     if unknown:
         raise UndegradeError(f"{task.name} has no case {', '.join(unknown)}; choose from {', '.join(cases)}.")
     of_cases = [b for b in task.benchmarks if b.case in (args.cases or cases)]
-    work = _Work([b for b in of_cases if b.dataset.name in wanted], [], [])
+    work = _Work([b for b in of_cases if b.dataset.name in selected], [], [])
     if args.cases and not work.benchmarks:
-        raise UndegradeError(f"{task.name} has these cases on other datasets; leave out --datasets or --cases.")
+        raise UndegradeError(f"{task.name} has these cases only on other datasets; leave out --datasets or --cases.")
     if args.submission is not None and not any(isinstance(b, SubmittedBlocks) for b in task.blocks):
-        raise UndegradeError(f"nothing is submitted for {task.name}; leave --submission out.")
+        raise UndegradeError(f"no benchmark of {task.name} takes submissions; leave out --submission.")
     if args.submission is not None and args.limit is not None:
-        raise UndegradeError("a submission needs all blocks; leave --limit out.")
+        raise UndegradeError("a submission needs all blocks; leave out --limit.")
     if not task.blocks:
         return work
     absent = []
@@ -189,7 +194,7 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
         except UndegradeError as error:
             absent.append(str(error))
             work.benchmarks[:] = [b for b in work.benchmarks if b.dataset != dataset]
-    for blocks in (b for b in task.blocks if b.name in wanted):
+    for blocks in (b for b in task.blocks if b.name in selected):
         folder = blocks.find(args.benchmarks)
         if folder is None:
             absent.append(blocks.missing(args.benchmarks))
@@ -205,31 +210,33 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
 
 
 def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
-    """The model and what to call it.
+    """The pipeline and the variant's name for the results.
 
-    Another task's weights may be measured too: any on photographs, elsewhere those that know the same kind of damage,
-    as the colour model of JPEG artifacts does on grey images.
+    Weights of another task can be measured too. On photographs, any weights can; on synthetic damage, only weights
+    trained for the same class of degradation, e.g. the colour JPEG model on grey images.
     """
     from undegrade.errors import UndegradeError
     from undegrade.inference.load import load_pipeline
     from undegrade.tasks import TASKS
 
-    asked = task.name if args.weights is None else None
-    pipeline = load_pipeline(asked, args.variant, weights=args.weights, device=args.device, half=args.half)
+    name = task.name if args.weights is None else None
+    pipeline = load_pipeline(name, args.variant, weights=args.weights, device=args.device, half=args.half)
     card = pipeline.card
     assert card is not None
     if card.task == task.name:
         return pipeline, card.variant
     synthetic = any(b.degradation is not None for b in task.benchmarks)
     if synthetic and type(TASKS[card.task].degradation) is not type(task.degradation):
-        raise UndegradeError(f"{args.weights}: these weights are for {card.name}, not {task.name}; ask for that.")
+        raise UndegradeError(
+            f"{args.weights}: these weights are for {card.name}, not {task.name}; evaluate {card.task}."
+        )
     if pipeline.model.architecture.scale != task.degradation.scale:
-        raise UndegradeError(f"{args.weights}: {card.name} does not enlarge as {task.name} does; use other weights.")
+        raise UndegradeError(f"{args.weights}: {card.name} has another scale than {task.name}; use other weights.")
     return pipeline, card.name
 
 
 def describe_machine(device: torch.device, half: bool = False) -> dict[str, str]:
-    """What a measurement ran on: names of the CPU, of the GPU if used, PyTorch's version, and whether by halves."""
+    """The hardware and software of a measurement: CPU, GPU if used, PyTorch version, and half precision if used."""
     import torch
 
     machine = {"cpu": _cpu_name(), "torch": f"PyTorch {torch.__version__}"}

@@ -1,4 +1,4 @@
-"""What ``undegrade restore`` tells people and programs while it works: lines, records, time left."""
+"""Output of ``undegrade restore``: lines on the terminal, JSON records, and a progress bar with the time left."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from undegrade.files.restore_file import Outcome
 
 BIG = 4_000_000
-"""From this many pixels on a single picture is worth a progress bar."""
+"""A single picture gets a progress bar if it has at least this many pixels."""
 
 
 class Report:
-    """What people and programs are told, as it occurs, past a progress bar where someone is watching.
+    """Prints the result of each file, writes its record, and keeps the progress bar on a terminal intact.
 
     Attributes:
-        total: how many files there are, with folders that cannot be searched.
-        failures: each that failed, with its reason.
-        progress: to be told how far the work is.
+        total: number of files, including folders that cannot be searched.
+        failures: one entry per failed file, with the reason.
+        progress: the progress bar; to be updated by the caller.
     """
 
     def __init__(self, plan: Plan, records: TextIO | None) -> None:
@@ -45,15 +45,15 @@ class Report:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.progress.close()
         if self._records is not None and self._records is not sys.stdout:
-            with suppress(OSError):  # every record was flushed, or its failure told
+            with suppress(OSError):  # every record was flushed, or its failure was reported
                 self._records.close()
 
     def add(self, outcome: Outcome) -> None:
-        """A file is done, one way or another.
+        """Report one file: restored, left alone, skipped or failed.
 
         Raises:
             UndegradeError: its record cannot be written.
-            BrokenPipeError: nobody reads the lines any more.
+            BrokenPipeError: the reader of the output has closed it.
         """
         if outcome.output is not None:
             self.progress.done(counted=outcome.status in ("restored", "left"))
@@ -66,25 +66,25 @@ class Report:
         self._record(outcome)
 
     def complain(self, sentence: str) -> None:
-        """Something is wrong."""
+        """Print an error message."""
         self._say(f"undegrade restore: {sentence}", sys.stderr)
 
     def interrupted(self, skip_existing: bool) -> None:
-        """The end of a batch that was stopped from the keyboard, and how to go on."""
+        """Report that the user stopped the batch, and how to continue."""
         self.progress.close()
         done = self._counts["restored"] + self._counts["left"] + self._counts["skipped"]
         rest = "the same command" if skip_existing else "the same command with --skip-existing"
         self._say("", sys.stderr)  # the terminal has written ^C
         self._list_failures()
-        self.complain(f"interrupted with {done} of {self.total} files done; {rest} does the rest.")
+        self.complain(f"interrupted with {done} of {self.total} files done; {rest} continues.")
 
     def summary(self) -> None:
-        """The end of a batch; of a single file everything is said already."""
+        """Print the totals of a batch. A single file needs none."""
         self.progress.close()
         skipped = self._counts["skipped"]
         if skipped == self.total:
-            results = "the result is" if skipped == 1 else f"all {skipped} results are"
-            self._say(f"{results} there already; nothing was done.", self._out)
+            results = "the result exists" if skipped == 1 else f"all {skipped} results exist"
+            self._say(f"{results} already; nothing was done.", self._out)
             return
         if self.total == 1:
             return
@@ -92,10 +92,10 @@ class Report:
         parts = [
             (self._counts["restored"], "restored"),
             (self._counts["left"], "left alone"),
-            (skipped, "skipped, being there already"),
+            (skipped, "skipped (result exists)"),
             (len(self.failures), "failed"),
-            (self._plan.results, "left out, being results of others"),
-            (self._plan.ignored, "ignored, being no pictures by their names"),
+            (self._plan.results, "left out (result of another input)"),
+            (self._plan.ignored, "ignored (name is not a picture's)"),
         ]
         self._say("; ".join(f"{count} {what}" for count, what in parts if count), self._out)
 
@@ -114,7 +114,7 @@ class Report:
             raise
         except OSError as error:
             raise UndegradeError(
-                f"the records cannot be written ({error.strerror}); make room and go on with --skip-existing."
+                f"the records cannot be written ({error.strerror}); free some space and continue with --skip-existing."
             ) from error
 
     @property
@@ -122,17 +122,17 @@ class Report:
         return sys.stderr if self._records is sys.stdout else sys.stdout
 
     def _say(self, line: str, stream: TextIO) -> None:
-        # Names of files can hold what the terminal's encoding, or any encoding, cannot.
+        # File names can contain characters or bytes that the terminal's encoding cannot represent.
         encoding = stream.encoding or "utf-8"
         with self.progress.aside(stream):
             print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
-    """Where the records go: behind those that are there, so that a batch in two runs has them in one file.
+    """Open the file of records for appending: a batch in two runs has all records in one file.
 
     Raises:
-        UndegradeError: the file cannot be written, or is a picture.
+        UndegradeError: the file cannot be written, or it is a picture.
     """
     from undegrade.files.plan import identity
     from undegrade.image import Format
@@ -140,21 +140,21 @@ def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
     if str(path) == "-":
         return sys.stdout
     if Format.of_name(path) is not None or identity(path) in {identity(job.source) for job in jobs}:
-        raise UndegradeError(f"--json {path} is a picture's name; give another one, such as records.jsonl.")
+        raise UndegradeError(f"--json {path} is a picture's name; give another name, such as records.jsonl.")
     try:
         file = path.open("a", encoding="ascii", newline="\n")
         if path.is_file() and path.stat().st_size > 0:
             with path.open("rb") as written:
                 written.seek(-1, os.SEEK_END)
-                if written.read() != b"\n":  # half a record, of a machine that stopped
+                if written.read() != b"\n":  # an incomplete record after a crash
                     file.write("\n")
     except OSError as error:
-        raise UndegradeError(f"--json {path}: cannot be written ({error.strerror}); name another file.") from error
+        raise UndegradeError(f"--json {path}: cannot be written ({error.strerror}); give another file.") from error
     return file
 
 
 def _line(outcome: Outcome) -> str:
-    """What a person is told about a file that was restored or left alone."""
+    """The line on the terminal for a file that was restored or left alone."""
     colours = "grey" if outcome.channels == 1 else "colour"
     kind = f"{outcome.bits}-bit {colours} {(outcome.format or '').upper()}"
     if outcome.quality is not None:
@@ -173,7 +173,7 @@ def _line(outcome: Outcome) -> str:
 
 
 class Progress:
-    """One bar for the whole batch, its time left weighed by pixels; no bar where nobody watches or it is short."""
+    """One bar for the whole batch, weighted by pixels. No bar if the output is no terminal or the work is short."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._bar: Any = None
@@ -199,12 +199,12 @@ class Progress:
             self._bar.set_description_str(f"{self._index + 1} of {len(self._weights)}")
 
     def within(self, fraction: float) -> None:
-        """So much of the file is done."""
+        """Update: this fraction of the current file is done."""
         if self._bar is not None:
             self._bar.update(self._from + fraction * self._weights[self._index] - self._bar.n)
 
     def done(self, counted: bool) -> None:
-        """The file is done; one that took no work is not counted, for it says nothing about the time left."""
+        """The file is done. A file without work is not counted, because it would distort the time left."""
         if self._bar is None:
             return
         if not counted:
@@ -212,21 +212,21 @@ class Progress:
         self.within(float(counted))
 
     def aside(self, stream: TextIO) -> AbstractContextManager[Any]:
-        """Time to write something where the bar is."""
+        """A context for writing to ``stream`` while the bar is shown."""
         if self._bar is None:
             return nullcontext()
         mode: AbstractContextManager[Any] = self._bar.external_write_mode(file=stream)
         return mode
 
     def close(self) -> None:
-        """No more bar."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 def _weights(jobs: Sequence[Job]) -> list[float]:
-    """The pixels of each picture by its header; the mean of the others where that cannot be read."""
+    """The number of pixels of each picture, from its header; the mean of the others if it cannot be read."""
     import warnings
 
     from PIL import Image
@@ -236,7 +236,7 @@ def _weights(jobs: Sequence[Job]) -> list[float]:
         try:
             with warnings.catch_warnings(action="ignore"), Image.open(job.source) as picture:
                 known.append(float(picture.width * picture.height))
-        except Exception:  # whatever is wrong with it will be said in its turn
+        except Exception:  # any problem is reported when the file is restored
             known.append(None)
     sizes = [size for size in known if size is not None]
     mean = sum(sizes) / len(sizes) if sizes else 1.0

@@ -1,4 +1,4 @@
-"""``undegrade restore``: better pictures from files and folders, and a line about what was wrong with each."""
+"""``undegrade restore``: restore picture files and folders of them, and report the estimated degradation of each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from undegrade.image import Picture
     from undegrade.inference.pipeline import Pipeline
 
-HELP = "restore picture files and folders of them, and say what was wrong with each"
+HELP = "restore picture files and folders of them, and report the estimated degradation of each"
 
 
 EXAMPLES = """examples:
-  undegrade restore photo.jpg scan.tif -o better         what each picture needs, into the folder better
-  undegrade restore photos -o clean --skip-existing      a folder with all below it; the same again goes on
+  undegrade restore photo.jpg scan.tif -o better         select a task for each picture; write to the folder better
+  undegrade restore photos -o clean --skip-existing      a folder and its subfolders; run again to continue
   undegrade restore night.png -o less.png --strength 0.5 remove half as much
   undegrade restore small.png -o large.png --task sr-x2  twice the resolution
 """
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="INPUT",
-        help="pictures, and folders to search with all below (nothing hidden, no links to folders)",
+        help="pictures, and folders to search with their subfolders (no hidden files, no links to folders)",
     )
     files = parser.add_argument_group("files")
     files.add_argument(
@@ -46,29 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("restored"),
         metavar="OUT",
-        help="folder for the results, or for one file a picture's name (default: the folder restored)",
+        help="output folder; for one input also the name of a picture file (default: the folder restored)",
     )
     files.add_argument(
         "--name",
         metavar="TEMPLATE",
-        help="names of the results, of {stem}, {suffix}, {task} and {variant}: {stem}-clean{suffix} keeps each format, "
-        "{stem}.png writes PNG",
+        help="names of the results, with the fields {stem}, {suffix}, {task} and {variant}: {stem}-clean{suffix} keeps "
+        "each format, {stem}.png writes PNG",
     )
     files.add_argument(
-        "--skip-existing", action="store_true", help="keep results that are there: goes on where a batch was stopped"
+        "--skip-existing", action="store_true", help="keep results that exist: continues a batch that was stopped"
     )
     files.add_argument(
         "--strip-metadata",
         action="store_true",
-        help="leave out what a file says beside its picture (place, camera, comments); its colours stay",
+        help="leave out metadata (place, camera, comments); the colour profile stays",
     )
     files.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
-        help="add a line of JSON for each file to FILE (docs/restore.md says what is in it), - for stdout",
+        help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout",
     )
-    add_model(parser, "what --weights are for, else what the picture needs; a clean one is left alone", half=True)
+    add_model(parser, "the task of --weights, else selected for each picture; clean pictures are left alone", half=True)
     result = parser.add_argument_group("result")
     result.add_argument(
         "--strength", type=float, default=1.0, metavar="S",
@@ -76,20 +76,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     level = result.add_mutually_exclusive_group()
     level.add_argument(
-        "--sigma", type=float, metavar="N", help="overrule the estimated noise level, in 8-bit levels (0 to 255)"
+        "--sigma", type=float, metavar="N", help="replace the estimated noise level, in 8-bit levels (0 to 255)"
     )
-    level.add_argument("--quality", type=float, metavar="Q", help="overrule the estimated JPEG quality (1 to 100)")
+    level.add_argument("--quality", type=float, metavar="Q", help="replace the estimated JPEG quality (1 to 100)")
     result.add_argument(
         "--self-ensemble", action="store_true", help="mean over 8 flips and rotations: better, 8 times slower"
     )
     result.add_argument(
         "--samples", type=int, default=0, metavar="N",
-        help="draw N restorations; write their mean, and their standard deviation to a picture NAME-std.png",
+        help="draw N latents from the posterior; write the mean of the N restorations, and their standard deviation to "
+        "a picture NAME-std.png",
     )  # fmt: skip
-    result.add_argument("--seed", type=int, default=0, metavar="N", help="of the samples (default: 0)")
+    result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     limits = parser.add_argument_group("memory and limits")
     limits.add_argument(
-        "--memory", type=float, metavar="GB", help="memory for the networks, which chooses the tile; not with --tile"
+        "--memory", type=float, metavar="GB", help="memory for the networks; sets the tile size, not with --tile"
     )
     limits.add_argument("--tile", type=int, metavar="N", help="largest side of a tile: changes memory, not the result")
     limits.add_argument(
@@ -98,11 +99,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore every file; 0 if all went well, 1 if some failed, 130 if interrupted.
+    """Restore every file; 0 if all succeeded, 1 if some failed, 130 if interrupted.
 
     Raises:
-        UndegradeError: nothing can be started: no weights, no pictures, or results that would overwrite inputs or each
-            other.
+        UndegradeError: no weights, no pictures, or a result would overwrite an input or another result.
     """
     options = _options(args)
     from undegrade.atomic import remove_leftovers
@@ -118,11 +118,11 @@ def run(args: argparse.Namespace) -> int:
     given = None if task is None and args.weights is None else load(task)
     known = {}
     if given is not None:
-        assert given.card is not None  # a loaded pipeline has one
+        assert given.card is not None  # a loaded pipeline has a card
         _check_level(args, given)
         known = {"task": given.task.name, "variant": given.card.variant}
     else:
-        load("gaussian")  # the rule's first question: better to learn now that it cannot be asked
+        load("gaussian")  # select_task needs it first: missing weights are reported before any file is read
 
     def select(picture: Picture) -> Choice:
         return select_task(picture.pixels, load, args.tile, picture.quality) if given is None else Choice(given)
@@ -137,7 +137,9 @@ def run(args: argparse.Namespace) -> int:
     with Report(todo, records) as report:
         try:
             for folder, reason in todo.unread:
-                report.add(Outcome(folder, None, reason=f"the folder cannot be searched ({reason}); check its rights."))
+                report.add(
+                    Outcome(folder, None, reason=f"the folder cannot be searched ({reason}); check its permissions.")
+                )
             for job in todo.jobs:
                 report.progress.start()
                 if args.skip_existing and _is_there(job.output):
@@ -151,27 +153,27 @@ def run(args: argparse.Namespace) -> int:
                 raise
             report.interrupted(args.skip_existing)
             return 130
-        except BrokenPipeError:  # whoever read our lines has seen enough; Python would complain when it ends
+        except BrokenPipeError:  # the reader closed the pipe; without this, Python prints an error when it exits
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        except UndegradeError as error:  # of the records: the files' own are in their outcomes
+        except UndegradeError as error:  # from writing records: errors of a file are in its outcome
             report.complain(str(error))
             return 1
     return 1 if report.failures else 0
 
 
 def _options(args: argparse.Namespace) -> FileOptions:
-    # Before torch is loaded: what is wrong with the arguments is said at once.
+    # Before torch is imported: wrong arguments are reported immediately.
     if args.tile is not None and args.tile < 4:
         raise UndegradeError(f"--tile {args.tile} is too small; give at least 4, or leave it out.")
     if args.max_pixels is not None and not 0 < args.max_pixels < math.inf:
         raise UndegradeError(
-            f"--max-pixels {args.max_pixels:g} is no number of millions; give e.g. 200, or leave it out."
+            f"--max-pixels {args.max_pixels:g} must be above 0, in millions; give e.g. 200, or leave it out."
         )
     if args.memory is not None and not (args.tile is None and 0 < args.memory < math.inf):
-        raise UndegradeError("--memory wants a number of gigabytes above 0, and no --tile beside it.")
+        raise UndegradeError("--memory must be a number of gigabytes above 0, and not together with --tile.")
     if args.seed < 0:
-        raise UndegradeError(f"--seed {args.seed} is negative; give a number from 0 up.")
+        raise UndegradeError(f"--seed {args.seed} is negative; give a number of at least 0.")
     from undegrade.files.restore_file import FileOptions
     from undegrade.inference.options import RestoreOptions
 
@@ -191,11 +193,11 @@ def _options(args: argparse.Namespace) -> FileOptions:
 
 
 _LEVELS = {"sigma": "noise level", "quality": "JPEG quality"}
-"""Options that overrule an estimate, and the name of the quantity that they overrule."""
+"""Options that replace an estimate, and the name of the quantity that they replace."""
 
 
 def _task_of_level(args: argparse.Namespace) -> str | None:
-    """The first task that estimates what --sigma or --quality overrules; None where neither is given."""
+    """The first task that estimates the quantity of --sigma or --quality; None if neither is given."""
     from undegrade.tasks import TASKS
 
     for option, name in _LEVELS.items():
@@ -205,15 +207,17 @@ def _task_of_level(args: argparse.Namespace) -> str | None:
 
 
 def _check_level(args: argparse.Namespace, pipeline: Pipeline) -> None:
-    """--sigma is for tasks that estimate a noise level, --quality for those that estimate a quality."""
+    """Check that the task estimates a noise level for --sigma, or a JPEG quality for --quality."""
     known = None if pipeline.quantity is None else pipeline.quantity.name
     for option, name in _LEVELS.items():
         if getattr(args, option) is not None and known != name:
-            raise UndegradeError(f"--{option} overrules an estimated {name}, but {pipeline.task.name} estimates none.")
+            raise UndegradeError(
+                f"--{option} replaces an estimated {name}, but {pipeline.task.name} estimates none; leave it out."
+            )
 
 
 def _check_std(todo: Plan) -> None:
-    """The pictures of standard deviations must replace no input and no result."""
+    """Check that no picture of a standard deviation would replace an input or a result."""
     from undegrade.files.plan import identity
     from undegrade.files.restore_file import std_path
 
@@ -228,5 +232,5 @@ def _check_std(todo: Plan) -> None:
 def _is_there(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # writing it will say why
+    except OSError:  # writing the result reports the reason
         return False

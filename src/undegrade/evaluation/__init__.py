@@ -1,4 +1,4 @@
-"""The paper's tables: our numbers under its protocol, the published ones beside them, and the page that shows both.
+"""Measures models under the paper's protocol and compares the numbers with the published ones.
 
-Nothing here restores a user's file.
+``results`` writes the page with both. Users' files are not restored here.
 """

@@ -1,9 +1,8 @@
-"""Does this package measure as the paper does? It needs no model to tell.
+"""Checks that this package measures as the paper does. No model is needed.
 
-The tables print what the degraded images themselves score: "JPEG" (Tables VI, VII) and "Bicubic" enlargement
-of the small image (Tables IV, V). Measuring these cells with the tasks' own degradations, protocols and
-metrics and meeting the printed numbers shows that dataset, degradation, colour, border, rounding and window
-are the paper's.
+The paper's tables contain the scores of the degraded images: "JPEG" (Tables VI, VII) and bicubic enlargement of the
+small image, "Bicubic" (Tables IV, V). This module measures these cells with the tasks' degradations, protocols and
+metrics. If the numbers agree, then dataset, degradation, colour, border, rounding and window are the paper's.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from undegrade.evaluation.paper import Discrepancy, Paper
 from undegrade.metrics import DIGITS, Metric, Protocol, to_8bit
 
 TOLERANCE: Mapping[Metric, float] = {"psnr": 0.02, "ssim": 0.002}
-"""How far a mean may be from the printed one: libraries that decode or enlarge differ in single levels."""
+"""Largest allowed difference from the printed mean: libraries for decoding and resizing differ by single levels."""
 
 
 class Measurable(Interface):
-    """What is needed of a task."""
+    """The part of a task that is needed here."""
 
     @property
     def protocol(self) -> Protocol: ...
@@ -36,12 +35,12 @@ class Measurable(Interface):
 
 
 def unchanged(scale: int) -> Restore:
-    """The degraded image itself."""
+    """A restorer that returns the degraded image unchanged."""
     return lambda y: y
 
 
 def bicubic(scale: int) -> Restore:
-    """Pillow's bicubic enlargement (a = -0.5) of the 8-bit image."""
+    """A restorer: Pillow's bicubic enlargement (a = -0.5) of the 8-bit image."""
     from PIL import Image
 
     def enlarge(y: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -53,18 +52,18 @@ def bicubic(scale: int) -> Restore:
 
 
 BASELINES: Mapping[str, Callable[[int], Restore]] = {"JPEG": unchanged, "Bicubic": bicubic}
-"""The paper's names of the methods that need no model, and what makes them for a scale."""
+"""The paper's name of each method without a model -> a function that builds it for a scale."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One cell, ours and the paper's.
+    """Our values and the paper's values of one cell.
 
     Attributes:
         method: key of :data:`BASELINES`.
-        cell: as measured here.
+        cell: our measurement.
         paper: the printed values.
-        discrepancy: what is known to be wrong with the printed values.
+        discrepancy: a known error of the printed values, if any.
     """
 
     method: str
@@ -74,7 +73,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """All values are within the tolerance, or the paper's are known to be off."""
+        """Whether all values are within the tolerance, or the paper's are known to be wrong."""
         close = all(abs(self.cell.mean(m) - v) <= TOLERANCE[m] for m, v in self.paper.items())
         return close or self.discrepancy is not None
 
@@ -91,12 +90,12 @@ def calibrate(
     """Measure every cell of the tasks for which the paper prints a baseline.
 
     Args:
-        tasks: their protocols and benchmarks.
+        tasks: protocols and benchmarks.
         paper: the printed numbers.
-        data_dir: holds the datasets' folders.
-        tables: only these; None takes all.
-        jobs: images worked on at once.
-        progress: show bars on standard error.
+        data_dir: contains the folders of the datasets.
+        tables: only these tables; None for all.
+        jobs: number of images processed in parallel.
+        progress: show progress bars on standard error.
 
     Returns:
         The cells, by table.
@@ -141,7 +140,7 @@ def _compare(method: str, cell: Cell, protocol: Protocol, paper: Paper) -> Compa
 
 
 def report(found: Sequence[Comparison]) -> str:
-    """The comparison as a Markdown table, with the paper's own discrepancies explained below it."""
+    """The comparison as a Markdown table, with notes on known discrepancies below it."""
     rows = []
     for c in found:
         row = [c.cell.table, c.method, c.cell.dataset, c.cell.case]
@@ -166,7 +165,7 @@ def report(found: Sequence[Comparison]) -> str:
 
 
 def record(found: Sequence[Comparison]) -> list[dict[str, object]]:
-    """The comparison as JSON-able values."""
+    """The comparison as values that can be written as JSON."""
     return [
         {
             "table": c.cell.table,

@@ -1,7 +1,7 @@
-"""Measure a restorer on the cells of a table: degrade, restore, round to 8 bits, compare with the truth.
+"""Measures a restorer on the cells of a table: degrade, restore, round to 8 bits, compare with the ground truth.
 
-Nothing here knows what restores: it is a function from a degraded image to a restored one. ``undegrade calibrate``
-runs the same code with functions that do nothing, or enlarge, to show that the protocol is the paper's.
+The restorer is any function from a degraded image to a restored one. ``undegrade calibrate`` runs the same code with
+functions that return the image unchanged or enlarge it, and thus checks the protocol.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from undegrade.metrics import DIGITS, Metric, Protocol, to_8bit
 
 Image = NDArray[np.float32]
 Restore = Callable[[Image], NDArray[Any]]
-"""y -> xhat: (H, W) or (H, W, 3), values of [0, 1], not clipped; the sides grow by the task's scale."""
+"""y -> xhat: (H, W) or (H, W, 3), nominally in [0, 1], not clipped; height and width are multiplied by the scale."""
 
 Estimate = Callable[[Image], NDArray[Any]]
 """y -> (P,), the estimated f(T) in the quantity's unit."""
@@ -35,14 +35,13 @@ Estimate = Callable[[Image], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Measured:
-    """One image.
+    """The measurement of one image.
 
     Attributes:
-        image: name of the clean file, without its ending.
-        values: what the protocol measures.
-        estimate_error: mean |estimate - f(T)|, in the quantity's unit; None where not asked or not known.
-        bicubic: what the protocol measures of the degraded image, enlarged by bicubic interpolation; None where not
-            asked.
+        image: file name of the clean image, without suffix.
+        values: the protocol's metrics.
+        estimate_error: mean |estimate - f(T)|, in the quantity's unit; None if not measured or f(T) is unknown.
+        bicubic: the metrics of the degraded image enlarged by bicubic interpolation; None if not measured.
     """
 
     image: str
@@ -56,10 +55,10 @@ class Cell:
     """One cell of a table: the mean over the images of a dataset.
 
     Attributes:
-        table: of the paper, or ``""``.
+        table: number of the paper's table, or ``""``.
         dataset: its name.
         case: label of the degradation.
-        images: what was measured, in the order of the file names.
+        images: the measurements, in the order of file names.
         complete: whether these are all images of the dataset.
     """
 
@@ -74,13 +73,13 @@ class Cell:
         return float(np.mean([i.values[metric] for i in self.images]))
 
     def bicubic(self, metric: Metric) -> float | None:
-        """The mean of bicubic interpolation's values, where they were measured."""
+        """The mean for bicubic interpolation; None if it was not measured."""
         values = [i.bicubic[metric] for i in self.images if i.bicubic is not None]
         return float(np.mean(values)) if values else None
 
     @property
     def estimate_error(self) -> float | None:
-        """The mean of the images' estimation errors."""
+        """The mean error of the estimate over the images; None if it was not measured."""
         errors = [i.estimate_error for i in self.images if i.estimate_error is not None]
         return float(np.mean(errors)) if errors else None
 
@@ -102,19 +101,19 @@ def evaluate(
     Args:
         benchmarks: the cells.
         protocol: how images are compared.
-        restore: what is measured.
-        data_dir: holds the datasets' folders.
-        estimate: also measure this, where f(T) is known.
+        restore: the restorer to measure.
+        data_dir: contains the folders of the datasets.
+        estimate: also measure this estimator, if f(T) is known.
         bicubic: also measure this enlargement.
-        limit: take only the first so many images of each dataset.
-        jobs: images worked on at once, in threads.
-        progress: title of a bar on standard error; None shows none.
+        limit: use only the first ``limit`` images of each dataset.
+        jobs: number of images processed in parallel, in threads.
+        progress: title of a progress bar on standard error; None for no bar.
 
     Returns:
         One cell per benchmark, in their order.
 
     Raises:
-        UndegradeError: a dataset is missing or an image cannot be read (before anything is measured, if missing).
+        UndegradeError: a dataset is missing (raised before the first measurement), or an image cannot be read.
     """
     datasets = list(dict.fromkeys(b.dataset for b in benchmarks))
     files = {d: _files(d, data_dir)[:limit] for d in datasets}
@@ -125,7 +124,7 @@ def evaluate(
         mine = [b for b in benchmarks if b.dataset == dataset]
         return dict(_measure_image(mine, protocol, restore, estimate, bicubic, clean, noisy))
 
-    # Images are the outer loop, so that each is decoded once for all of its cases.
+    # Images are the outer loop: each is decoded once for all of its cases.
     with ThreadPoolExecutor(jobs) as pool:
         bar = tqdm(
             pool.map(measure, work),
@@ -157,18 +156,18 @@ def evaluate_blocks(
     limit: int | None = None,
     progress: str | None = None,
 ) -> Cell:
-    """Measure the blocks of photographs that come with the truth.
+    """Measure blocks of photographs with public ground truth.
 
     Args:
-        blocks: which benchmark.
-        folder: where :meth:`undegrade.data.block_benchmark.Blocks.find` found it.
+        blocks: the benchmark.
+        folder: its folder, found by :meth:`undegrade.data.block_benchmark.Blocks.find`.
         protocol: how blocks are compared.
-        restore: what is measured.
-        limit: take only the first so many blocks.
-        progress: title of a bar on standard error; None shows none.
+        restore: the restorer to measure.
+        limit: use only the first ``limit`` blocks.
+        progress: title of a progress bar on standard error; None for no bar.
 
     Raises:
-        UndegradeError: a file cannot be read, or a library to read it with is missing.
+        UndegradeError: a file cannot be read, or the library for its format is missing.
     """
     pairs = islice(blocks.pairs(folder), limit)
     total = blocks.count if limit is None else min(limit, blocks.count)
@@ -182,7 +181,7 @@ def evaluate_blocks(
 def submit_blocks(
     blocks: SubmittedBlocks, folder: Path, out: Path, restore: Restore, method: str, progress: str | None = None
 ) -> None:
-    """Write what the owner of a benchmark takes: see :meth:`undegrade.data.block_benchmark.SubmittedBlocks.submit`."""
+    """Write the files for a submission; see :meth:`undegrade.data.block_benchmark.SubmittedBlocks.submit`."""
     done = blocks.submit(folder, out, restore, method)
     for _ in tqdm(done, total=blocks.count, desc=progress, unit="block", disable=progress is None, file=sys.stderr):
         pass
@@ -212,7 +211,7 @@ def _measure_image(
         elif noisy is not None:
             y = protocol.clean(load(noisy)).astype(np.float32) / np.float32(255)
         else:
-            raise ValueError(f"{benchmark.dataset.name} brings no degraded images")
+            raise ValueError(f"{benchmark.dataset.name} has no degraded images")
         error = None
         if estimate is not None and truth is not None:
             error = float(np.abs(estimate(y) - truth).mean())
@@ -221,7 +220,7 @@ def _measure_image(
 
 
 def report(cells: Sequence[Cell], protocol: Protocol, paper: Paper, method: str = "VDIR") -> str:
-    """The cells beside the paper's, as a Markdown table; with bicubic's and the estimate's error where measured."""
+    """Our cells beside the paper's as a Markdown table, with bicubic and the error of the estimate if measured."""
     plain = any(i.bicubic is not None for c in cells for i in c.images)
     estimates = any(c.estimate_error is not None for c in cells)
     rows = []
@@ -234,4 +233,4 @@ def report(cells: Sequence[Cell], protocol: Protocol, paper: Paper, method: str 
     header = ["table", "dataset", "case", "images"]
     for m in protocol.metrics:
         header += [m.upper(), "paper", "diff."] + ["bicubic"] * plain
-    return table(header + ["estimate off by"] * estimates, rows, words=3)
+    return table(header + ["estimate error"] * estimates, rows, words=3)

@@ -1,4 +1,4 @@
-"""Aligned Markdown tables, readable in a terminal too."""
+"""Aligned Markdown tables, also readable in a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
-    """A table whose first ``words`` columns are words (left) and whose others are numbers (right).
+    """A table. The first ``words`` columns are text, aligned left; the others are numbers, aligned right.
 
     Raises:
         ValueError: a row is not as long as the header.
@@ -32,6 +32,6 @@ def number(value: float | None, digits: int, signed: bool = False) -> str:
 
 
 def beside(ours: float | None, theirs: float | None, digits: int) -> list[str]:
-    """Three cells: ours, theirs, and ours minus theirs."""
+    """Three cells: our value, the published value, and ours minus the published one."""
     difference = None if ours is None or theirs is None else ours - theirs
     return [number(ours, digits), number(theirs, digits), number(difference, digits, signed=True)]

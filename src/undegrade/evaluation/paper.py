@@ -1,4 +1,4 @@
-"""The published numbers, read from ``paper.toml`` beside this file."""
+"""The published numbers, read from ``paper.toml`` in this folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from undegrade.metrics import Metric
 
 Cells = Mapping[str, tuple[float | None, ...]]
-"""Dataset -> one value per case of the table; None where nothing is published."""
+"""Dataset -> one value per case of the table; None if nothing is published."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Table:
     """One table of the paper.
 
     Attributes:
-        title: what it measures.
+        title: of the table.
         cases: labels of its degradations.
         values: metric -> method -> cells. The paper's own model is ``"VDIR"``.
     """
@@ -31,7 +31,7 @@ class Table:
     values: Mapping[str, Mapping[str, Cells]]
 
     def value(self, metric: Metric, method: str, dataset: str, case: str) -> float | None:
-        """One published number; None where there is none."""
+        """One published number; None if there is none."""
         row = self.values.get(metric, {}).get(method, {}).get(dataset)
         return row[self.cases.index(case)] if row and case in self.cases else None
 
@@ -59,7 +59,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Published cells that cannot be met under the published setting, though their neighbours are."""
+    """Published cells that the published setting does not reproduce, although it reproduces similar cells."""
 
     table: str
     method: str
@@ -70,19 +70,19 @@ class Discrepancy:
 
 @dataclass(frozen=True)
 class Paper:
-    """Everything in ``paper.toml``."""
+    """The content of ``paper.toml``."""
 
     tables: Mapping[str, Table]
     peers: tuple[Peer, ...]
     discrepancies: tuple[Discrepancy, ...]
 
     def value(self, table: str, metric: Metric, method: str, dataset: str, case: str) -> float | None:
-        """One published number; None where there is none, or no such table."""
+        """One published number; None if there is none or no such table."""
         found = self.tables.get(table)
         return found.value(metric, method, dataset, case) if found else None
 
     def discrepancy(self, table: str, method: str, dataset: str, case: str) -> Discrepancy | None:
-        """What is known to be wrong with a published cell."""
+        """The known discrepancy of a published cell, if any."""
         for d in self.discrepancies:
             if (d.table, d.method, d.case) == (table, method, case) and dataset in d.datasets:
                 return d

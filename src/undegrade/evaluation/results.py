@@ -1,7 +1,7 @@
-"""What ``undegrade evaluate`` writes, and the page of results made from it.
+"""The JSON files of ``undegrade evaluate``, and the page of results made from them.
 
-A result is a JSON file: one model (task, variant, weights) on one machine, with the value of every image. The
-page is a function of the files and of ``paper.toml`` alone, so the same files give the same bytes.
+Each file is the result of one model (task, variant, weights) on one machine, with the values of every image. The page
+depends only on the files and on ``paper.toml``: the same files give the same bytes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ NAMES: Mapping[Metric, str] = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
 
 @dataclass(frozen=True)
 class Result:
-    """One evaluation, or the parts of one.
+    """The result of one evaluation, or several merged ones.
 
     Attributes:
         task: its name.
-        variant: of the restorer; where another task's weights were measured, their name.
-        self_ensemble: the mean over eight flips and rotations was measured.
+        variant: of the task; if weights of another task were measured, the name of the weights.
+        self_ensemble: whether the mean over eight flips and rotations was measured.
         weights_sha256: of the weights file, in hex.
-        machine: what it ran on, in words, by kind (``"cpu"``, ``"gpu"``, ``"torch"``), and at which
-            ``"precision"`` if not float32.
+        machine: hardware and software, by kind (``"cpu"``, ``"gpu"``, ``"torch"``), and the ``"precision"`` if it is
+            not float32.
         seconds: wall time of the whole evaluation.
         cells: the measurements.
     """
@@ -51,11 +51,11 @@ class Result:
         return self.variant + "+" * self.self_ensemble
 
     def cell(self, table: str, dataset: str, case: str) -> Cell | None:
-        """The measurement of one cell, if it was made."""
+        """The measurement of one cell; None if it was not measured."""
         return next((c for c in self.cells if (c.table, c.dataset, c.case) == (table, dataset, case)), None)
 
     def write(self, path: Path) -> None:
-        """Write a JSON file: the fields above, and in each cell also the means and the number of images.
+        """Write a JSON file with the attributes, and for each cell the means and the number of images.
 
         Raises:
             UndegradeError: the file cannot be written.
@@ -69,14 +69,14 @@ class Result:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
-            raise UndegradeError(f"cannot write {path} ({error.strerror}): choose another place.") from error
+            raise UndegradeError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
 
     @classmethod
     def read(cls, path: Path) -> Result:
-        """Read what :meth:`write` wrote.
+        """Read a file that :meth:`write` wrote.
 
         Raises:
-            UndegradeError: it is something else.
+            UndegradeError: it cannot be read, or it is not such a file.
         """
         try:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ class Result:
             return cls(**values)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UndegradeError(
-                f"{path} is no result of undegrade evaluate ({error}): write it again, or move it away."
+                f"{path}: not a result of undegrade evaluate ({error}); write it again, or move it away."
             ) from error
 
 
@@ -97,20 +97,20 @@ def read_folder(folder: Path) -> list[Result]:
     """All results of a folder, in the order of their file names.
 
     Raises:
-        UndegradeError: there is no such folder, or a file in it is something else.
+        UndegradeError: there is no such folder, or a JSON file in it is not a result.
     """
     if not folder.is_dir():
         raise UndegradeError(
-            f"there is no folder {folder}: write results there with undegrade evaluate --json {folder}/NAME.json."
+            f"there is no folder {folder}; write results to it with undegrade evaluate --json {folder}/NAME.json."
         )
     return [Result.read(path) for path in sorted(folder.glob("*.json"))]
 
 
 def merged(results: Sequence[Result], variants: Sequence[str]) -> list[Result]:
-    """One result per label, in the order of the variants: a long evaluation may be made in parts.
+    """Merge the results of each label; the order is that of the variants. A long evaluation can run in parts.
 
     Raises:
-        UndegradeError: the parts are of different weights, or two of them hold the same cell.
+        UndegradeError: the parts are of different weights, or two of them contain the same cell.
     """
     whole: dict[tuple[int, str], Result] = {}
     for r in results:
@@ -120,16 +120,16 @@ def merged(results: Sequence[Result], variants: Sequence[str]) -> list[Result]:
             continue
         known = whole[key]
         if known.weights_sha256 != r.weights_sha256:
-            raise UndegradeError(f"the results of {r.task} {r.label} are of different weights: measure them anew.")
+            raise UndegradeError(f"the results of {r.task} {r.label} are of different weights; measure them again.")
         twice = {(c.table, c.dataset, c.case) for c in known.cells} & {(c.table, c.dataset, c.case) for c in r.cells}
         if twice:
-            raise UndegradeError(f"two results of {r.task} {r.label} hold {min(twice)}: move one of them away.")
+            raise UndegradeError(f"two results of {r.task} {r.label} contain {min(twice)}; move one of them away.")
         whole[key] = replace(known, cells=known.cells + r.cells, seconds=known.seconds + r.seconds)
     return [whole[key] for key in sorted(whole)]
 
 
 def page(results: Sequence[Result], tasks: Mapping[str, Task], paper: Paper) -> str:
-    """The page, as Markdown."""
+    """The page of results as Markdown."""
     parts = [
         "# Results\n",
         "Generated by `undegrade results` from the files in `results/`; do not edit. Columns named *ours* were\n"
@@ -148,12 +148,12 @@ def page(results: Sequence[Result], tasks: Mapping[str, Task], paper: Paper) -> 
 
 
 def comparison(name: str, rows: Mapping[str, Result], paper: Paper) -> str:
-    """A table that compares models, such as an ablation: a row for each, its cells beside the paper's, as Markdown.
+    """A Markdown table that compares models, e.g. of an ablation: one row per model, beside the paper's values.
 
     Args:
-        name: of the paper's table, whose datasets and cases are the columns.
-        rows: what to call a model, its name in the paper's table where that has it -> its measurements.
-        paper: the published numbers; what it has and ``rows`` has not comes first.
+        name: of the paper's table; its datasets and cases are the columns.
+        rows: name of a model (the same as in the paper's table, if it is there) -> its measurements.
+        paper: the published numbers; methods that are not in ``rows`` come first.
 
     Raises:
         UndegradeError: there is no such table.
@@ -187,7 +187,7 @@ def _machines(results: Sequence[Result]) -> str:
 
 
 def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], paper: Paper) -> str:
-    """One table of the paper with our columns beside it."""
+    """One table of the paper with our columns."""
     published = paper.tables.get(name)
     methods = list(published.values.get(metric, {})) if published else []
     plain = "Bicubic" not in methods and any(
@@ -224,7 +224,7 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
 
 
 def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
-    """How far the estimator is off, for the results that measured it."""
+    """The table of the estimator's mean errors, for the results that measured it."""
     mine = [r for r in results if any(c.table == name and c.estimate_error is not None for c in r.cells)]
     if not mine:
         return []
@@ -238,14 +238,14 @@ def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
 
 
 def _peers(name: str, task: Task, paper: Paper) -> list[str]:
-    """Other methods in the same cells."""
+    """The table of other methods in the same cells."""
     published = paper.tables.get(name)
     cases = published.cases if published else tuple(dict.fromkeys(b.case for b in task.benchmarks if b.table == name))
     rows = []
     for peer in (p for p in paper.peers if p.table == name):
         for dataset, values in peer.psnr.items():
             if not any((b.table, b.dataset.name) == (name, dataset) for b in task.benchmarks):
-                continue  # what is in no table of the paper is told apart by its dataset
+                continue  # peers without a table of the paper belong to the task that has their dataset
             shown = (number(v, 2) + " (est.)" * (peer.estimated and v is not None) for v in values)
             rows.append([peer.name, peer.about, peer.source, dataset, *shown])
     if not rows:

@@ -1,4 +1,4 @@
-"""Picture files restored into picture files: what goes where, which task it needs, and what a JPEG's own header adds.
+"""Restores picture files: plans the outputs, selects the task, and uses the quantisation tables of JPEG files.
 
-No exception of one file stops the others; nothing is half written, and no input is replaced.
+An error in one file does not stop the others, no file is half written, and no input is overwritten.
 """

@@ -1,16 +1,16 @@
-"""What a JPEG file still knows of its original: every coefficient, to within half a step.
+"""Projects a restoration onto the quantisation intervals of its JPEG file.
 
-The network sees pixels, whatever their past. A file knows more: which steps its coefficients were rounded to. What a
-restoration changes is therefore brought into the blocks of the file, and there
+The network reads only pixels. The file also holds the quantisation steps: each DCT coefficient of the original lies
+within half a step of the stored value. The change made by the restoration is transformed to the DCT blocks of the file,
+where
 
     d' = w(t) clip(d, -t/2, t/2),    w(t) = 1 - exp(-t / STEP)
 
-for a coefficient's change d and its step t. The original lies within half a step of what was stored, so that the first
-part can only bring the result nearer to it. The second weighs two witnesses: with fine steps the stored value is nearer
-to the original than anything a network can propose, with coarse ones the network is.
-``reproduce/jpeg_projection.py`` measures both.
+for the change d of a coefficient and its step t. The clip can only bring the result closer to the original. The weight
+w(t) combines file and network: with fine steps the stored value is closer to the original, with coarse steps the
+network's value is. ``reproduce/jpeg_projection.py`` measures both.
 
-Cb and Cr are projected where they were sampled, if more coarsely than Y; between their samples the network is free.
+Subsampled Cb and Cr are projected at their samples; differences between the samples are not restricted.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 
 STEP = 6.0
-"""Where w = 63 %: a little above the steps at which network and file are equally near to the original."""
+"""The step where w = 63 %: slightly above the steps at which network and file are equally close to the original."""
 
 _ROWS = 128
-"""Of a strip, about."""
+"""Approximate height of a strip."""
 
 EARLIER = 10
-"""If the pixels look so much worse than the header says, the file was saved before, in steps that it does not tell."""
+"""If the estimated quality is lower than the header's by more than this, the file was saved before with other steps."""
 RESAVE_LIMIT = 93
-"""JPEG quality from which on saving a repaired picture as a JPEG again costs more than the repair gains."""
+"""From this JPEG quality on, saving a restored picture as a JPEG again costs more than the restoration gains."""
 
 Plane = npt.NDArray[np.float32]
 
@@ -42,9 +42,9 @@ Plane = npt.NDArray[np.float32]
 def applies(
     pipeline: Pipeline, picture: Picture, estimate: npt.NDArray[np.float64] | None, options: RestoreOptions
 ) -> bool:
-    """Whether the file's header says more about its artifacts than its pixels do.
+    """Whether the projection applies: the task removes JPEG artifacts and the header describes the compression.
 
-    It does where JPEG artifacts are removed, unless the file was saved before, or the user overrules the quality.
+    It does not apply if the file was saved before with a lower quality, or if the user replaces the quality.
     """
     if not _removes_artifacts(pipeline) or picture.coding is None or picture.quality is None:
         return False
@@ -53,11 +53,11 @@ def applies(
 
 
 def is_better_left(pipeline: Pipeline, picture: Picture, options: RestoreOptions) -> bool:
-    """Whether a repaired JPEG that is saved as a JPEG again would be further from its original than it is now."""
+    """Whether restoring a JPEG and saving it as a JPEG again would move it away from its original."""
     if not _removes_artifacts(pipeline) or picture.quality is None:
         return False
-    wanted = options.strength > 1 or options.samples > 0 or options.level is not None
-    return picture.quality >= RESAVE_LIMIT and not wanted
+    forced = options.strength > 1 or options.samples > 0 or options.level is not None
+    return picture.quality >= RESAVE_LIMIT and not forced
 
 
 def _removes_artifacts(pipeline: Pipeline) -> bool:
@@ -65,13 +65,13 @@ def _removes_artifacts(pipeline: Pipeline) -> bool:
 
 
 def project(restored: Pixels, given: Pixels, coding: Coding, room: float = 1.0) -> None:
-    """Bring a restoration to where its file says that the original was.
+    """Project a restoration onto the quantisation intervals of its file.
 
     Args:
         restored: uint8, (H, W) or (H, W, 3); changed in place.
-        given: the pixels that it was restored from, as the file gave them.
-        coding: of the file.
-        room: widens the intervals, for a strength beyond 1.
+        given: the decoded pixels that were restored, same shape.
+        coding: quantisation steps, sampling and orientation of the file.
+        room: factor on the width of the intervals, for a strength above 1.
     """
     inside, y = as_stored(restored, coding.orientation), as_stored(given, coding.orientation)
     tables = [np.array(steps, np.float32).reshape(8, 1, 8) for steps in coding.steps]
@@ -85,13 +85,13 @@ def project(restored: Pixels, given: Pixels, coding: Coding, room: float = 1.0) 
 
 
 def _projected(change: Plane, tables: list[Plane], sampling: tuple[int, int], room: np.float32) -> Plane:
-    """A strip's change in grey or RGB, (h, w) or (h, w, 3), in levels."""
+    """Project the change of a strip, grey (h, w) or RGB (h, w, 3), in 8-bit levels."""
     if change.ndim == 2:
         return _at_samples(change, tables[0], (1, 1), room)
     r, g, b = np.moveaxis(change, -1, 0)
     red, green, blue = BT601
     to_blue, to_red = np.float32(2 * (1 - blue)), np.float32(2 * (1 - red))
-    luma = g + np.float32(red) * (r - g) + np.float32(blue) * (b - g)  # so that grey stays exactly grey
+    luma = g + np.float32(red) * (r - g) + np.float32(blue) * (b - g)  # this form keeps grey exactly grey
     cb, cr = (b - luma) / to_blue, (r - luma) / to_red
     luma = _at_samples(luma, tables[0], (1, 1), room)
     cb, cr = (_at_samples(c, t, sampling, room) for c, t in zip((cb, cr), tables[1:], strict=True))
@@ -101,7 +101,7 @@ def _projected(change: Plane, tables: list[Plane], sampling: tuple[int, int], ro
 
 
 def _at_samples(plane: Plane, steps: Plane, sampling: tuple[int, int], room: np.float32) -> Plane:
-    """Project one channel, each sample of which stands for so many rows and columns of pixels."""
+    """Project one channel. ``sampling``: rows and columns of pixels per sample."""
     (h, w), (v, u) = plane.shape, sampling
     padded = np.pad(plane, ((0, -h % (8 * v)), (0, -w % (8 * u))), mode="edge")
     if (v, u) == (1, 1):
@@ -115,7 +115,7 @@ def _at_samples(plane: Plane, steps: Plane, sampling: tuple[int, int], room: np.
 
 
 def _in_blocks(plane: Plane, steps: Plane, room: np.float32) -> Plane:
-    """The formula of the module, on whole blocks: (8 m, 8 n) -> the same."""
+    """The formula of the module docstring, on whole blocks: (8 m, 8 n) -> (8 m, 8 n)."""
     h, w = plane.shape
     d = (_DCT @ plane.reshape(-1, 8, w)).reshape(-1, 8, w // 8, 8) @ _DCT.T
     half = steps * room / 2
@@ -125,7 +125,7 @@ def _in_blocks(plane: Plane, steps: Plane, room: np.float32) -> Plane:
 
 
 def _dct() -> Plane:
-    """The orthonormal cosines of T.81: rows by frequency, (8, 8)."""
+    """The orthonormal DCT-II matrix of T.81, (8, 8); each row is one frequency."""
     k, x = np.mgrid[:8, :8]
     cosines: Plane = (np.cos((2 * x + 1) * k * np.pi / 16) / 2).astype(np.float32)
     cosines[0] /= np.sqrt(np.float32(2))

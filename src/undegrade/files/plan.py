@@ -1,7 +1,7 @@
-"""Which files a batch reads and where each result goes: decided and checked before anything is started.
+"""Plans which files a batch reads and where each result is written, and checks this before the work starts.
 
-Only paths are looked at, never what is in the files. Where a result may not go, nothing is started at all:
-onto an input, whatever it is called there (a link to it, another spelling), or onto another result.
+Only paths are read, not the files. The plan is refused if a result would overwrite an input (also under another name,
+such as a link or another spelling) or another result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from undegrade.errors import UndegradeError
 from undegrade.image import Format
 
 Identity = tuple[int, int] | str
-"""What two names of one file have in common: device and inode; the place of a file that is not there."""
+"""Equal for all names of one file: device and inode, or the path if the file does not exist."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Job:
     """One file to restore.
 
     Attributes:
-        source: the picture, as it was named or found.
-        output: where its result goes.
-        format: what to write; None for the format that comes in.
+        source: path of the picture, as given or found.
+        output: path of its result.
+        format: format of the result; None for the format of the source.
     """
 
     source: Path
@@ -40,12 +40,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a batch does.
+    """The files of a batch.
 
     Attributes:
-        jobs: in order; no two outputs are one file, and none is a source.
-        ignored: how many files in folders are no pictures by their names.
-        results: how many pictures are left out for being the results of others; see :func:`plan`.
+        jobs: in order; all outputs are different files, and none is a source.
+        ignored: number of files in the folders whose names are not those of pictures.
+        results: number of pictures left out because they are results of other inputs; see :func:`plan`.
         unread: folders that cannot be searched, with the reason.
     """
 
@@ -56,16 +56,16 @@ class Plan:
 
 
 class Naming:
-    """How results are called: a template such as ``{stem}-clean{suffix}``.
+    """The file names of results, from a template such as ``{stem}-clean{suffix}``.
 
-    A template that ends in ``{suffix}`` keeps each file's format, one that ends in ``.png`` writes PNG.
+    A template that ends in ``{suffix}`` keeps each file's format; one that ends in ``.png`` writes PNG.
 
     Args:
-        template: text with fields in braces; a name, without folders.
-        fields: more fields than ``stem`` and ``suffix``, the same for every file.
+        template: a file name without folders; fields are in braces.
+        fields: more fields besides ``stem`` and ``suffix``, the same for every file.
 
     Raises:
-        UndegradeError: unknown fields, or names that are no picture file's.
+        UndegradeError: unknown fields, or the names are not those of picture files.
     """
 
     def __init__(self, template: str = "{stem}{suffix}", fields: Mapping[str, str] | None = None) -> None:
@@ -75,7 +75,7 @@ class Naming:
         try:
             parts = list(string.Formatter().parse(template))
         except ValueError as error:
-            raise self._refusal(f"is no template ({error})", "write a brace that is meant as {{ or }}") from error
+            raise self._refusal(f"is not a template ({error})", "write literal braces as {{ and }}") from error
         for _, field, spec, conversion in parts:
             if field is not None and (field not in known or spec or conversion):
                 choice = ", ".join(f"{{{name}}}" for name in known)
@@ -83,22 +83,22 @@ class Naming:
         keeps = bool(parts) and parts[-1][1] == "suffix"
         example = Path(self._filled("x", ".png"))
         self.format = None if keeps else Format.of_name(example)
-        """What the template asks for; None for the format that comes in."""
+        """The format of the results; None for the format of the source."""
         if not keeps and self.format is None:
-            raise self._refusal("gives names that are no picture's", "end it in {suffix} or a suffix such as .png")
+            raise self._refusal("does not end like a picture's name", "end it in {suffix} or a suffix such as .png")
 
     def __call__(self, source: Path) -> str:
-        """The name of a file's result.
+        """The name of the result of a file.
 
         Raises:
-            UndegradeError: the template's fields lead out of the folder.
+            UndegradeError: the result is not a plain file name, e.g. it contains a folder.
         """
         return self._filled(source.stem, source.suffix)
 
     def _filled(self, stem: str, suffix: str) -> str:
         name = self._template.format(stem=stem, suffix=suffix, **self._fields)
         if name in ("", ".", "..") or any(c in name for c in "/\\\0"):
-            raise self._refusal(f"gives {name!r}, which is no name of a file", "leave folders to -o")
+            raise self._refusal(f"gives {name!r}, which is not a file name", "give folders by -o")
         return name
 
     def _refusal(self, what: str, remedy: str) -> UndegradeError:
@@ -106,18 +106,17 @@ class Naming:
 
 
 def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, skip_existing: bool = False) -> Plan:
-    """What to restore, and where to.
+    """Plan which files to restore and where to write the results.
 
     Args:
-        inputs: files, taken whatever their names, and folders, searched by :func:`search`, whose
-            tree is kept.
-        output: a folder; for one file a picture's name will do.
-        naming: how results are called; None for as they came.
-        skip_existing: results that are there will stay. Among the inputs such results are then left out, so that
-            a batch that writes beside its inputs can go on after a stop.
+        inputs: files with any name, and folders. Folders are searched by :func:`search`; the results keep their tree.
+        output: a folder; for one input also the name of a picture file.
+        naming: the names of the results; None keeps the names of the inputs.
+        skip_existing: existing results are kept. Inputs that are results of other inputs are left out: a batch that
+            writes into its input folder can continue after a stop.
 
     Raises:
-        UndegradeError: a result would replace an input or another result, or there is nothing to do.
+        UndegradeError: a result would replace an input or another result, or there are no pictures.
     """
     if Format.of_name(output) is not None and not _is_folder(output):
         return Plan((_into_one_file(inputs, output, naming),))
@@ -141,7 +140,7 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
 
 @dataclass(frozen=True)
 class Found:
-    """What is in a folder: pictures in order, how many other files, and folders below that cannot be read."""
+    """The content of a folder: pictures in order, the number of other files, and subfolders that cannot be read."""
 
     files: tuple[Path, ...]
     ignored: int
@@ -149,13 +148,13 @@ class Found:
 
 
 def search(folder: Path, apart: Path) -> Found:
-    """The files below a folder whose names are pictures', each folder's own before those of its folders.
+    """Find the files in a folder and its subfolders that have picture names; files of a folder before its subfolders.
 
-    Nothing hidden is taken, and links to folders are not followed; a link to a file is that file.
+    Hidden files and folders are skipped, and links to folders are not followed. A link to a file counts as that file.
 
     Args:
-        folder: where to look.
-        apart: a folder that is passed over, unless it is ``folder`` itself: the results are no inputs.
+        folder: the folder to search.
+        apart: a folder to skip, unless it is ``folder`` itself: it holds results, not inputs.
     """
     files: list[Path] = []
     unread: list[tuple[Path, str]] = []
@@ -164,7 +163,7 @@ def search(folder: Path, apart: Path) -> Found:
     ahead = [folder]
     while ahead:
         here = ahead.pop()
-        if (this := identity(here)) in visited:  # no links are followed, but Windows has other ways to make a loop
+        if (this := identity(here)) in visited:  # links are not followed, but Windows junctions can form a loop
             continue
         visited.add(this)
         try:
@@ -186,26 +185,26 @@ def search(folder: Path, apart: Path) -> Found:
 
 
 def identity(path: Path) -> Identity:
-    """The same for every name of a file: links to it, and other spellings where the file system takes them."""
-    # new/../a.png is not there yet, but will be a.png once new is made.
+    """Equal for all names of a file: for links to it, and for other spellings if the file system accepts them."""
+    # new/../a.png does not exist yet, but will be a.png as soon as the folder new is created.
     return _on_disk(path) or _on_disk(Path(_place(path))) or _place(path)
 
 
 def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None) -> Job:
     if len(inputs) > 1:
-        raise UndegradeError(f"{output} is one file, but there are {len(inputs)} inputs; name a folder with -o.")
+        raise UndegradeError(f"{output} is one file, but there are {len(inputs)} inputs; give a folder by -o.")
     source = inputs[0]
     if _is_folder(source):
-        raise UndegradeError(f"{output} is one file, but {source} is a folder; name a folder with -o.")
+        raise UndegradeError(f"{output} is one file, but {source} is a folder; give a folder by -o.")
     if naming is not None:
-        raise UndegradeError(f"-o {output} is a file's name already; leave out --name, or name a folder with -o.")
-    # A name that asks for a format gets it; the name that came in keeps the format that came in.
+        raise UndegradeError(f"-o {output} is already a file name; leave out --name, or give a folder by -o.")
+    # The suffix of the output sets the format. If the name is unchanged, the format of the source is kept.
     job = Job(source, output, None if output.name == source.name else Format.of_name(output))
     return _checked([job])[0]
 
 
 def _without_results(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs whose sources are no other job's result."""
+    """The jobs whose sources are not results of other jobs."""
     maker = {identity(job.output): identity(job.source) for job in jobs}
     return [job for job in jobs if maker.get(own := identity(job.source), own) == own]
 
@@ -230,22 +229,22 @@ def _checked(jobs: Sequence[Job]) -> tuple[Job, ...]:
             kept.append(job)
         elif identity(other.source) != identity(job.source):
             raise UndegradeError(
-                f"{other.source} and {job.source} would both be written to {other.output}; restore them apart."
+                f"{other.source} and {job.source} would both be written to {other.output}; restore them separately."
             )
     return tuple(kept)
 
 
 def _nothing(inputs: Sequence[Path], ignored: int, unread: Sequence[tuple[Path, str]]) -> UndegradeError:
     for folder, reason in unread:
-        return UndegradeError(f"{folder}: cannot be searched ({reason}); check its rights.")
+        return UndegradeError(f"{folder}: cannot be searched ({reason}); check its permissions.")
     names = ", ".join(map(str, inputs[:3])) + (", ..." if len(inputs) > 3 else "")
     others = f", only {ignored} other file{'s' * (ignored > 1)}" if ignored else ""
-    return UndegradeError(f"there are no pictures in {names}{others}; name another folder, or files.")
+    return UndegradeError(f"there are no pictures in {names}{others}; give another folder, or files.")
 
 
 def _place(path: Path) -> str:
-    """Where a name is, with no link in its folders; a link at its end is what writing replaces."""
-    # Not Path.resolve, which raises where links form a loop.
+    """The path with links in its folders resolved. A link in the last part stays, because writing replaces the link."""
+    # Not Path.resolve, which raises if links form a loop.
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
@@ -259,12 +258,12 @@ def _on_disk(path: Path) -> tuple[int, int] | None:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # reading it will say why
+    except OSError:  # reading the file reports the reason
         return False
 
 
 def _may_be_read(entry: os.DirEntry[str]) -> bool:
-    """Whether it is an ordinary file, no pipe or device; a broken link is let through for reading to complain."""
+    """Whether it is a regular file, not a pipe or device. Broken links pass; reading them reports the error."""
     try:
         return stat.S_ISREG(entry.stat().st_mode)
     except OSError:
@@ -272,7 +271,7 @@ def _may_be_read(entry: os.DirEntry[str]) -> bool:
 
 
 def _ignores_case(folder: Path) -> bool:
-    """Whether two names that differ in case alone are one file there."""
+    """Whether names that differ only in upper and lower case are the same file in this folder."""
     try:
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent

@@ -1,4 +1,4 @@
-"""One picture file restored into another, and what came of it: whatever happens, an answer and no exception."""
+"""Restores one picture file. Errors are returned in the outcome, never raised."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ class FileOptions:
     """How files are restored.
 
     Attributes:
-        restore: of the pictures in them; with samples, their standard deviation is written beside the result, see
-            :func:`std_path`.
+        restore: options for the pictures; with samples, the standard deviation is written to :func:`std_path`.
         max_pixels: larger pictures are refused.
-        strip_metadata: leave out what a file says beside its picture, such as place and camera; its colours stay.
+        strip_metadata: leave out metadata such as place and camera; the colour profile stays.
     """
 
     restore: RestoreOptions = field(default_factory=RestoreOptions)
@@ -45,19 +44,19 @@ class FileOptions:
 
 
 STD_PEAK = 16 / 255
-"""The standard deviation that is white in its picture."""
+"""The standard deviation that is shown white, for images in [0, 1]."""
 
 
 def std_path(output: Path) -> Path:
-    """Where the standard deviation over samples goes: ``photo.jpg`` -> ``photo-std.png``, beside the result.
+    """Path of the standard deviation over samples, next to the result: ``photo.jpg`` -> ``photo-std.png``.
 
-    16-bit grey; 65535 stands for :data:`STD_PEAK`, 16 8-bit levels, and everything above.
+    It is 16-bit grey; 65535 means :data:`STD_PEAK` (16 8-bit levels) or more.
     """
     return output.with_name(f"{output.stem}-std.png")
 
 
 class Status(enum.StrEnum):
-    """What came of a file."""
+    """The final state of a file. LEFT: copied without restoration."""
 
     RESTORED = "restored"
     LEFT = "left"
@@ -67,7 +66,15 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a picture suffered from: ``values`` of the quantity ``name`` in ``unit``, their ``spread``, and words."""
+    """The estimated damage.
+
+    Attributes:
+        name: of the quantity, e.g. ``"noise level"``.
+        unit: of the quantity.
+        values: (P,).
+        spread: their posterior standard deviations, (P,).
+        words: a description for people.
+    """
 
     name: str
     unit: str
@@ -78,27 +85,27 @@ class Estimate:
 
 @dataclass
 class Outcome:
-    """What came of one file. What was not learnt is None: of a file that cannot be read, there is no width.
+    """The result for one file. Unknown values are None, e.g. the width of a file that cannot be read.
 
     Attributes:
-        source: the file, as it was named or found.
-        output: where its result is, or would have been.
-        status: what came of it.
+        source: path of the file, as given or found.
+        output: path of its result, also if it was not written.
+        status: see :class:`Status`.
         reason: why it failed: a sentence without the file's name.
-        choice: why this task, or why it was left alone; None where the task was given.
-        width: of the source in pixels, upright.
-        height: likewise.
-        channels: of the source, 1 for grey or 3 for colour, not counting transparency.
-        bits: per channel: 8 or 16, or what the file says in between (an AVIF's 10 or 12).
+        choice: why this task was selected, or why the picture was left alone; None if the user gave the task.
+        width: of the upright source, in pixels.
+        height: of the upright source, in pixels.
+        channels: of the source, 1 for grey or 3 for colour, without transparency.
+        bits: per channel: 8 or 16, or the depth of the file in between (10 or 12 in an AVIF).
         format: of the source by its content, e.g. ``"jpeg"``.
-        notes: what was noticed while the file was read, e.g. that its colour profile is broken and was left out; one
-            sentence without a full stop each.
-        quality: of a JPEG: the quality factor whose table of luminance steps is nearest to the file's.
-        task: what was repaired.
-        variant: ``"full"`` or ``"fast"``.
+        notes: remarks from reading the file, e.g. that a broken colour profile was dropped; each is one sentence
+            without a full stop.
+        quality: of a JPEG: the quality factor whose luminance quantisation table is closest to the file's.
+        task: the task that restored it.
+        variant: of the task, e.g. ``"fast"``.
         weights_sha256: of the weights file.
-        estimate: the damage that was found, where the task has an estimator.
-        seconds: from before reading until after writing.
+        estimate: the estimated damage, if the task has an estimator.
+        seconds: time for reading, restoring and writing.
     """
 
     source: Path
@@ -120,7 +127,7 @@ class Outcome:
     seconds: float = 0.0
 
     def to_record(self) -> dict[str, Any]:
-        """The attributes by name, JSON-able: paths as strings, the estimate as an object."""
+        """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
         record = dataclasses.asdict(self)
         record["source"] = str(self.source)
         record["output"] = None if self.output is None else str(self.output)
@@ -129,7 +136,7 @@ class Outcome:
 
 
 TaskSelector = Callable[[Picture], Choice]
-"""Which pipeline a picture gets, if any."""
+"""Selects the pipeline for a picture, or none."""
 
 
 def restore_file(
@@ -138,19 +145,19 @@ def restore_file(
     """Restore one file.
 
     Args:
-        job: from where and to where; the output's folder is made if need be.
-        options: how.
-        select: is asked for the pipeline once the picture is read.
+        job: source and output; the output's folder is created if necessary.
+        options: how to restore it.
+        select: called after the picture is read; returns its pipeline.
         progress: called with the fraction done.
 
     Returns:
-        What came of it. Every exception that a file can provoke has become the outcome's reason.
+        The outcome. Exceptions are caught and become its reason.
     """
     outcome = Outcome(job.source, job.output)
     started = time.perf_counter()
     try:
         outcome.status = _restore(job, options, select, progress, outcome)
-    except Exception as error:  # one file, whatever is wrong with it, must not stop the others
+    except Exception as error:  # an error in one file must not stop the others
         outcome.reason = _reason(error).removeprefix(f"{job.source}: ")
     outcome.seconds = time.perf_counter() - started
     return outcome
@@ -159,9 +166,9 @@ def restore_file(
 def _restore(
     job: Job, options: FileOptions, select: TaskSelector, progress: Callable[[float], None] | None, outcome: Outcome
 ) -> Status:
-    """The work itself; ``outcome`` is told what is learnt on the way."""
+    """Restore a file; fills in ``outcome`` step by step, as far as it gets."""
     picture = image.read(job.source, options.max_pixels)
-    if options.strip_metadata:  # now, so that it is not asked whether the format can hold them
+    if options.strip_metadata:  # before check_fits: metadata that is dropped need not fit the format
         picture = dataclasses.replace(picture, metadata=picture.metadata.stripped())
     outcome.height, outcome.width = picture.pixels.shape[:2]
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
@@ -182,7 +189,7 @@ def _restore(
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256
     again = job.format in (None, picture.format)
     if again and jpeg_projection.is_better_left(pipeline, picture, options.restore) and not options.strip_metadata:
-        # Without restoring it, which is most of the work.
+        # Decide before the restoration, which takes most of the time.
         o = options.restore
         known = None
         if pipeline.quantity is not None:
@@ -191,15 +198,15 @@ def _restore(
             if known is not None:
                 outcome.estimate = estimate_of(pipeline, known.estimate, known.spread)
             outcome.choice = (
-                f"left alone: to save a JPEG of quality {picture.quality} as a JPEG again costs more than the repair "
-                "gains; write PNG to have it repaired"
+                f"left alone: saving a JPEG of quality {picture.quality} again costs more than the restoration gains; "
+                "write PNG to restore it"
             )
             _leave(job, options, picture)
             return Status.LEFT
     found = pipeline.run(picture.pixels, options.restore, progress)
     outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
     if jpeg_projection.applies(pipeline, picture, found.estimate, options.restore):
-        assert picture.coding is not None  # applies() says so
+        assert picture.coding is not None  # checked by applies()
         jpeg_projection.project(found.image, picture.pixels, picture.coding, room=max(options.restore.strength, 1.0))
     _make_folder(job.output.parent)
     if found.std is not None:
@@ -210,7 +217,7 @@ def _restore(
 
 
 def _leave(job: Job, options: FileOptions, picture: Picture) -> None:
-    """The result is the picture as it is: byte for byte, unless another format or less metadata is wanted."""
+    """Write the picture unchanged: byte for byte, unless another format or no metadata is requested."""
     _make_folder(job.output.parent)
     if job.format not in (None, picture.format) or options.strip_metadata:
         image.write(job.output, picture, job.format)
@@ -223,13 +230,13 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UndegradeError(f"{folder}: cannot be made a folder ({error.strerror}); use another -o.") from error
+        raise UndegradeError(f"{folder}: the folder cannot be created ({error.strerror}); use another -o.") from error
 
 
 def estimate_of(
     pipeline: Pipeline, estimate: npt.NDArray[np.float64] | None, spread: npt.NDArray[np.float64] | None
 ) -> Estimate | None:
-    """A pipeline's estimate with its name and unit; None where the task has none."""
+    """A pipeline's estimate with its name and unit; None if the task has no estimator."""
     quantity = pipeline.quantity
     if estimate is None or spread is None or quantity is None:
         return None
@@ -242,9 +249,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UndegradeError):
         return str(error)
     if out_of_memory(error):
-        torch.cuda.empty_cache()  # what the next file may need; nothing to do without a GPU
+        torch.cuda.empty_cache()  # free memory for the next file; does nothing without a GPU
         return "not enough memory; use a smaller --tile."
     if isinstance(error, OSError):
-        return f"the system refuses ({error.strerror or error}); check the file, the folder and their rights."
+        return f"the system reports an error ({error.strerror or error}); check file, folder and permissions."
     lines = str(error).strip().splitlines()
     return f"unexpected {type(error).__name__}{f': {lines[0][:200]}' if lines else ''}; please report it."

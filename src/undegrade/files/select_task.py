@@ -1,17 +1,17 @@
-"""Which task a picture needs, when nobody says: a rule that looks at the picture, and says why.
+"""Selects the task for a picture when the user gives none, and states the reason.
 
-1. Noise everywhere? The gaussian estimator's map is read at its tenth percentile, the quietest places. White noise is
-   there too, at nearly its full level; texture, which also looks like noise, is not. It is noise where that shows at
-   least :data:`NOISE` levels, and at least :data:`EVEN` of the median.
-2. A camera's noise reduction hides noise from that reading. So the real task, where there are weights for it, tries its
-   hand at the middle of the picture, and what it takes away is read in the same way, but for :data:`TAKEN_EVEN`.
-3. Where neighbouring pixels share the noise (:func:`noise_correlation`), as they do after a camera's demosaicing, the
-   real task removes it; otherwise the gaussian task does, where it sees it.
-4. Saved as a JPEG once? Where the file's header tells a quality under :data:`REPAIR_BELOW`, or the pixels show one
-   under :data:`REPAIR_BELOW_SEEN`, the jpeg task repairs it; the pixels know of an earlier saving.
-5. Otherwise the picture is left alone: restoring a clean picture costs some of its finest texture.
+1. Is there noise everywhere? The rule takes the 10th percentile of the gaussian estimator's map, i.e. the quietest
+   positions. White noise has nearly its full level there; texture, which also looks like noise, does not. The picture
+   is noisy if the percentile is at least :data:`NOISE` levels and at least :data:`EVEN` times the median.
+2. The noise reduction of a camera hides noise from this estimate. If weights for the real task exist, it therefore
+   restores the centre of the picture, and the same rule is applied to what it removes, with :data:`TAKEN_EVEN`.
+3. If the noise of neighbouring pixels is correlated (:func:`noise_correlation`), as after a camera's demosaicing, the
+   real task is selected; otherwise the gaussian task, if rule 1 found noise.
+4. Was it saved as a JPEG? If the quality in the header is below :data:`REPAIR_BELOW`, or the quality estimated from the
+   pixels is below :data:`REPAIR_BELOW_SEEN`, the jpeg task is selected. The pixels also show earlier compressions.
+5. Otherwise the picture is left alone: restoring a clean picture loses some of its finest texture.
 
-Enlarging is never chosen: it changes the picture's size, and only a person knows whether that is wanted.
+Super-resolution is never selected, because it changes the size of the picture; the user must request it.
 ``reproduce/choice.py`` measures how often the rule is right.
 """
 
@@ -29,32 +29,32 @@ from undegrade.inference.arrays import Image, centre, to_float
 from undegrade.inference.pipeline import TILE, Pipeline
 
 NOISE = 2.0
-"""8-bit levels in the quietest places from which on there is noise to remove."""
+"""Lowest noise level of the quietest positions, in 8-bit levels, that counts as noise."""
 EVEN = 0.6
-"""Share of the median that the quietest places show at least, if it is noise and no texture."""
+"""Noise, not texture, if the quietest positions have at least this fraction of the median level."""
 TAKEN_EVEN = 0.4
-"""The same of what the real task takes away: little from texture; and a camera's noise differs with brightness."""
+"""The same for what the real task removes. Lower, as it removes little texture and camera noise varies in strength."""
 CORRELATED = 0.15
-"""Correlation of neighbours' noise from which on it is a camera's: white noise has none, demosaiced noise 0.25."""
+"""Lowest correlation of neighbouring pixels' noise that counts as camera noise: white noise 0, demosaiced 0.25."""
 REPAIR_BELOW = 85
-"""JPEG quality under which there are artifacts worth the repair."""
+"""A JPEG with a lower quality in its header is restored."""
 REPAIR_BELOW_SEEN = 80
-"""The same where only the pixels tell, since that is off by two or three: pictures saved once at 92 read down to 84."""
+"""The same for the estimated quality. It is off by two or three: pictures saved once at 92 are estimated down to 84."""
 
 _BLOCK = 16
 _BLOCKS = 1 << 14
 _QUIET = 0.1
 _NOTHING = 1e-12
-"""Variance below which there is no noise: the rounding to 16 bits has 2e-11, that of this computation 1e-30."""
+"""Variances below this are not noise: rounding to 16 bits gives 2e-11, the rounding of this computation 1e-30."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is done with a picture.
+    """The selected pipeline for a picture.
 
     Attributes:
         pipeline: restores it; None to leave the picture alone.
-        reason: why, for people, without a full stop; empty where the task was given.
+        reason: for the selection, in words, without a full stop; empty if the user gave the task.
     """
 
     pipeline: Pipeline | None
@@ -68,11 +68,10 @@ def select_task(
 
     Args:
         image: (H, W) or (H, W, 3).
-        load: gives a task's pipeline by its name, or raises a UndegradeError where there is none; asked only for those
-        that
-            the rule needs.
-        tile: see :class:`Pipeline`.
-        quality: of the file, if it is a JPEG and its header tells.
+        load: returns the pipeline of a task by name, or raises UndegradeError if there is none; called only for tasks
+            that the rule needs.
+        tile: see :class:`undegrade.inference.options.RestoreOptions`.
+        quality: from the header, if the file is a JPEG and its quality is known.
     """
     gaussian, real = load("gaussian"), _if_there(load, "real")
     levels = gaussian.estimate_map(image, tile=tile).map[0]
@@ -82,23 +81,23 @@ def select_task(
     if white or _is_noise(taken, usual, TAKEN_EVEN):
         shared = noise_correlation(image)
         if real is not None and shared is not None and shared >= CORRELATED:
-            reason = f"even its quietest places have a noise level of {max(quiet, taken):.1f}"
-            return Choice(real, f"task real, since {reason}, shared by neighbours as a camera's is ({shared:.2f})")
+            reason = f"even the quietest parts have a noise level of {max(quiet, taken):.1f}"
+            return Choice(real, f"task real, since {reason}, correlated between pixels as a camera's is ({shared:.2f})")
         if white:
-            return Choice(gaussian, f"task gaussian, since even its quietest places have a noise level of {quiet:.1f}")
+            return Choice(gaussian, f"task gaussian, since even the quietest parts have a noise level of {quiet:.1f}")
     jpeg = _if_there(load, "jpeg")
     if jpeg is not None:
-        seen = float(jpeg.estimate(image, tile=tile)[0])
-        if seen < REPAIR_BELOW_SEEN and (quality is None or seen < quality):
-            return Choice(jpeg, f"task jpeg, since its pixels look like a JPEG quality of {seen:.0f}")
+        estimated = float(jpeg.estimate(image, tile=tile)[0])
+        if estimated < REPAIR_BELOW_SEEN and (quality is None or estimated < quality):
+            return Choice(jpeg, f"task jpeg, since the JPEG quality estimated from the pixels is {estimated:.0f}")
         if quality is not None and quality < REPAIR_BELOW:
-            return Choice(jpeg, f"task jpeg, since its header tells a JPEG quality of {quality}")
+            return Choice(jpeg, f"task jpeg, since the JPEG quality in the header is {quality}")
     if quiet < NOISE:
         return Choice(
-            None, f"left alone: its quietest places have a noise level of {max(quiet, 0):.1f}, under {NOISE:g}"
+            None, f"left alone: the quietest parts have a noise level of {max(quiet, 0):.1f}, below {NOISE:g}"
         )
     return Choice(
-        None, f"left alone: what looks like noise (level {median:.1f}) is texture, since the quietest places have "
+        None, f"left alone: what looks like noise (level {median:.1f}) is texture, since the quietest parts have "
         f"{quiet:.1f}"
     )  # fmt: skip
 
@@ -108,10 +107,10 @@ def _is_noise(quiet: float, median: float, even: float) -> bool:
 
 
 def _taken_away(real: Pipeline, image: Image, tile: int | None) -> tuple[float, float]:
-    """What the real task changes in the middle of an image: root mean squares over blocks, in 8-bit levels.
+    """The change by the real task at the centre of an image: root mean squares over blocks, in 8-bit levels.
 
     Returns:
-        Their tenth percentile and their median; 0 where fewer than sixteen blocks are not clipped.
+        Their 10th percentile and their median; zeros if fewer than 16 blocks are not clipped.
     """
     y = np.atleast_3d(centre(image, TILE))
     restored = np.atleast_3d(real(y, tile=tile).image)
@@ -124,21 +123,21 @@ def _taken_away(real: Pipeline, image: Image, tile: int | None) -> tuple[float, 
 
 
 def noise_correlation(image: Image) -> float | None:
-    """Correlation of the noise of neighbouring pixels, over the quietest places.
+    """Correlation of the noise of neighbouring pixels in the quietest blocks.
 
-    Blocks of 16 x 16 are freed of their quadratic trend; a tenth of them, those with the least variance, are taken for
-    noise. Blocks at the ends of the range are left out, where clipping has taken the noise away. Of a large image some
-    16,000 blocks are looked at, evenly spread.
+    The quadratic trend of each 16 x 16 block is subtracted. The tenth of the blocks with the smallest variance is
+    used as noise. Blocks near black or white are left out, because clipping removes noise there. In a large image
+    about 16,000 evenly spaced blocks are used.
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3), of which green is looked at: a camera sees it most often.
+        image: (H, W), (H, W, 1) or (H, W, 3). In colour, green is used: cameras sample it most densely.
 
     Returns:
-        -1 to 1, about 0 for white noise; None where fewer than eight blocks say something.
+        -1 to 1, about 0 for white noise; None if fewer than 8 blocks can be used or they have no noise.
     """
     blocks = _blocks(image[..., image.shape[2] // 2] if image.ndim == 3 else image)
     inside = _unclipped(blocks)
-    # In double precision: a flat picture's rest is then rounding far below what any file can hold, on every CPU.
+    # In double precision: the residual of a flat picture is then rounding, far below any file's precision on any CPU.
     exact = blocks[inside].astype(np.float64)
     rest = exact - exact @ _TREND @ _TREND.T
     variances = rest.var(1)
@@ -151,7 +150,7 @@ def noise_correlation(image: Image) -> float | None:
 
 
 def _blocks(plane: Image) -> npt.NDArray[np.float32]:
-    """Blocks of 16 x 16 of one channel, (H, W) -> (N, 256), in [0, 1]; evenly spread over a large one."""
+    """Blocks of 16 x 16 of one channel, (H, W) -> (N, 256), in [0, 1]; a subset, evenly spaced, of a large channel."""
     h, w = (n // _BLOCK for n in plane.shape)
     step = math.ceil(max(math.sqrt(h * w / _BLOCKS), 1))
     grid = plane[: h * _BLOCK, : w * _BLOCK].reshape(h, _BLOCK, w, _BLOCK)[::step, :, ::step]
@@ -159,7 +158,7 @@ def _blocks(plane: Image) -> npt.NDArray[np.float32]:
 
 
 def _unclipped(blocks: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which blocks, (N, ...), have nine tenths of their values away from the ends of the range."""
+    """Mask of the blocks, (N, ...), with more than 90 % of their values inside (0.02, 0.98)."""
     away: npt.NDArray[np.bool_] = ((blocks > 0.02) & (blocks < 0.98)).reshape(len(blocks), -1).mean(1) > 0.9
     return away
 
@@ -176,5 +175,5 @@ _TREND = _trend()
 def _if_there(load: Callable[[str], Pipeline], task: str) -> Pipeline | None:
     try:
         return load(task)
-    except UndegradeError:  # no weights for it, or not of the wanted variant
+    except UndegradeError:  # no weights for this task or variant
         return None

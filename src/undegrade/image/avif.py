@@ -12,24 +12,24 @@ from undegrade.image import exif, vips
 from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged
 
 SAVED_QUALITY = 93
-"""As near to the original as a JPEG at 95."""
+"""About the same distance from the original as a JPEG of quality 95."""
 EFFORT = 3
-"""A fifth of the time of the usual 4, for the same quality at the same size."""
+"""A fifth of the time of the default 4, for the same quality at the same size."""
 BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"miaf", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"jpeg")
 _PASSED_ON = (b"av01", b"grid", b"iden", b"iovl")
 _IDENTITY = 0
 _SRGB_PRIMARIES, _P3_PRIMARIES = (1, 2, 5, 6), 12
 _SRGB_CURVES = (1, 2, 6, 13, 14, 15)
-"""BT.709's curve and its kin are shown as sRGB's everywhere."""
+"""Transfer curves that are displayed as sRGB: that of BT.709 and similar ones."""
 _CURVES = {8: "linear", 16: "PQ", 18: "HLG"}
 _MAX_BOXES = 10_000
 
 
 def header(file: BinaryIO) -> Header:
-    """What an AVIF file says; see :class:`Header`.
+    """Read the header of an AVIF file; see :class:`Header`.
 
     Raises:
-        Refusal: it is damaged, a film, HEIC or HDR.
+        Refusal: it is damaged, animated, HEIC or HDR.
     """
     meta = None
     size = file.seek(0, 2)
@@ -50,9 +50,10 @@ def header(file: BinaryIO) -> Header:
 
 
 def save(picture: Picture, file: BinaryIO) -> None:
-    """Write an AVIF file at its own depth, without loss or at quality 93 as it came, with full colour resolution.
+    """Write an AVIF file with the picture's bit depth and full colour resolution.
 
-    The encoder has one quality for all channels, so that what has varying alpha is stored without loss.
+    It is lossless if the source was, else of quality 93. The encoder has one quality for all channels; pictures with
+    varying alpha are therefore stored without loss.
     """
     image = vips.image_of(picture, colour=True)
     bits = picture.depth or 8
@@ -97,7 +98,7 @@ def _header(meta: bytes) -> Header:
     w, h = struct.unpack(">II", sizes[0][4:12])
     if not (w and h):
         raise damaged(f"{w} x {h} pixels")
-    # A grid's own properties do not say how its parts are coded.
+    # The properties of a grid do not state how its parts are coded.
     coded = [d[2] for name, d in own if name == b"av1C"] or [d[2] for name, d in every if name == b"av1C"]
     notes = ("left out a gain map: the picture is the one for ordinary screens",) if b"tmap" in kinds.values() else ()
     lossless, profile = _colours([d for name, d in own if name == b"colr"])
@@ -112,14 +113,14 @@ def _header(meta: bytes) -> Header:
     )
 
 
-def _colours(said: list[bytes]) -> tuple[bool, bytes | None]:
-    """Whether the pixels are stored as RGB, as only lossless files have them; the profile for what numbers say."""
-    numbers = next((d for d in said if d[:4] == b"nclx"), b"")
+def _colours(boxes: list[bytes]) -> tuple[bool, bytes | None]:
+    """Whether the pixels are stored as RGB (only in lossless files), and a profile equal to the nclx numbers."""
+    numbers = next((d for d in boxes if d[:4] == b"nclx"), b"")
     if len(numbers) < 11:
         return False, None
     primaries, curve, matrix = struct.unpack(">HHH", numbers[4:10])
     lossless = matrix == _IDENTITY
-    if any(d[:4] in (b"prof", b"rICC") for d in said):  # it overrides the numbers
+    if any(d[:4] in (b"prof", b"rICC") for d in boxes):  # a profile overrides the numbers
         return lossless, None
     if curve in _SRGB_CURVES and primaries in _SRGB_PRIMARIES:
         return lossless, None
@@ -133,7 +134,7 @@ def _colours(said: list[bytes]) -> tuple[bool, bytes | None]:
 
 
 def _items(meta: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """The pictures and parts in the file, each with its kind."""
+    """(number, kind) of the items in the file: pictures and parts of pictures."""
     for name, at, _ in _boxes(meta, start + (8 if meta[start] else 6), end):
         if name == b"infe" and meta[at] in (2, 3):
             wide = 4 if meta[at] == 3 else 2
@@ -141,7 +142,7 @@ def _items(meta: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _properties(meta: bytes, start: int, end: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
-    """(item, (property's name, its bytes)), for all items."""
+    """(item, (name of the property, its bytes)) for all items."""
     boxes = list(_boxes(meta, start, end))
     known = [
         (name, meta[at:stop])
@@ -164,7 +165,7 @@ def _properties(meta: bytes, start: int, end: int) -> Iterator[tuple[int, tuple[
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start, end) of the boxes between two places."""
+    """(kind, start, end) of the boxes between two offsets."""
     for _ in range(_MAX_BOXES):
         if at + 8 > end:
             return
@@ -179,7 +180,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _top(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes of the file itself."""
+    """(kind, start, end) of the boxes at the top level of the file."""
     at = 0
     for _ in range(_MAX_BOXES):
         file.seek(at)

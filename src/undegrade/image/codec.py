@@ -1,4 +1,4 @@
-"""Files to pictures and pictures to files: what all formats have in common."""
+"""Reads files to pictures and writes pictures to files: the part that is common to all formats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from undegrade.image.picture import (
 )
 
 PIXELS_PER_BYTE = 50_000
-"""A file that claims more is not believed: it is twice what one colour all over can make of WebP or AVIF."""
+"""Files that claim more are refused: a WebP or AVIF of one colour has at most half of this."""
 
 _MODULES: dict[Format, ModuleType] = {
     Format.PNG: png,
@@ -44,22 +44,22 @@ _MODULES: dict[Format, ModuleType] = {
 _NAMES = "a PNG, JPEG, WebP, TIFF or AVIF picture"
 _LOADERS = {Format.AVIF: "heif"}
 _SPACES = {1: ("GRAY", "RGB"), 3: ("RGB",)}
-"""The profiles that pixels of so many channels may have. Grey with one for RGB means R = G = B."""
+"""Number of channels -> colour spaces of allowed profiles. A grey picture with an RGB profile means R = G = B."""
 
 
 def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a PNG, JPEG, WebP, TIFF or AVIF file, whatever its name ends in.
+    """Read a PNG, JPEG, WebP, TIFF or AVIF file; the suffix of its name does not matter.
 
-    What has a palette becomes RGB, what has 1, 2 or 4 bits 8; 10 and 12 bits are stretched to 16. CMYK is converted to
-    sRGB by its profile. The orientation is applied, thumbnails are left out.
+    Palettes become RGB, 1, 2 and 4 bits become 8, and 10 and 12 bits are scaled to 16. CMYK is converted to sRGB by its
+    profile. The orientation is applied, and thumbnails are left out.
 
     Args:
         path: the file.
-        max_pixels: larger pictures are refused by their header, before anything is decoded. The default refuses as
-            well what claims millions of pixels in next to no bytes; any other limit is taken at its word.
+        max_pixels: larger pictures are refused by their header, before they are decoded. With the default, files that
+            claim more than :data:`PIXELS_PER_BYTE` are refused too; with any other limit they are not.
 
     Raises:
-        UndegradeError: the file cannot be read, is damaged or cut short, too large, or of a kind not handled.
+        UndegradeError: the file cannot be read, is damaged or truncated, is too large, or is not supported.
     """
     try:
         with path.open("rb") as file:
@@ -67,24 +67,25 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     except Refusal as refusal:
         raise refusal.about(path) from refusal.__cause__
     except FileNotFoundError as error:
-        raise UndegradeError(f"{path}: there is no such file; check the name.") from error
+        raise UndegradeError(f"{path}: no such file; check the name.") from error
     except IsADirectoryError as error:
-        raise UndegradeError(f"{path}: this is a folder; name the picture files in it.") from error
+        raise UndegradeError(f"{path}: this is a folder; give the picture files in it.") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        raise UndegradeError(f"{path}: cannot be read ({_reason(error)}); check the file and its rights.") from error
+        raise UndegradeError(
+            f"{path}: cannot be read ({_reason(error)}); check the file and its permissions."
+        ) from error
 
 
 def write(path: Path, picture: Picture, format: Format | None = None, *, strip_metadata: bool = False) -> None:
-    """Write a picture file; it appears whole or not at all.
+    """Write a picture file, whole or not at all.
 
     Args:
-        path: where; an existing file is replaced, and kept as it was if writing fails.
-        picture: what.
-        format: how; None for the format the picture came in. JPEG at quality 95 (98 for what came as a JPEG of 85 or
-            better) with full colour resolution;
-            WebP and AVIF without loss if they came so, else at quality 95 and 93; TIFF deflated.
-        strip_metadata: leave out EXIF, XMP, IPTC and comments. What the pixels mean stays: colour profile,
-            transparency and resolution.
+        path: the file. An existing file is replaced; it stays unchanged if writing fails.
+        picture: the picture to write.
+        format: None for the format of the source. JPEG has quality 95 (98 if the source was a JPEG of 85 or better)
+            and full colour resolution. WebP and AVIF are lossless if the source was, else of quality 95 and 93. TIFF
+            is compressed by deflate.
+        strip_metadata: leave out EXIF, XMP, IPTC and comments. Colour profile, transparency and resolution stay.
 
     Raises:
         UndegradeError: the format cannot hold the picture, or the file cannot be written.
@@ -117,7 +118,7 @@ def _read(file: BinaryIO, max_pixels: int) -> Picture:
 
 
 def _sniff(file: BinaryIO) -> Format:
-    """The format by content. Nothing else reaches libvips, which would try many more decoders."""
+    """Detect the format by content. Other files are refused, because libvips would try many more decoders."""
     head = file.read(12)
     if not head:
         raise Refusal("is empty", AGAIN)
@@ -147,7 +148,7 @@ def _check_size(header: Header, size: int, max_pixels: int) -> None:
 
 def _raise_limit(pixels: int) -> str:
     millions = -(-pixels // 10**6)
-    # The default limit, spelled out, would be taken for none.
+    # A limit equal to the default would be treated as not given: suggest one million more.
     return f"if that is right, allow it with --max-pixels {millions + (millions * 10**6 == MAX_PIXELS)}"
 
 
@@ -156,9 +157,9 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
     try:
         patched = vips.Patched(file, header.patches) if header.patches else None
         source = pyvips.Source.new_from_descriptor(file.fileno()) if patched is None else patched.source
-        # Sequential: decoded once from top to bottom into our array, with no copy in memory or on disk.
+        # Sequential: decoded once, from top to bottom, without another copy in memory or on disk.
         loader = getattr(pyvips.Image, f"{_LOADERS.get(format, format)}load_source")
-        # libtiff's own limit takes a photo in one strip for an attack; what the limit is for is checked in the header.
+        # libtiff's own limit refuses large photos in one strip. The header has already been checked against our limits.
         unlimited = {"unlimited": True} if format is Format.TIFF else {}
         image = loader(source, access="sequential", fail_on="error", **unlimited)
         if image.width * image.height > max_pixels:
@@ -175,9 +176,9 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
         resolution = (image.xres, image.yres)
     except MemoryError as error:
         raise Refusal("needs more memory than there is", "close other programs, or cut it up") from error
-    except (pyvips.Error, ValueError) as error:  # ValueError: a message that is no UTF-8
+    except (pyvips.Error, ValueError) as error:  # ValueError: an error message that is not UTF-8
         raise damaged(_reason(error)) from error
-    if resolution == (1.0, 1.0):  # libvips' way to say that it found none, though EXIF may have one
+    if resolution == (1.0, 1.0):  # libvips found no resolution, but EXIF may have one
         resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)
     if not all(0 < r <= FINEST for r in resolution):
         resolution = (DPI_72, DPI_72)
@@ -185,7 +186,7 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
     if orientation in SIDEWAYS:
         resolution = resolution[::-1]
     if header.depth is not None:
-        stored |= stored >> header.depth  # libvips fills up with zeros, which would make white less than white
+        stored |= stored >> header.depth  # libvips fills the low bits with zeros, which would make white darker
     stored = upright(stored, orientation)
     metadata, broken = exif.clean(metadata, stored.shape[1], stored.shape[0])
     colours = 3 if stored.shape[2] >= 3 else 1
@@ -203,7 +204,7 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
 
 
 def _metadata(image: Any, header: Header) -> Metadata:
-    """What the header's reader found, and libvips beside it."""
+    """Combine the metadata of the header with those that libvips found."""
 
     def block(name: str) -> bytes | None:
         return bytes(image.get(name)) if image.get_typeof(name) else None
@@ -218,19 +219,19 @@ def _metadata(image: Any, header: Header) -> Metadata:
 
 
 def _orientation(format: Format, header: Header, metadata: Metadata) -> int:
-    """1 to 8. What is neither changes nothing."""
-    if format is Format.AVIF:  # it has another way to say so, which the decoder follows
+    """The EXIF orientation, 1 to 8; 1 (upright) for invalid values."""
+    if format is Format.AVIF:  # AVIF has its own rotation, which the decoder applies
         return 1
     found = header.orientation if header.orientation is not None else exif.orientation(metadata.exif)
     return found if 1 <= found <= 8 else 1
 
 
 def _from_cmyk(image: Any, metadata: Metadata) -> tuple[Any, Metadata]:
-    """CMYK to sRGB, and the metadata that goes with it."""
+    """Convert CMYK to sRGB; returns the image and its new metadata."""
     if image.bands != 4 or image.format not in ("uchar", "ushort"):
         raise Refusal(f"is CMYK with {image.bands} channels", "convert it to RGB")
     if space_of(metadata.icc) != "CMYK":
-        raise Refusal("is CMYK without a colour profile that says which", "convert it to RGB, or assign a profile")
+        raise Refusal("is CMYK without a CMYK colour profile", "convert it to RGB, or assign a profile")
     depth = 8 if image.format == "uchar" else 16
     image = image.copy()
     vips.attach(image, "icc-profile-data", metadata.icc)
@@ -247,7 +248,7 @@ def _check_decoded(image: Any) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """What a decoder or the system said, on one line."""
+    """The message of a decoder or of the system, in one line."""
     detail = getattr(error, "detail", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
     lines = [line.strip() for line in str(detail).splitlines() if line.strip()]
     return lines[0] if lines else "the decoder gives no reason"

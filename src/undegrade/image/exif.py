@@ -1,4 +1,4 @@
-"""Metadata put right where it speaks of the old pixels: orientation, size, thumbnails. The rest stays as it came."""
+"""Corrects the metadata that describe the old pixels: orientation, size, thumbnails. All other metadata stay."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8](?=
 
 
 def bare(exif: bytes | None) -> bytes | None:
-    """EXIF without what JPEG puts before it."""
+    """EXIF without the prefix that JPEG puts before it."""
     while exif is not None and exif.startswith(PREFIX):
         exif = exif[len(PREFIX) :]
     return exif
 
 
 def orientation(exif: bytes | None) -> int:
-    """1 to 8; 1 where nothing else is said, or nothing that makes sense."""
+    """The orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
     try:
         reader = Reader(io.BytesIO(exif or b""))
         entries, _, _ = reader.directory(reader.first)
@@ -36,7 +36,7 @@ def orientation(exif: bytes | None) -> int:
 
 
 def resolution(exif: bytes | None) -> tuple[float, float] | None:
-    """Pixels per millimetre along x and y, where that is said."""
+    """Pixels per millimetre along x and y; None if EXIF has no resolution."""
     try:
         reader = Reader(io.BytesIO(exif or b""))
         entries, _, _ = reader.directory(reader.first)
@@ -48,7 +48,7 @@ def resolution(exif: bytes | None) -> tuple[float, float] | None:
 
 
 def clean(metadata: Metadata, width: int, height: int) -> tuple[Metadata, tuple[str, ...]]:
-    """Metadata for upright pixels of this size, and notes on what was left out for being broken."""
+    """Metadata for upright pixels of this size, and notes on broken parts that were left out."""
     notes = []
     exif, xmp, photoshop = metadata.exif, metadata.xmp, metadata.photoshop
     if exif is not None and (exif := _clean_exif(exif, width, height)) is None:
@@ -68,7 +68,7 @@ def resized(exif: bytes, width: int, height: int) -> bytes:
 
 
 def tree(exif: bytes) -> Directory:
-    """EXIF's tags, for a TIFF file to hold."""
+    """The tags of EXIF, for writing them to a TIFF file."""
     try:
         reader = Reader(io.BytesIO(exif))
         return reader.tree(reader.directory(reader.first)[0], MAX_METADATA)
@@ -77,12 +77,12 @@ def tree(exif: bytes) -> Directory:
 
 
 def from_tree(directory: Directory) -> bytes | None:
-    """EXIF of a TIFF file's tags; None if there are none."""
+    """EXIF from the tags of a TIFF file; None if there are none."""
     return struct.pack("<2sHI", b"II", 42, 8) + tiff_tags.lay_out(directory, 8) if directory else None
 
 
 def _clean_exif(exif: bytes, width: int, height: int) -> bytes | None:
-    """In place, so that what is not understood (makers' notes) keeps its place. None: it cannot be read."""
+    """Change EXIF at fixed offsets: unknown parts such as maker notes keep theirs. None if it cannot be read."""
     if len(exif) > MAX_METADATA:
         return None
     patched = bytearray(exif)
@@ -100,13 +100,13 @@ def _clean_exif(exif: bytes, width: int, height: int) -> bytes | None:
         return None
     if thumbnail:
         patched[link : link + 4] = bytes(4)
-        if thumbnail >= end:  # it comes last, as it nearly always does
+        if thumbnail >= end:  # the thumbnail is the last part, as in nearly all files
             del patched[thumbnail:]
     return bytes(patched)
 
 
 def _clean_below(patched: bytearray, reader: Reader, pointer: Entry, width: int, height: int) -> int:
-    """Put right a directory below the first, and say where it ends, with those below it."""
+    """Correct a subdirectory; returns the offset where it and its own subdirectories end."""
     try:
         entries, _, link = reader.directory(reader.number(pointer))
         _put(patched, reader, entries.get(_WIDTH), width)
@@ -115,13 +115,13 @@ def _clean_below(patched: bytearray, reader: Reader, pointer: Entry, width: int,
         if tiff_tags.INTEROPERABILITY in entries:
             below, _, link = reader.directory(reader.number(entries[tiff_tags.INTEROPERABILITY]))
             end = max([end, link + 4, *(e.at + e.size for e in below.values())])
-    except Broken:  # it stays as it came
+    except Broken:  # leave it unchanged
         return len(patched)
     return end
 
 
 def _put(patched: bytearray, reader: Reader, entry: Entry | None, value: int) -> None:
-    """Replace a whole number where it stands, if there is one and the new one goes in."""
+    """Overwrite an integer at its offset, if it exists and the new value fits."""
     kind = {tiff_tags.SHORT: "H", tiff_tags.LONG: "I"}.get(entry.type) if entry is not None else None
     if entry is not None and kind is not None and entry.count == 1 and value < 256 ** struct.calcsize(kind):
         struct.pack_into(reader.order + kind, patched, entry.at, value)
@@ -134,7 +134,7 @@ def _rational(tag: Tag) -> Fraction:
 
 
 def _clean_photoshop(blocks: bytes) -> bytes:
-    """Image resource blocks without the thumbnails, as far as they can be read."""
+    """Image resource blocks without thumbnails, up to the first block that cannot be read."""
     kept, at = bytearray(), 0
     while blocks[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 12 <= len(blocks):
         number = int.from_bytes(blocks[at + 4 : at + 6], "big")

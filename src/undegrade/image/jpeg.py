@@ -1,4 +1,4 @@
-"""JPEG: segments before the first scan. ITU-T T.81, JFIF, EXIF, and what Adobe added."""
+"""JPEG: segments before the first scan. ITU-T T.81, JFIF, EXIF, and Adobe's segments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from undegrade.image.picture import MAX_METADATA, Coding, Header, Metadata, Pict
 
 SAVED_QUALITY = 95
 SAVED_QUALITY_HIGH = 98
-"""For what came as a JPEG of :data:`HIGH_QUALITY` or better: saving it again must not cost what restoring it gained."""
+"""If the source was a JPEG of :data:`HIGH_QUALITY` or better: saving must not cost more than the restoration gained."""
 HIGH_QUALITY = 85
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
@@ -25,13 +25,13 @@ _APP13, _APP14, _COM, _DQT = 0xED, 0xEE, 0xFE, 0xDB
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _DECODED, _HUFFMAN = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}, {0xC0, 0xC1, 0xC2}
 _BLOCKS = 4 * 8 * 64
-"""Pixels that a byte can stand for: a bit for each block of 64, all but one channel as coarsely sampled as may be."""
+"""Most pixels per byte: one bit for each block of 64 pixels, with the coarsest allowed sampling of chroma."""
 _MAX_SEGMENTS = 10_000
 _SEGMENT = 65_533
 
 
 def header(file: BinaryIO) -> Header:
-    """What a JPEG file says; see :class:`Header`.
+    """Read the header of a JPEG file; see :class:`Header`.
 
     Raises:
         Refusal: it is damaged, or of a kind that is not decoded.
@@ -51,7 +51,7 @@ def header(file: BinaryIO) -> Header:
         elif marker == _DQT:
             tables |= _tables(data)
         elif marker == _APP14 and data.startswith(b"Adobe"):
-            rgb = data[11:12] == b"\0"  # Adobe's way to say that there is no YCbCr; of CMYK it says so too
+            rgb = data[11:12] == b"\0"  # Adobe's flag for RGB instead of YCbCr; also used for CMYK
         elif marker == _APP13 and data.startswith(_PHOTOSHOP) and len(data) <= room:
             room -= len(data)
             photoshop += data[len(_PHOTOSHOP) :]
@@ -84,19 +84,19 @@ def header(file: BinaryIO) -> Header:
 
 
 def save(picture: Picture, file: BinaryIO) -> None:
-    """Write a JPEG file at quality 95, or 98 if it came so fine, with full colour resolution."""
+    """Write a JPEG file of quality 95, or 98 (see :data:`SAVED_QUALITY_HIGH`), with full colour resolution."""
     fine = picture.quality is not None and picture.quality >= HIGH_QUALITY
     spliced = vips.Spliced(file, _after_start, _segments(picture))
     image = vips.image_of(picture, colour=not picture.grey)
     with spliced:
-        # Optimised Huffman tables would save 5% and hold the whole image as coefficients: 0.6 GB at 48 megapixels.
+        # Optimised Huffman tables would save 5 % of the file, but need all coefficients in memory: 0.6 GB at 48 MP.
         image.jpegsave_target(
             spliced.target, keep="none", Q=SAVED_QUALITY_HIGH if fine else SAVED_QUALITY, subsample_mode="off"
         )
 
 
 def _segment(file: BinaryIO) -> tuple[int, bytes]:
-    """The next marker, and what belongs to it."""
+    """The next marker and its data."""
     if file.read(1) != b"\xff":
         raise damaged("no marker where one should be")
     while (byte := file.read(1)) == b"\xff":
@@ -112,7 +112,7 @@ def _segment(file: BinaryIO) -> tuple[int, bytes]:
 
 
 def _tables(data: bytes) -> dict[int, tuple[int, ...]]:
-    """The tables of steps in a segment by their number, each row by row; in the file they run along the diagonals."""
+    """The quantisation tables of a segment by number, each in row order (in the file: zigzag order)."""
     found = {}
     while len(data) > 64:
         wide, index = data[0] >> 4, data[0] & 15
@@ -126,7 +126,7 @@ def _tables(data: bytes) -> dict[int, tuple[int, ...]]:
 
 
 def _zigzag() -> list[int]:
-    """The places of T.81's figure 5 in its order: diagonal by diagonal, every other one upwards."""
+    """The zigzag order of T.81, figure 5: along the diagonals, in alternating direction."""
     return sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
 
 
@@ -134,7 +134,7 @@ _ZIGZAG = _zigzag()
 
 
 def _coding(frame: bytes, tables: dict[int, tuple[int, ...]]) -> Coding | None:
-    """What a frame header and the tables tell; None for more or fewer channels, or unusual sampling."""
+    """The coding from the frame header and the tables; None unless it has 1 or 3 channels and a usual sampling."""
     channels = [frame[i : i + 3] for i in range(6, len(frame) - 2, 3)]
     if len(channels) != frame[5] or len(channels) not in (1, 3) or [c[0] for c in channels] == list(b"RGB"):
         return None
@@ -153,7 +153,7 @@ def _pack(marker: int, data: bytes) -> bytes:
 
 
 def _segments(picture: Picture) -> bytes:
-    """All that comes between the start and the tables."""
+    """The segments between the start marker and the tables."""
     m = picture.metadata
     x, y = (min(max(round(25.4 * r), 1), 65_535) for r in picture.resolution)
     found = [_pack(_APP0, struct.pack(">5sHBHHBB", b"JFIF\0", 0x0102, 1, x, y, 0, 0))]
@@ -174,5 +174,5 @@ def _segments(picture: Picture) -> bytes:
 
 
 def _after_start(data: bytes) -> tuple[int, int]:
-    """Past SOI; a JFIF segment there is replaced."""
+    """Insert after SOI; replace a JFIF segment there."""
     return 2, 2 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 0

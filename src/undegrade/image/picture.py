@@ -1,4 +1,4 @@
-"""What a picture is, and what a file says about it before it is decoded."""
+"""The classes for a picture and for the header of a file, and the check whether a format can hold a picture."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from undegrade.errors import UndegradeError
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 MAX_PIXELS = 500_000_000
-"""The limit that stands for none having been given."""
+"""The default limit."""
 MAX_METADATA = 2**24
-"""Bytes. A profile, EXIF or text block beyond this is no use to anyone."""
+"""Largest size in bytes of a profile, EXIF or text block that is read."""
 DPI_72 = 72 / 25.4
+"""Pixels per millimetre that software assumes if a file has no resolution."""
 FINEST = 1e5
-"""More pixels per millimetre than this are an error of the file; libvips takes ten times as many."""
-"""Pixels per millimetre that software assumes where a file does not say."""
+"""More pixels per millimetre than this are an error in the file; libvips accepts ten times as many."""
 SIDEWAYS = (5, 6, 7, 8)
 """The EXIF orientations that swap width and height."""
 
-AGAIN = "get it again from where it came"
-ONE_FRAME = "save the one you want as a picture of its own"
+AGAIN = "copy or download it again"
+ONE_FRAME = "save one frame or page as a separate picture"
 
 _SUFFIXES = {
     ".png": "png",
@@ -44,7 +44,7 @@ _SUFFIXES = {
 _BITS = {"png": 16, "jpeg": 8, "webp": 8, "tiff": 16, "avif": 12}
 _SIDES = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384}
 _JPEG_SEGMENT = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
-"""Bytes of EXIF or XMP that a JPEG can hold."""
+"""Most bytes of EXIF or XMP in a JPEG."""
 
 
 class Format(enum.StrEnum):
@@ -58,18 +58,18 @@ class Format(enum.StrEnum):
 
     @classmethod
     def of_name(cls, path: Path) -> Format | None:
-        """The format that a file name asks for, None if it is not a picture's name."""
+        """The format of a file name's suffix; None if it is not a picture's."""
         name = _SUFFIXES.get(path.suffix.lower())
         return None if name is None else cls(name)
 
     @property
     def max_bits(self) -> int:
-        """Bits per channel that it can hold."""
+        """Most bits per channel."""
         return _BITS[self]
 
     @property
     def max_side(self) -> int:
-        """The largest width or height that it, or the encoder for it, can take."""
+        """Largest width or height of the format or its encoder."""
         return _SIDES.get(self, 2**31 - 1)
 
     @property
@@ -78,22 +78,22 @@ class Format(enum.StrEnum):
 
     @property
     def holds_grey(self) -> bool:
-        """Whether grey is stored as one channel. Elsewhere it becomes three equal ones."""
+        """Whether grey is stored as one channel; if not, as three equal channels."""
         return self not in (Format.WEBP, Format.AVIF)
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says beside its pixels, as bytes.
+    """The metadata of a file, as bytes.
 
     Attributes:
         icc: the colour profile.
-        exif: a TIFF structure without ``Exif\\0\\0`` before it; orientation 1, without a thumbnail.
+        exif: a TIFF structure without the prefix ``Exif\\0\\0``; orientation 1, without a thumbnail.
         xmp: XML.
-        photoshop: image resource blocks, IPTC among them; without a thumbnail.
-        colour: what only PNG has to say about its colours: chunks gAMA, cHRM, sRGB, cICP, mDCV, cLLI.
-        comments: PNG's text chunks, or JPEG's comments and further XMP, as stored; only for the same format.
-        opaque: whether a TIFF's further channel is something else than transparency.
+        photoshop: image resource blocks, which include IPTC; without a thumbnail.
+        colour: PNG chunks about colour: gAMA, cHRM, sRGB, cICP, mDCV, cLLI.
+        comments: text chunks of PNG, or comments and extended XMP of JPEG, as stored; written to the same format only.
+        opaque: whether the extra channel of a TIFF is not transparency.
     """
 
     icc: bytes | None = None
@@ -105,20 +105,20 @@ class Metadata:
     opaque: bool = False
 
     def stripped(self) -> Metadata:
-        """What the pixels mean, and no more."""
+        """Only the metadata that define the meaning of the pixel values."""
         return Metadata(icc=self.icc, colour=self.colour, opaque=self.opaque)
 
 
 @dataclass(frozen=True)
 class Coding:
-    """How a JPEG file has rounded its picture.
+    """The quantisation of a JPEG file.
 
     Attributes:
-        steps: of its channels, Y or Y, Cb and Cr: 64 steps between the values that a coefficient of the 8x8 DCT may
-            have, row by row of increasing vertical frequency.
-        sampling: how many rows and columns of pixels share a sample of Cb and of Cr; (1, 1) for grey.
-        orientation: by EXIF, 1 to 8: how the file's own rows and columns, along which the blocks lie, have been turned
-            to make the picture upright.
+        steps: for each channel (Y, or Y, Cb and Cr) the 64 quantisation steps of the 8x8 DCT, in row order; rows are
+            in order of increasing vertical frequency.
+        sampling: rows and columns of pixels per sample of Cb and Cr; (1, 1) for grey.
+        orientation: the EXIF orientation, 1 to 8, that was applied to the stored pixels; the blocks lie on the grid
+            of the stored pixels.
     """
 
     steps: tuple[tuple[int, ...], ...]
@@ -128,19 +128,19 @@ class Coding:
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels, and what is needed to write them back as they came.
+    """Pixels, and the information to write them in the same form again.
 
     Attributes:
         pixels: uint8 or uint16, (H, W) for grey or (H, W, 3) for RGB, upright.
         alpha: None or (H, W) of the same dtype.
-        format: what the file was, by its content.
-        metadata: what it says beside them.
+        format: of the file, detected by content.
+        metadata: of the file.
         resolution: pixels per millimetre along x and y.
-        lossless: whether a WebP or AVIF was, and is to be, stored without loss.
-        depth: bits per channel where the file has more than 8 but fewer than the array: an AVIF's 10 or 12.
+        lossless: whether a WebP or AVIF was stored without loss, and will be.
+        depth: bits per channel of the file if it has more than 8 but fewer than the array: 10 or 12 in an AVIF.
         quality: of a JPEG, see :func:`undegrade.degrade.jpeg.nearest_quality`.
-        coding: of a JPEG in grey or YCbCr, whose pixels these are.
-        notes: what was changed in reading, each as ``"converted from CMYK to sRGB"``.
+        coding: of a JPEG in grey or YCbCr.
+        notes: changes made while reading, e.g. ``"converted from CMYK to sRGB"``.
     """
 
     pixels: Pixels
@@ -171,7 +171,7 @@ class Picture:
         return self.pixels.ndim == 2
 
     def with_pixels(self, pixels: Pixels) -> Picture:
-        """The same picture with other pixels, perhaps a whole number of times larger; alpha grows along."""
+        """The same picture with new pixels, possibly enlarged by an integer factor; alpha is enlarged too."""
         alpha = self.alpha
         if alpha is not None and alpha.shape != pixels.shape[:2]:
             alpha = _enlarged(alpha, pixels.shape[0], pixels.shape[1])
@@ -196,7 +196,7 @@ def _flips(orientation: int) -> tuple[int, int]:
 
 
 def _enlarged(alpha: Pixels, height: int, width: int) -> Pixels:
-    """By bicubic interpolation, on the grid of ordinary resizers, where the colour is; what is constant stays so."""
+    """Enlarge alpha by bicubic interpolation on the grid of ordinary resizers. Constant alpha stays constant."""
     from PIL import Image
 
     plane = Image.fromarray(alpha.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
@@ -206,20 +206,20 @@ def _enlarged(alpha: Pixels, height: int, width: int) -> Pixels:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says before anything is decoded.
+    """The information in a file that can be read without decoding the pixels.
 
     Attributes:
         width: of the stored pixels.
-        height: likewise.
-        least_bytes: no smaller file can hold so many pixels; 0 where the format knows no bound.
+        height: of the stored pixels.
+        least_bytes: smallest possible size of a file with this number of pixels; 0 if the format has no bound.
         grey: stored as grey, although libvips decodes three channels.
         depth: as in :class:`Picture`.
         lossless: as in :class:`Picture`.
-        orientation: where it is not EXIF's to say: 1 to 8.
-        patches: bytes to replace before decoding, by their place, which may lie behind the end of the file.
-        metadata: what libvips would lose or change.
+        orientation: 1 to 8; None if only EXIF can have one.
+        patches: offset -> bytes to replace before decoding; the offset may be after the end of the file.
+        metadata: those that libvips would lose or change.
         quality: as in :class:`Picture`.
-        coding: as in :class:`Picture`, but for the orientation.
+        coding: as in :class:`Picture`, without the orientation.
         notes: as in :class:`Picture`.
     """
 
@@ -238,7 +238,7 @@ class Header:
 
 
 class Refusal(Exception):
-    """A picture that is not read or written: what about it, and what to do."""
+    """A picture that cannot be read or written: what is wrong with it, and what to do."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what, remedy)
@@ -253,12 +253,10 @@ def damaged(detail: str) -> Refusal:
 
 
 def check_fits(path: Path, picture: Picture, format: Format, scale: int = 1) -> None:
-    """Ask before the work whether a format can hold a picture, ``scale`` times as large along each side.
-
-    Palettes and 1 to 4 bits have become 8 by then.
+    """Check, before the restoration, whether a format can hold a picture, ``scale`` times as large along each side.
 
     Raises:
-        UndegradeError: it would lose bits, transparency, the meaning of its colours or metadata, or is too large.
+        UndegradeError: the picture would lose bits, transparency, colour information or metadata, or it is too large.
     """
     try:
         _check_fits(picture, format, scale)
@@ -274,12 +272,12 @@ def _check_fits(picture: Picture, format: Format, scale: int) -> None:
     if picture.alpha is not None and not format.holds_alpha:
         raise Refusal(f"would lose its transparency as {format}", "write PNG, WebP, TIFF or AVIF")
     if metadata.opaque and format is not Format.TIFF:
-        raise Refusal(f"has a fourth channel that {format} would take for transparency", "write TIFF")
+        raise Refusal(f"has an extra channel that {format} would take for transparency", "write TIFF")
     if scale * max(picture.pixels.shape) > format.max_side:
         verb = "is" if scale == 1 else "would be"
         raise Refusal(f"{verb} larger than {format} can hold ({format.max_side} pixels a side)", "write PNG or TIFF")
     if elsewhere and metadata.colour and metadata.icc is None:
-        raise Refusal(f"would lose what its {picture.format} says about its colours as {format}", "write PNG")
+        raise Refusal(f"would lose the colour information of its {picture.format} file as {format}", "write PNG")
     if picture.grey and not format.holds_grey and space_of(metadata.icc) == "GRAY":
         raise Refusal(f"would lose its grey colour profile as {format}", "write PNG, JPEG or TIFF")
     for name, block in (("EXIF", metadata.exif), ("XMP", metadata.xmp)):
@@ -288,7 +286,7 @@ def _check_fits(picture: Picture, format: Format, scale: int) -> None:
 
 
 def space_of(icc: bytes | None) -> str | None:
-    """The colour space a profile is for: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ...; None if it is no sound profile."""
+    """The colour space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ...; None if the profile is not valid."""
     if icc is None or not 132 <= len(icc) <= MAX_METADATA or icc[36:40] != b"acsp":
         return None
     if not 132 <= int.from_bytes(icc[:4], "big") <= len(icc):

@@ -16,16 +16,16 @@ _COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp\0"
 _SRGB = {b"sRGB": None, b"cICP": b"\x01\x0d\x00\x01", b"gAMA": struct.pack(">I", 45_455)}
-"""What says no more than everyone assumes. None: whatever it holds."""
+"""Values of colour chunks that mean sRGB. None: any value does."""
 _SRGB_CHRM = struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
 _DEFLATE = 1032
-"""Bytes that one byte can stand for, at the very most."""
+"""Highest compression ratio of deflate."""
 _MAX_CHUNKS = 1_000_000
 _AFTER_HEADER = 8 + 25
 
 
 def header(file: BinaryIO) -> Header:
-    """What a PNG file says; see :class:`Header`.
+    """Read the header of a PNG file; see :class:`Header`.
 
     Raises:
         Refusal: it is damaged or animated.
@@ -58,16 +58,16 @@ def header(file: BinaryIO) -> Header:
                 comments.append(chunk)
         else:
             file.seek(size + 4, 1)
-    if _says_srgb(colour):  # then it is no loss if another format does not hold it
+    if _says_srgb(colour):  # as comments: other formats may drop these chunks without loss
         comments, colour = colour + comments, []
     row = -(-w * bits * _CHANNELS[kind] // 8) + 1
     return Header(w, h, h * row // _DEFLATE, metadata=Metadata(colour=tuple(colour), comments=tuple(comments)))
 
 
 def save(picture: Picture, file: BinaryIO) -> None:
-    """Write a PNG file, compressed as well as is worth the time."""
+    """Write a PNG file with compression level 6."""
     m = picture.metadata
-    # A grey PNG cannot have a colour profile, as other grey files may.
+    # A grey PNG cannot have an RGB profile, as other grey files can.
     image = vips.image_of(picture, colour=not picture.grey or space_of(m.icc) == "RGB")
     vips.attach(image, "icc-profile-data", m.icc)
     own = m.colour + m.comments if m.icc is None else tuple(c for c in m.colour + m.comments if c[4:8] != b"sRGB")
@@ -81,12 +81,12 @@ def save(picture: Picture, file: BinaryIO) -> None:
 
 
 def _says_srgb(chunks: list[bytes]) -> bool:
-    said = {chunk[4:8]: chunk[8:-4] for chunk in chunks}
-    for name in (b"cICP", b"sRGB"):  # in this order each overrides what comes after
-        if name in said:
-            return _SRGB[name] in (None, said[name])
-    gamma = struct.unpack(">I", said[b"gAMA"])[0] if len(said.get(b"gAMA", b"")) == 4 else 45_455
-    return abs(gamma - 45_455) <= 500 and said.get(b"cHRM", _SRGB_CHRM) == _SRGB_CHRM
+    values = {chunk[4:8]: chunk[8:-4] for chunk in chunks}
+    for name in (b"cICP", b"sRGB"):  # cICP has priority over sRGB, and sRGB over gAMA and cHRM
+        if name in values:
+            return _SRGB[name] in (None, values[name])
+    gamma = struct.unpack(">I", values[b"gAMA"])[0] if len(values.get(b"gAMA", b"")) == 4 else 45_455
+    return abs(gamma - 45_455) <= 500 and values.get(b"cHRM", _SRGB_CHRM) == _SRGB_CHRM
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -21,7 +21,7 @@ _PIXELS = frozenset(
         *(521, 529, 530, 531, 532, 559, _XMP, _PHOTOSHOP, _ICC, _LAYERS, 50255),
     )
 )
-"""Tags that say how the pixels are stored, or are written by other ways. All others are kept."""
+"""Tags about the storage of the pixels, or written separately. All other tags are kept."""
 _RESOLUTION = (tiff_tags.X_RESOLUTION, tiff_tags.Y_RESOLUTION, tiff_tags.RESOLUTION_UNIT)
 _CAMERA_RAW = "is a camera raw file, or its preview", "develop it to TIFF or JPEG first"
 _MAX_PAGES = 1000
@@ -53,24 +53,24 @@ _DECODED = (
     ),
     *(529, 530, 531, 532),
 )
-"""Tags that the decoder is to see. Any other one that it finds fault with would make it give up."""
+"""Tags that the decoder gets. An error in any other tag would make it fail."""
 
 _KINDS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
-"""Channels without extra ones, of the photometric interpretations that are read."""
+"""Photometric interpretation -> number of channels without extra ones, for those that are read."""
 _FOREIGN = {4: "a mask", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*", 32803: "camera raw", 34892: "camera raw"}
 _FOREIGN |= {32844: "LogL", 32845: "LogLuv"}
 _YCBCR, _RAW, _JPEG, _FAX = 6, 1, 7, (2, 3, 4)
 _DENSEST = {_RAW: 1, 32773: 64, 5: 2800, 8: 1040, 32946: 1040}
-"""Bytes that a byte can stand for at the very most, of the compressions that are read and have a bound."""
+"""Highest compression ratio of the supported compressions that have a bound."""
 _JPEG_BLOCKS = 4 * 8 * 64
 _COMPRESSIONS = {_RAW, *_FAX, 5, _JPEG, 8, 32773, 32946}
 
 
 def header(file: BinaryIO) -> Header:
-    """What a TIFF file says; see :class:`Header`.
+    """Read the header of a TIFF file; see :class:`Header`.
 
     Raises:
-        Refusal: it is damaged, holds several pages, or numbers that are no picture's.
+        Refusal: it is damaged, has several pages, or has values that are not supported.
     """
     file.seek(8)
     if file.read(2) == b"CR":
@@ -85,9 +85,9 @@ def header(file: BinaryIO) -> Header:
 
 
 def save(picture: Picture, file: BinaryIO) -> None:
-    """Write a TIFF file, deflated."""
+    """Write a TIFF file with deflate compression."""
     image = vips.image_of(picture, colour=not picture.grey)
-    big = picture.pixels.nbytes > 3 * 2**30  # a classic TIFF ends at 4 GB
+    big = picture.pixels.nbytes > 3 * 2**30  # a classic TIFF is limited to 4 GB
     target = vips.load().Target.new_to_descriptor(file.fileno())
     image.tiffsave_target(
         target, keep="none", compression="deflate", predictor="horizontal", resunit="inch", bigtiff=big
@@ -113,17 +113,17 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
         raise damaged(f"{w} x {h} pixels of {samples} channels")
     _check_kind(photometric, samples, bits, reader.numbers(entries.get(_SAMPLE_FORMAT), 1))
     if compression not in _COMPRESSIONS:
-        raise Refusal(f"is compressed in a way (number {compression}) that is not read here", "save it with LZW")
-    if photometric == _YCBCR and compression != _JPEG:  # libvips would take them for RGB
+        raise Refusal(f"has a compression (number {compression}) that is not supported", "save it with LZW")
+    if photometric == _YCBCR and compression != _JPEG:  # libvips would read them as RGB
         raise Refusal("holds YCbCr numbers without JPEG", "convert it to RGB")
     tile_width, tile_height = number(_TILE_WIDTH, 0), number(_TILE_HEIGHT, 0)
     if tile_width and number(_PLANAR, 1) == 2 and samples > 1:
-        raise Refusal("is tiled with its channels apart", "save it with interleaved channels")
+        raise Refusal("is tiled with separate channels", "save it with interleaved channels")
     if tile_width * tile_height > 4 * w * h + 2**24:
         raise damaged(f"tiles of {tile_width} x {tile_height} pixels")
     counts = entries.get(_STRIP_SIZES) or entries.get(_TILE_SIZES)
     if counts is not None and reader.largest(counts) > reader.size:
-        raise damaged("its pixels end behind its end")
+        raise damaged("its pixels extend beyond the end of the file")
     raw = w * h * samples * bits[0] // 8
     least = w * h // _JPEG_BLOCKS if compression == _JPEG else raw // (_DENSEST.get(compression) or raw + 1)
     extra = reader.numbers(entries.get(_EXTRA_SAMPLES), 2)
@@ -138,7 +138,7 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     )
     notes = []
     if alpha and extra[0] == 1:
-        notes.append("took the transparency out of the colours, where the file had it multiplied in")
+        notes.append("converted premultiplied alpha to ordinary transparency")
     if _LAYERS in entries:
         notes.append("left out Photoshop layers: they hold the old picture")
     return Header(
@@ -153,7 +153,7 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
 
 
 def _patches(reader: Reader, entries: dict[int, Entry]) -> dict[int, bytes]:
-    """What makes the decoder see another first directory, behind the end of the file: only what it needs."""
+    """Patches that add a new first directory after the end of the file, with only the tags that the decoder needs."""
     sound = {t: e for t in _RESOLUTION if (e := entries.get(t)) is not None and (e.type, e.count) in ((5, 1), (3, 1))}
     start = reader.size + reader.size % 2
     if not reader.big and start + 2**16 > 2**32:
@@ -164,13 +164,13 @@ def _patches(reader: Reader, entries: dict[int, Entry]) -> dict[int, bytes]:
 
 
 def _check_pages(reader: Reader, entries: dict[int, Entry], following: int) -> None:
-    """Refuse further pages but thumbnails and masks, and files whose first page is a camera raw's preview."""
+    """Refuse files with several pages (not counting thumbnails and masks), and camera raw files."""
     if _DNG in entries or reader.number(entries.get(_SUBFILE)) & 1:
         raise Refusal(*_CAMERA_RAW)
     pages, visited = 1, {reader.first}
     while following and len(visited) < _MAX_PAGES:
         if following in visited:
-            raise damaged("its pages go in a circle")
+            raise damaged("its pages form a loop")
         visited.add(following)
         entries, following, _ = reader.directory(following)
         # 1: a smaller version, 4: a mask; in the older tag 2: a smaller version
@@ -183,7 +183,7 @@ def _check_kind(photometric: int, samples: int, bits: list[int], formats: list[i
     if photometric in _FOREIGN:
         raise Refusal(f"holds {_FOREIGN[photometric]} numbers", "convert it to RGB")
     if photometric not in _KINDS:
-        raise Refusal(f"holds numbers of a kind ({photometric}) that is not read here", "convert it to RGB")
+        raise Refusal(f"has colours of a kind ({photometric}) that is not supported", "convert it to RGB")
     for kind, name in ((2, "signed"), (3, "floating-point"), (5, "complex"), (6, "complex")):
         if kind in formats:
             raise Refusal(f"holds {name} numbers", "convert it to 8 or 16 bits per channel without a sign")
@@ -194,7 +194,7 @@ def _check_kind(photometric: int, samples: int, bits: list[int], formats: list[i
 
 
 def _add(file: BinaryIO, metadata: Metadata) -> None:
-    """Give a TIFF file that was just written more tags: a new directory at its end takes the place of the first."""
+    """Add tags to a TIFF file that was just written: a new directory at its end replaces the first one."""
     reader = Reader(file)
     entries, _, _ = reader.directory(reader.first)
     directory: Directory = {tag: reader.tag(entry) for tag, entry in entries.items()}

@@ -1,4 +1,4 @@
-"""Directories of tags, as TIFF has them, and EXIF, which is a small TIFF: read, and laid out anew."""
+"""Reads and writes directories of tags in TIFF files and in EXIF, which has the structure of a small TIFF."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SHORT, LONG, LONG8 = 3, 4, 16
 _ITEM = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of one item of a type."""
 _WORD = {5: 4, 10: 4}
-"""Bytes that swap together, where that is not the item: rationals are pairs."""
+"""Bytes per word for byte swapping, if different from the item: a rational is a pair of words."""
 _NUMBER = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _CLASSIC = range(1, 14)
-"""The types that EXIF and every TIFF can hold. Decoders give up at those they do not know."""
+"""The types of EXIF and classic TIFF. Decoders fail at unknown types."""
 _MAX_ENTRIES = 4096
 
 
 class Broken(Exception):
-    """There is no directory, or it leads out of the file."""
+    """There is no directory, or it points outside the file."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag as the file has it; ``at`` is where its value starts."""
+    """One tag in the file; ``at`` is the offset of its value."""
 
     type: int
     count: int
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tag:
-    """One tag's value; ``data`` is little-endian."""
+    """The value of one tag; ``data`` is little-endian."""
 
     type: int
     count: int
@@ -58,7 +58,7 @@ class Reader:
     """The directories of a TIFF file, classic or big, of either byte order.
 
     Raises:
-        Broken: no such file. The methods raise it too.
+        Broken: not a TIFF file. The methods raise it too.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -76,7 +76,7 @@ class Reader:
         self.first = self._offset(8) if self.big else struct.unpack(self.order + "I", head[4:])[0]
 
     def directory(self, at: int) -> tuple[dict[int, Entry], int, int]:
-        """A directory's entries, where the next one is (0: there is none), and where that is said."""
+        """The entries of a directory, the offset of the next one (0: none), and the offset of that offset."""
         kind, record = ("Q", 20) if self.big else ("H", 12)
         start = at + struct.calcsize("=" + kind)
         (n,) = struct.unpack(self.order + kind, self._bytes(at, start - at))
@@ -95,7 +95,7 @@ class Reader:
         return entries, self._offset(link), link
 
     def tag(self, entry: Entry) -> Tag:
-        """The value of an entry, as it is to be written."""
+        """The value of an entry, ready for writing."""
         data = self._bytes(entry.at, entry.size)
         width = _WORD.get(entry.type) or _ITEM.get(entry.type, 1)
         if width > 1 and self.order == ">":
@@ -103,7 +103,7 @@ class Reader:
         return Tag(entry.type, entry.count, data)
 
     def numbers(self, entry: Entry | None, default: int = 0, most: int = 64) -> list[int]:
-        """The first ``most`` whole numbers of an entry; ``default`` if it is not there or holds none."""
+        """The first ``most`` integers of an entry; ``[default]`` if the entry is missing or has none."""
         if entry is None or entry.type not in _NUMBER or entry.count == 0:
             return [default]
         kind = _NUMBER[entry.type]
@@ -112,7 +112,7 @@ class Reader:
         return [int(number) for number in found]
 
     def largest(self, entry: Entry) -> int:
-        """Of whole numbers that may be millions."""
+        """The largest integer of an entry, which may have millions."""
         if entry.type not in _NUMBER or entry.count == 0:
             return 0
         return int(np.frombuffer(self._bytes(entry.at, entry.size), self.order + _NUMBER[entry.type]).max())
@@ -121,7 +121,7 @@ class Reader:
         return self.numbers(entry, default, 1)[0]
 
     def tree(self, entries: Mapping[int, Entry], most: int) -> Directory:
-        """Directories with those below; what is broken, or larger than ``most`` bytes, is left out."""
+        """Directories with their subdirectories; broken values and values above ``most`` bytes are left out."""
         found: Directory = {}
         for tag, entry in entries.items():
             try:
@@ -136,7 +136,7 @@ class Reader:
         return found
 
     def excerpt(self, entries: Mapping[int, Entry]) -> bytes:
-        """A directory of these entries, whose values stay where they are; none follows it."""
+        """A directory of these entries as bytes. Their values keep their offsets; there is no next directory."""
         kind, inline, offset = ("HHQ", 8, "Q") if self.big else ("HHI", 4, "I")
         records = bytearray(struct.pack(self.order + ("Q" if self.big else "H"), len(entries)))
         for tag, entry in sorted(entries.items()):
@@ -158,7 +158,7 @@ class Reader:
 
 
 def lay_out(directory: Directory, at: int, *, big: bool = False) -> bytes:
-    """A directory as bytes for the place ``at`` in a little-endian file; its values and those below follow it."""
+    """A directory as bytes for offset ``at`` in a little-endian file, followed by its values and subdirectories."""
     kind, inline, offset = ("HHQ", 8, "<Q") if big else ("HHI", 4, "<I")
     count = struct.pack("<Q" if big else "<H", len(directory))
     after = at + len(count) + len(directory) * (struct.calcsize("<" + kind) + inline) + inline

@@ -1,4 +1,4 @@
-"""libvips: loaded at first use, quiet, and writing into our files."""
+"""libvips: import at first use, suppress its warnings, and read and write open files with changes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from undegrade.image.picture import Picture, Pixels
 
 
 def load() -> ModuleType:
-    """The module. ``import undegrade`` and training do without it."""
-    # Its warnings would go to standard error where nobody has set up logging. What matters comes as an error.
+    """The module pyvips. ``import undegrade`` and training do not need it."""
+    # Without a logging handler its warnings would go to standard error. Real problems are raised as errors.
     logging.getLogger("pyvips").addHandler(logging.NullHandler())
     try:
         import pyvips
     except (ImportError, OSError) as error:
         raise UndegradeError(
-            f"picture files need libvips, which does not load ({error}); run: pip install 'pyvips[binary]'."
+            f"picture files need libvips, which cannot be loaded ({error}); run: pip install 'pyvips[binary]'."
         ) from error
     module: ModuleType = pyvips
     return module
 
 
 def image_of(picture: Picture, *, colour: bool) -> Any:
-    """A picture's pixels, alpha and resolution for libvips to save; grey as three channels if ``colour``."""
+    """A libvips image with the pixels, alpha and resolution of a picture; grey as three channels if ``colour``."""
     vips = load()
 
     def plane(array: Pixels) -> Any:
@@ -48,17 +48,17 @@ def image_of(picture: Picture, *, colour: bool) -> Any:
 
 
 def attach(image: Any, name: str, block: bytes | None) -> None:
-    """Give an image metadata by libvips' field name."""
+    """Add metadata to an image under libvips' field name."""
     if block is not None:
         image.set_type(load().GValue.blob_type, name, block)
 
 
 class Patched:
-    """A file as a libvips source, with some bytes replaced or behind its end.
+    """A file as a libvips source, with some bytes replaced or added after its end.
 
     Args:
-        file: what is read.
-        patches: bytes by their place.
+        file: the file to read.
+        patches: offset -> bytes.
     """
 
     def __init__(self, file: BinaryIO, patches: Mapping[int, bytes]) -> None:
@@ -72,7 +72,7 @@ class Patched:
         try:
             self._file.seek(self._at)
             data = self._file.read(size)
-        except OSError:  # an exception does not pass through C
+        except OSError:  # exceptions cannot pass through C code
             return None
         start, stop = self._at, min(self._at + size, self._end)
         for place, patch in self._patches.items():
@@ -89,12 +89,12 @@ class Patched:
 
 
 class Spliced:
-    """A libvips target: a file that gets a block of ours after the first bytes of what is written.
+    """A libvips target that inserts a block near the start of the written file.
 
     Args:
-        file: where to.
-        skip: says of the first bytes written how many the block goes after, and how many it replaces there.
-        block: what goes there.
+        file: the file to write.
+        skip: called with the first bytes; returns how many of them precede the block, and how many it replaces.
+        block: the bytes to insert.
     """
 
     def __init__(self, file: BinaryIO, skip: Callable[[bytes], tuple[int, int]], block: bytes) -> None:
@@ -108,7 +108,7 @@ class Spliced:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._error is not None:  # which libvips only knows as one that failed to write
+        if self._error is not None:  # libvips itself reports only that writing failed
             raise self._error
 
     def _write(self, data: bytes) -> int:
@@ -119,7 +119,7 @@ class Spliced:
                 after, dropped = self._skip(bytes(data))
                 self._file.write(bytes(data[:after]) + self._block + bytes(data[after + dropped :]))
                 self._started = True
-        except OSError as error:  # an exception does not pass through C
+        except OSError as error:  # exceptions cannot pass through C code
             self._error = error
             return -1
         return len(data)

@@ -14,7 +14,9 @@ _MAX_CHUNKS = 10_000
 
 
 def header(file: BinaryIO) -> Header:
-    """What a WebP file says; see :class:`Header`. A lossless one can hold millions of equal pixels in a few bytes.
+    """Read the header of a WebP file; see :class:`Header`.
+
+    There is no lower bound on the file size: lossless files store millions of equal pixels in a few bytes.
 
     Raises:
         Refusal: it is damaged or animated.
@@ -39,9 +41,9 @@ def header(file: BinaryIO) -> Header:
 
 
 def save(picture: Picture, file: BinaryIO) -> None:
-    """Write a WebP file, without loss or at quality 95 as it came."""
+    """Write a WebP file, lossless if the source was, else of quality 95."""
     image = vips.image_of(picture, colour=True)
-    # exact: the colours under full transparency stay too
+    # exact: keep the colours of fully transparent pixels
     how = {"lossless": True, "exact": True} if picture.lossless else {"Q": SAVED_QUALITY, "smart_subsample": True}
     m = picture.metadata
     file.write(_with_metadata(image.webpsave_buffer(keep="none", **how), picture, m.icc, m.exif, m.xmp))
@@ -62,7 +64,7 @@ def _size(start: bytes) -> tuple[int, int]:
 
 
 def _with_metadata(data: bytes, picture: Picture, icc: bytes | None, exif: bytes | None, xmp: bytes | None) -> bytes:
-    """What the encoder wrote, with its chunks in the order that is asked for."""
+    """The encoder's output with metadata added; chunks in the order that the format requires."""
     if icc is None and exif is None and xmp is None:
         return data
     pixels, at = b"", 12

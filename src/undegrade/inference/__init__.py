@@ -1,4 +1,4 @@
-"""A trained model at work on arrays of any size: exact tiles, strength, samples, estimates.
+"""Runs a trained model on arrays of any size: exact tiles, strength, samples, estimates.
 
-The engine is the only place that knows where and how precisely the networks run.
+Only ``engine`` depends on the device and on the precision.
 """

@@ -1,4 +1,4 @@
-"""What a caller's array means as an image, and the way back: (H, W, C), float32, nominally in [0, 1]."""
+"""Converts a caller's array or tensor to images (H, W, C), float32, nominally in [0, 1], and back."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Image = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a caller's image or batch is laid out, to give the result back the same way.
+    """Shape and type of a caller's image or batch. The result is returned in the same layout.
 
     Attributes:
-        shape: as given.
+        shape: of the caller's array or tensor.
         tensor: None for a numpy array, else the dtype and the device of the torch tensor.
     """
 
@@ -34,7 +34,7 @@ class Layout:
         """The layout of an array (H, W), (H, W, C), (B, H, W, C) or a tensor (H, W), (C, H, W), (B, C, H, W).
 
         Raises:
-            UndegradeError: it is not an image: another type, dtype or shape, or values that are not finite.
+            UndegradeError: it is not an image: wrong type, dtype or shape, or values that are not finite.
         """
         if isinstance(image, torch.Tensor):
             layout = cls(tuple(image.shape), (image.dtype, image.device))
@@ -53,7 +53,7 @@ class Layout:
                 f"an image is a numpy array or a torch tensor, not {kind}; convert it with numpy.asarray."
             )
         if not known:
-            raise UndegradeError(f"images of {image.dtype} are not understood; use uint8, uint16 or floats in [0, 1].")
+            raise UndegradeError(f"images of {image.dtype} are not supported; use uint8, uint16 or floats in [0, 1].")
         shape = layout.shape
         if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channels] not in (1, 3)):
             raise UndegradeError(f"an image is {names}, not {shape}; reshape it.")
@@ -64,7 +64,7 @@ class Layout:
         return layout
 
     def images(self, image: Any) -> list[Image]:
-        """Every image as (H, W, C): views of an array; of a tensor on the host too, where numpy knows its dtype."""
+        """Every image as (H, W, C). These are views of the input, except for a tensor on a GPU or in bfloat16."""
         if self.tensor is not None:
             image = image.detach().cpu()
             image = (image.float() if image.dtype is torch.bfloat16 else image).numpy()
@@ -74,7 +74,7 @@ class Layout:
         return list(image) if image.ndim == 4 else [image]
 
     def back(self, images: Sequence[Image], planes: bool = False) -> Any:
-        """Results (H', W', C) in the layout of what was given; with ``planes`` (H', W'), a tensor or array as given."""
+        """Results (H', W', C), or (H', W') with ``planes``, in the layout of the input."""
         dimensions = len(self.shape)
         result: Any = images[0] if dimensions < 4 else np.stack(images)
         if not planes:
@@ -90,12 +90,12 @@ class Layout:
 
 def is_grey(x: Image) -> bool:
     """Whether (H, W, 3) has the same three channels everywhere."""
-    rows = 256  # a strip at a time: most pictures are seen to be coloured at once, and no copy of all is made
+    rows = 256  # strips: most colour pictures differ in the first one, and no copy of the whole picture is made
     return all(bool((s[..., :1] == s[..., 1:]).all()) for s in (x[i : i + rows] for i in range(0, len(x), rows)))
 
 
 def to_float(x: Image) -> npt.NDArray[np.float32]:
-    """Integers become 0 to 1, floats keep their values. The result is a contiguous copy."""
+    """Scale integers to [0, 1]; floats keep their values. The result is a contiguous copy."""
     y: npt.NDArray[np.float32] = np.array(x, np.float32, order="C")
     if peak := _peak(x.dtype):
         y /= peak
@@ -103,7 +103,7 @@ def to_float(x: Image) -> npt.NDArray[np.float32]:
 
 
 def from_float(x: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
-    """To the caller's type: integers are clipped and rounded, floats keep what lies outside [0, 1]."""
+    """Convert to the caller's type: integers are clipped and rounded, floats keep values outside [0, 1]."""
     y: Image = x
     if peak := _peak(dtype):
         y = np.rint(x.clip(0, 1) * peak)
@@ -111,7 +111,7 @@ def from_float(x: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
 
 
 def full_range_luma(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(h, w, 3) -> (h, w, 1)."""
+    """BT.601 luma without offset: (h, w, 3) -> (h, w, 1), both in [0, 1]."""
     r, g, b = (np.float32(k) for k in BT601)
     y: npt.NDArray[np.float32] = r * x[..., :1] + g * x[..., 1:2] + b * x[..., 2:]
     return y
@@ -124,11 +124,11 @@ def transformed(x: Image, i: int) -> Image:
 
 
 def centre(x: Image, side: int) -> Image:
-    """The middle of an image, at most ``side`` pixels high and wide."""
+    """The central crop of an image, at most ``side`` pixels high and wide."""
     top, left = (max(n - side, 0) // 2 for n in x.shape[:2])
     return x[top : top + side, left : left + side]
 
 
 def _peak(dtype: np.dtype[Any]) -> np.float32 | None:
-    """The integer that stands for 1.0; None for floats."""
+    """The integer that represents 1.0; None for floats."""
     return None if np.issubdtype(dtype, np.floating) else np.float32(np.iinfo(dtype).max)

@@ -1,8 +1,7 @@
-"""The networks at work on one window of an image: floats (h, w, C) in, floats out.
+"""Runs the networks on one window of an image: floats (h, w, C) in, floats out.
 
-Everything that depends on where and how precisely the networks run is here: devices, layouts, half precision, running
-out of memory, grey for colour models and colour for luma models. Which windows, and what becomes of them, is
-:mod:`undegrade.inference.pipeline`'s.
+This module handles devices, memory layouts, half precision, out-of-memory errors, grey images for colour models and
+colour images for luma models. :mod:`undegrade.inference.pipeline` chooses the windows and combines the results.
 """
 
 from __future__ import annotations
@@ -29,10 +28,11 @@ class Engine:
     """A model on a device.
 
     Args:
-        model: any; it is moved to the device and put into evaluation mode.
+        model: it is moved to the device and set to evaluation mode.
         device: where it runs.
-        half: convolve in half precision (float16 on a GPU, bfloat16 on a CPU). A window whose result is not finite is
-            done again in full precision. Tiles then agree with the whole image only to about that precision.
+        half: convolve in half precision (float16 on a GPU, bfloat16 on a CPU). If the result of a window is not
+            finite, the window is computed again in full precision. In half precision, tiles agree with the whole image
+            only to about that precision.
     """
 
     def __init__(self, model: VDIR, device: torch.device, half: bool = False) -> None:
@@ -43,16 +43,16 @@ class Engine:
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Memory that a window takes while it is restored, per pixel of y."""
+        """Bytes of memory per pixel of y that the restoration of a window takes."""
         a = self.model.architecture
-        # Residual, interpolation and their sum have scale^2 pixels each.
+        # The residual, the interpolated image and their sum have scale^2 pixels each per pixel of y.
         return RESTORERS[a.restorer].bytes_per_pixel + (0 if a.scale == 1 else 120 * a.scale**2)
 
     def to_model(self, window: Window, direct: bool = False) -> Tensor:
-        """(h, w, C) -> y, (1, model channels, h, w). Grey is given to a colour model as three equal channels.
+        """(h, w, C) -> y, (1, model channels, h, w). A colour model gets grey as three equal channels.
 
-        For a super-resolver y is brought onto its grid, which reads from :data:`undegrade.degrade.resize.SHIFT_REACH`
-        pixels around; ``direct`` says that it is there already.
+        For super-resolution, y is shifted to the grid of direct decimation, unless ``direct`` says that it is there
+        already. The shift reads up to :data:`undegrade.degrade.resize.SHIFT_REACH` pixels around each pixel.
         """
         channels = self.model.architecture.channels
         if channels == 1 and window.shape[2] == 3:
@@ -67,13 +67,13 @@ class Engine:
             return onto_direct_grid(y, self.model.architecture.scale).contiguous(memory_format=torch.channels_last)
 
     def from_model(self, xhat: Tensor, given: Window) -> Window:
-        """xhat, (1, model channels, h, w), in the channels of the window that was given."""
+        """xhat, (1, model channels, h, w), -> (h, w, C) with the channels of the input window ``given``."""
         restored: Window = xhat[0].permute(1, 2, 0).float().cpu().numpy()
         if restored.shape[2] == given.shape[2]:
             return restored
-        if given.shape[2] == 1:  # a colour model's three opinions of a grey image
+        if given.shape[2] == 1:  # grey image, colour model: the mean of the three output channels
             return (restored[..., :1] + restored[..., 1:2] + restored[..., 2:]) / np.float32(3)
-        # New luma under the same chroma is the same change in R, G and B.
+        # With chroma unchanged, a change of luma is the same change in R, G and B.
         return given + (restored - full_range_luma(given))
 
     def encode(self, y: Tensor) -> Posterior:
@@ -101,11 +101,10 @@ class Engine:
         return found
 
     def steered(self, y: Tensor, posterior: Posterior, amount: float) -> Posterior:
-        """The posterior of this image had its damage been ``amount`` times what it is.
+        """q(c|y') of the same image with ``amount`` times the damage: y' = xhat + amount (y - xhat).
 
-        What the restorer takes away, y - xhat, is the damage as the model sees it; the encoder is shown the restored
-        image with ``amount`` times that. The latent moves along the encoder's own path from mild to strong, at each
-        place by what is there.
+        The residual y - xhat is the model's estimate of the damage. Encoding y' moves the latent towards weaker or
+        stronger damage, at each position according to the residual there.
         """
         if amount == 1:
             return posterior
@@ -114,7 +113,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _mode(self, half: bool) -> Iterator[None]:
-        """Inference; float32 that is float32, since cuDNN would round to TF32's three digits and choose by shape."""
+        """Inference mode with exact float32: no TF32 (three digits), no cuDNN algorithm that depends on the shape."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
             if self.device.type == "cuda":
@@ -128,10 +127,10 @@ class Engine:
 
 
 def usable(device: str | torch.device) -> torch.device:
-    """The device, tried.
+    """The device, after a test allocation.
 
     Raises:
-        UndegradeError: it is not there.
+        UndegradeError: the device cannot be used.
     """
     try:
         chosen = torch.device(device)
@@ -143,7 +142,7 @@ def usable(device: str | torch.device) -> torch.device:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a device."""
-    told = str(error).lower()  # on a CPU and on Apple's GPUs torch raises a plain RuntimeError
+    message = str(error).lower()  # on a CPU and on Apple's GPUs torch raises a plain RuntimeError
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and ("allocate memory" in told or "out of memory" in told)
+        isinstance(error, RuntimeError) and ("allocate memory" in message or "out of memory" in message)
     )

@@ -1,4 +1,4 @@
-"""The estimate of an image's damage, gathered tile by tile: EST(c) at every latent position, and over the image."""
+"""The estimate of an image's damage, collected tile by tile: EST(c) at every latent position, and for the image."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from undegrade.model.latent_noise import ESTIMATE_DRAWS, latent_noise
 
 
 class Estimates:
-    """EST(c) and its posterior standard deviation at every latent position of an image; on request EST of the mean too.
+    """EST(c) and its posterior standard deviation at every latent position of an image.
 
     Attributes:
-        drawn: (P, ceil(H / 4), ceil(W / 4)), EST(c) averaged over a few draws of c.
-        spread: the same shape, its standard deviation under q(c|y).
-        mean: the same shape, EST of the posterior's mean; None where it was not asked for.
+        drawn: (P, ceil(H / 4), ceil(W / 4)), EST(c) averaged over :data:`ESTIMATE_DRAWS` draws of c ~ q(c|y).
+        spread: the same shape, the standard deviation of EST(c) under q(c|y).
+        mean: the same shape, EST at the posterior mean; None unless requested by ``at_mean``.
     """
 
     def __init__(self, params: int, x: Image, at_mean: bool = False) -> None:
@@ -30,14 +30,14 @@ class Estimates:
         self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
         self.mean = np.empty_like(self.drawn) if at_mean else None
 
-    def add_tile(self, engine: Engine, posterior: Posterior, cut: Tile) -> None:
-        """Read a tile's posterior, which is of the tile's whole window.
+    def add_tile(self, engine: Engine, posterior: Posterior, tile: Tile) -> None:
+        """Add the estimates of one tile, from the posterior of the tile's whole window.
 
-        There are a few draws, seeded by the place: their averages over an image are what is used. The estimator learned
-        on draws; being convex, it reads lower at the mean than on average over them, a noise level by half a level.
+        The draws are seeded by position. Draws are used because the estimator was trained on draws: it is convex, hence
+        EST at the posterior mean is lower than the mean of EST(c), for a noise level by half a level.
         """
-        outer, inner = slices(cut, 1, LATENT_STRIDE), slices(cut, 1, LATENT_STRIDE, inner=True)
-        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
+        outer, inner = slices(tile, 1, LATENT_STRIDE), slices(tile, 1, LATENT_STRIDE, inner=True)
+        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
         at_mean = engine.estimate(posterior.mean)
         differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
         for n in range(ESTIMATE_DRAWS):
@@ -51,7 +51,7 @@ class Estimates:
             self.mean[:, *outer] = at_mean[:, *inner]
 
     def within(self, margin: int) -> Estimates:
-        """Those that lie at least ``margin`` pixels inside the image; all of them where none does."""
+        """The estimates at least ``margin`` pixels inside the image; all of them if none is."""
         margin //= LATENT_STRIDE
         h, w = self.drawn.shape[1:]
         if min(h, w) <= 2 * margin:
@@ -63,14 +63,14 @@ class Estimates:
         return inner
 
     def in_units(self, quantity: Quantity) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The whole image's estimate and spread, (P,) each, in the quantity's units."""
+        """Estimate and spread of the whole image, (P,) each, in the quantity's units."""
         if quantity.size == 1:
-            # Strong texture looks like noise: the median over the places is nearer the truth than the mean. Copies are
-            # avoided where they can be: of a large picture each is as large as a quarter of a channel.
+            # Strong texture looks like noise: the median over positions is closer to the truth than the mean. Copies
+            # are avoided where possible: a copy is as large as a quarter of an image channel.
             everywhere = quantity.places >= 1
-            seen = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
-            estimate = np.array([np.median(seen, overwrite_input=True)], np.float64) * quantity.scale
+            used = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
+            estimate = np.array([np.median(used, overwrite_input=True)], np.float64) * quantity.scale
         else:
-            # The numbers of a kernel belong together: medians of each could be no kernel's.
+            # The numbers of a kernel depend on each other: their separate medians need not be any kernel.
             estimate = self.drawn.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
         return estimate, self.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale

@@ -1,4 +1,4 @@
-"""Models by name or from a file, ready to restore; and the one call that does both."""
+"""Loads a model by name or from a file, and restores an image in one call."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def load_pipeline(
     device: str | None = None,
     half: bool = False,
 ) -> Pipeline:
-    """A pipeline from shipped weights (kept for the next call) or from a file of your own.
+    """A pipeline from shipped weights (cached for the next call) or from your own weights file.
 
     Args:
-        task: a name in ``TASKS``; None for the one ``weights`` are for, else ``"gaussian"``.
-        variant: of the task, e.g. ``"fast"``; None for the best that is shipped.
-        weights: a safetensors file with its card beside it, instead of shipped ones.
+        task: a name in ``TASKS``; None for the task of ``weights``, else ``"gaussian"``.
+        variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
+        weights: a safetensors file with its card in the same folder, instead of shipped weights.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
         half: see :class:`undegrade.inference.engine.Engine`.
 
     Raises:
-        UndegradeError: unknown names, no such weights, or weights for something else.
+        UndegradeError: an unknown task or variant, no such weights, or weights of another task or variant.
     """
     if task is not None and task not in TASKS:
         raise UndegradeError(f"there is no task {task!r}; choose one of: {', '.join(TASKS)}.")
@@ -48,9 +48,10 @@ def load_pipeline(
     if card.task not in TASKS:
         raise UndegradeError(f"{weights}: made for the task {card.task!r}, unknown to this version; update undegrade.")
     if task not in (None, card.task) or variant not in (None, card.variant):
-        asked = f"{task or card.task}-{variant or card.variant}"
+        requested = f"{task or card.task}-{variant or card.variant}"
         raise UndegradeError(
-            f"{weights}: these weights are for {card.name}, not {asked}; ask for that or leave it out."
+            f"{weights}: these weights are for {card.name}, not {requested}; change task and variant, or leave them "
+            "out."
         )
     return Pipeline(model, TASKS[card.task], device, card, half)
 
@@ -77,7 +78,7 @@ def restore(
         image: an array (H, W), (H, W, 1), (H, W, 3) or (B, H, W, 1 or 3), or a tensor (H, W), (1 or 3, H, W) or
             (B, 1 or 3, H, W); uint8, uint16, or floats nominally in [0, 1].
         task: a name in ``TASKS``.
-        variant: of the task, e.g. ``"fast"``; None for the best that is shipped.
+        variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         strength, level, samples, seed, self_ensemble, direct, tile, memory: see :class:`RestoreOptions`.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
         progress: called after each tile with the fraction done, 0 to 1.
@@ -86,7 +87,7 @@ def restore(
         The same kind of array or tensor; ``scale`` times as large along each side for super-resolution.
 
     Raises:
-        UndegradeError: not an image, unknown names, options out of range, or nothing shipped for the task.
+        UndegradeError: not an image, an unknown task or variant, options out of range, or no weights are shipped.
     """
     options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory)
     return load_pipeline(task, variant, device=device).run(image, options, progress).image

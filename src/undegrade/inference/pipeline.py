@@ -2,8 +2,8 @@
 
 An image is a numpy array (H, W), (H, W, 1), (H, W, 3) or a batch (B, H, W, 1 or 3); or a torch tensor (H, W),
 (1 or 3, H, W) or (B, 1 or 3, H, W). Integers are uint8 or uint16; floats are nominally in [0, 1] and may lie outside.
-It is worked on tile by tile, straight from the caller's array into the result, so that memory is bounded by the tile,
-not by the image; :mod:`undegrade.inference.tiles` says why the result is the whole image's.
+Each tile is read from the caller's array and written to the result. The memory therefore depends on the tile and not
+on the image. :mod:`undegrade.inference.tiles` explains why the result equals that of the whole image.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
 TILE = 512
-"""Default side of a tile, in output pixels: beyond it nothing gets faster, only larger."""
+"""Default side of a tile, in output pixels. Larger tiles take more memory and are not faster."""
 
 
 class Pipeline:
     """A model ready to restore images.
 
     Attributes:
-        task: what it restores.
-        card: of the weights, where they came from a file.
-        quantity: what the estimator reads off; None where it was not trained (lambda_2 = 0).
+        task: the task of the model.
+        card: of the weights, if they came from a file.
+        quantity: what the estimator estimates; None if it was not trained (lambda_2 = 0).
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Pipeline:
 
     @property
     def device(self) -> torch.device:
-        """Where they run."""
+        """Where the networks run."""
         return self.engine.device
 
     def __call__(
@@ -84,21 +84,21 @@ class Pipeline:
         memory: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Restoration:
-        """Restore an image and estimate its damage, encoding it once.
+        """Restore an image and estimate its damage; the encoder runs once.
 
         Args:
-            image: an array or a tensor, see the module; values outside [0, 1] are kept, not clipped.
+            image: an array or a tensor, see the module; float values outside [0, 1] are kept, not clipped.
             strength, level, samples, seed, self_ensemble, direct, tile, memory: see :class:`RestoreOptions`.
             progress: called after each tile with the fraction done, 0 to 1.
 
         Raises:
-            UndegradeError: it is not an image, the model cannot take it, or the options make no sense.
+            UndegradeError: it is not an image, the model cannot restore it, or the options are invalid.
         """
         options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory)
         return self.run(image, options, progress)
 
     def run(self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None = None) -> Restoration:
-        """As :meth:`__call__`, with the options in one value."""
+        """Like :meth:`__call__`, with all options in one object."""
         layout = Layout.of(image)
         found = [self._one(x, options, progress) for x in layout.images(image)]
         std = [f.std for f in found]
@@ -118,7 +118,7 @@ class Pipeline:
             (P,), :attr:`Restoration.estimate`; for a batch the mean over its images.
 
         Raises:
-            UndegradeError: as for :meth:`__call__`, or the task has no estimator.
+            UndegradeError: see :meth:`__call__`; or the task has no estimator.
         """
         images = Layout.of(image).images(image)
         maps = [self.estimate_map(x, direct=direct, tile=tile, memory=memory) for x in images]
@@ -128,59 +128,59 @@ class Pipeline:
     def estimate_map(
         self, image: Any, *, direct: bool = False, tile: int | None = None, memory: float | None = None
     ) -> EstimateMap:
-        """The damage at every place of one image, without restoring it; arguments as for :meth:`__call__`.
+        """The damage at every position of one image, without restoring it; arguments as for :meth:`__call__`.
 
         Raises:
-            UndegradeError: as for :meth:`estimate`, or it is a batch.
+            UndegradeError: see :meth:`estimate`; or the input is a batch.
         """
         options = RestoreOptions(direct=direct, tile=tile, memory=memory)
         images = Layout.of(image).images(image)
         if len(images) > 1:
-            raise UndegradeError("a map is of one image; give the images of a batch one at a time.")
+            raise UndegradeError("a map needs a single image; pass the images of a batch one at a time.")
         quantity = self._estimated()
         self._check(images[0], options)
         found = Estimates(self.model.architecture.params, images[0], at_mean=True)
 
-        def add(cut: Tile, window: Window) -> None:
-            found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), cut)
+        def add(tile: Tile, window: Window) -> None:
+            found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), tile)
 
         over_tiles(images[0], self._side(options), self._reach, self.model.stride, self.device, add)
-        assert found.mean is not None  # asked for above
+        assert found.mean is not None  # at_mean=True above
         return EstimateMap(*found.in_units(quantity), found.mean * np.float32(quantity.scale))
 
     def _one(self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None) -> Restoration:
-        """Restore one image, (H, W, C), which may be any view."""
+        """Restore one image, (H, W, C); it may be a view with any strides."""
         self._check(source, options)
         if source.shape[2] == 3 and is_grey(source):
-            # The three outputs of a colour model would differ in the last digits: grey must stay exactly grey.
+            # The three outputs of a colour model differ in the last digits, but grey must stay exactly grey.
             found = self._one(source[..., :1], options, progress)
             return replace(found, image=np.repeat(found.image, 3, axis=2))
         amount = self._amount(source, options)
         weight = min(options.strength / BLEND, 1.0)
         h, w, channels = source.shape
         s = self.model.architecture.scale
-        seen = None if self.quantity is None else Estimates(self.model.architecture.params, source)
+        estimates = None if self.quantity is None else Estimates(self.model.architecture.params, source)
         out = np.empty((h * s, w * s, channels), source.dtype)
         total = np.zeros(out.shape, np.float32) if options.self_ensemble else None
         std = np.empty(out.shape[:2], np.float32) if options.samples else None
         passes = 8 if options.self_ensemble else 1
-        # Steering encodes a second time what was restored from the first encoding.
+        # Moving the latent encodes twice: the second encoding reads a restoration made from the first.
         halo, side = self._reach * (1 if amount == 1 else 2), self._side(options)
         done = 0
 
-        def work(cut: Tile, window: Window) -> None:
+        def work(tile: Tile, window: Window) -> None:
             nonlocal done
-            restored, deviation = self._tile(window, cut, options, amount, weight, seen if i == 0 else None)
-            target = y[slices(cut, s)]
+            restored, deviation = self._tile(window, tile, options, amount, weight, estimates if i == 0 else None)
+            target = y[slices(tile, s)]
             target[...] = from_float(restored, source.dtype) if total is None else target + restored
             if std is not None:
-                std[slices(cut, s)] = deviation
-            done += (cut.rows.stop - cut.rows.start) * (cut.columns.stop - cut.columns.start)
+                std[slices(tile, s)] = deviation
+            done += (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start)
             if progress is not None:
                 progress(done / (h * w * passes))
 
         for i in range(passes):
-            # Views of the source and of the result: what is written through the view lands upright.
+            # Transformed views of the source and of the result: writing to the view undoes the transform.
             x = transformed(source, i)
             y = transformed(out if total is None else total, i)
             over_tiles(x, side, halo, self.model.stride, self.device, work)
@@ -188,44 +188,50 @@ class Pipeline:
             for row in range(0, len(out), TILE):
                 out[row : row + TILE] = from_float(total[row : row + TILE] / np.float32(passes), source.dtype)
         if options.strength == 0:
-            out[...] = source  # bit for bit, whatever the type
-        estimate, spread = seen.in_units(self._estimated()) if seen is not None else (None, None)
+            out[...] = source  # bit for bit, for every dtype
+        estimate, spread = estimates.in_units(self._estimated()) if estimates is not None else (None, None)
         return Restoration(out, estimate, spread, std)
 
     def _tile(
-        self, window: Window, cut: Tile, options: RestoreOptions, amount: float, weight: float, seen: Estimates | None
+        self,
+        window: Window,
+        tile: Tile,
+        options: RestoreOptions,
+        amount: float,
+        weight: float,
+        estimates: Estimates | None,
     ) -> tuple[Window, Window | None]:
         """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
         engine, s = self.engine, self.model.architecture.scale
-        inner, upper = slices(cut, 1, inner=True), slices(cut, s, inner=True)
+        inner, upper = slices(tile, 1, inner=True), slices(tile, s, inner=True)
         y = engine.to_model(window, options.direct)
         posterior = engine.encode(y)
-        if seen is not None:
-            seen.add_tile(engine, posterior, cut)
+        if estimates is not None:
+            estimates.add_tile(engine, posterior, tile)
         if options.strength == 0:
             return np.repeat(np.repeat(window[inner], s, 0), s, 1), None
         posterior = engine.steered(y, posterior, amount)
         given = window[inner]
 
-        def answer(c: torch.Tensor) -> Window:
+        def restore_from(c: torch.Tensor) -> Window:
             xhat = engine.restore(y, c)[:, :, *upper]
             restored = engine.from_model(xhat, given)
             return restored if weight == 1 else given + np.float32(weight) * (restored - given)
 
         if not options.samples:
-            return answer(posterior.mean), None
-        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in cut)
+            return restore_from(posterior.mean), None
+        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
         mean = spread = np.zeros((), np.float32)
         for n in range(options.samples):  # Welford's recurrence
             noise = torch.from_numpy(latent_noise(options.seed, n, rows, columns)).to(engine.device)
-            one = answer(posterior.at(noise))
-            difference = one - mean
+            sample = restore_from(posterior.at(noise))
+            difference = sample - mean
             mean = mean + difference / np.float32(n + 1)
-            spread = spread + difference * (one - mean)
+            spread = spread + difference * (sample - mean)
         return mean, np.sqrt(spread.mean(axis=2) / np.float32(options.samples - 1))
 
     def _amount(self, source: Image, options: RestoreOptions) -> float:
-        """By how much the latent is to be steered; 1 leaves it."""
+        """The amount for :meth:`Engine.steered`; 1 leaves the latent unchanged."""
         if options.level is None or options.strength == 0:
             return options.strength or 1.0
         return options.strength * amount_of_level(self.engine, self._estimated(), source, options.level)
@@ -233,24 +239,26 @@ class Pipeline:
     def _check(self, x: Image, options: RestoreOptions) -> None:
         a = self.model.architecture
         if a.channels == 1 and x.shape[2] == 3 and a.scale != 1:
-            raise UndegradeError(f"this {self.task.name} model enlarges grey images only; give it a grey image.")
+            raise UndegradeError(f"this {self.task.name} model works on grey images only; convert the image to grey.")
         if a.scale != 1 and (options.strength != 1 or options.level is not None):
             raise UndegradeError(
-                f"the task {self.task.name} enlarges and has no strength; leave strength and level out."
+                f"the super-resolution task {self.task.name} has no strength; leave out strength and level."
             )
         if a.scale != 1 and options.direct and options.self_ensemble:
-            raise UndegradeError("a flip moves the grid of direct decimation; leave out direct or the self-ensemble.")
+            raise UndegradeError(
+                "direct decimation and self-ensemble cannot be combined, since a flip moves the grid; leave one out."
+            )
 
     @property
     def _reach(self) -> int:
-        """Pixels of the image around a pixel that its result can depend on, a multiple of the model's stride."""
+        """How far from a pixel, in pixels, its result reads the image; a multiple of the model's stride."""
         stride = self.model.stride
         shift = SHIFT_REACH if self.model.architecture.scale > 1 else 0
         return self.model.reach + -(-shift // stride) * stride
 
     def _estimated(self) -> Quantity:
         if self.quantity is None:
-            raise UndegradeError(f"the task {self.task.name} has no estimate to give; use another task.")
+            raise UndegradeError(f"the model for {self.task.name} gives no estimate; use another task.")
         return self.quantity
 
     def _side(self, options: RestoreOptions) -> int:

@@ -1,4 +1,4 @@
-"""Moving the latent until the estimator reads a level that the user gives."""
+"""Moves the latent until the estimate equals a level that the user gives."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from undegrade.inference.estimates import Estimates
 from undegrade.inference.tiles import tiles
 
 SIDE = 512
-"""Of the middle of the picture on which the amount is found, in pixels."""
+"""Side of the central crop on which the amount is searched, in pixels."""
 
 
 def amount_of_level(engine: Engine, quantity: Quantity, source: Image, level: float) -> float:
-    """How many times its damage an image would need for the estimator to read ``level``.
+    """The amount for :meth:`Engine.steered` at which the estimate is ``level``.
 
-    Found on the middle of the image, by bisection over :meth:`Engine.steered`'s amount.
+    It is searched on the central crop of the image, by bisection.
 
     Args:
         engine: with the model.
-        quantity: what its estimator reads.
+        quantity: what its estimator estimates.
         source: (H, W, C).
         level: in the quantity's unit.
 
@@ -30,7 +30,9 @@ def amount_of_level(engine: Engine, quantity: Quantity, source: Image, level: fl
         UndegradeError: the estimate is more than one number.
     """
     if quantity.size != 1:
-        raise UndegradeError(f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one.")
+        raise UndegradeError(
+            f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one; leave out level."
+        )
     middle = centre(source, SIDE)
     whole = next(tiles(middle.shape[0], middle.shape[1], SIDE, 0, engine.model.stride))
     y = engine.to_model(to_float(middle))
@@ -39,26 +41,26 @@ def amount_of_level(engine: Engine, quantity: Quantity, source: Image, level: fl
     def read(amount: float) -> float:
         found = Estimates(engine.model.architecture.params, middle)
         found.add_tile(engine, engine.encode(xhat + amount * (y - xhat)), whole)
-        # Around the middle lies more image, which the networks would see.
+        # Near the border of the crop the networks lack the pixels around it: leave these estimates out.
         found = found if middle.shape == source.shape else found.within(engine.model.reach)
         return float(found.in_units(quantity)[0][0])
 
     return _search(read, level)
 
 
-def _search(read: Callable[[float], float], wanted: float, most: float = 64.0, steps: int = 12) -> float:
-    """The amount of damage at which the estimator reads ``wanted``, or the nearest to it in [0, most].
+def _search(read: Callable[[float], float], target: float, most: float = 64.0, steps: int = 12) -> float:
+    """The amount in [0, most] at which the estimate is ``target``, or closest to it.
 
-    The reading is nearly proportional to the amount where it is a noise level, and falls with it where it is a quality;
-    either way it is monotone, as a bisection needs.
+    A noise level is nearly proportional to the amount; a JPEG quality falls with it. Both are monotone, as bisection
+    requires.
     """
     low, high = 0.0, 1.0
     at_low, at_high = read(low), read(high)
     rising = at_high >= at_low
-    while (at_high < wanted) == rising and high < most:
+    while (at_high < target) == rising and high < most:
         low, high = high, 2 * high
         at_high = read(high)
     for _ in range(steps):
         middle = (low + high) / 2
-        low, high = (middle, high) if (read(middle) < wanted) == rising else (low, middle)
+        low, high = (middle, high) if (read(middle) < target) == rising else (low, middle)
     return (low + high) / 2

@@ -1,8 +1,8 @@
-"""Cutting an image into tiles so that what each tile yields equals what the whole image would.
+"""Cuts an image into tiles whose results equal the result of the whole image.
 
-A network of finite reach needs a halo of that many pixels around a tile, and then no blending. Two further
-conditions hold here: everything starts on multiples of the model's stride, 4 or 8; and no window is so small that its
-convolutions run by another algorithm, which would change the last bit (see :data:`AREA`).
+A network with a finite receptive field needs a halo of that many pixels around a tile, and no blending. Two more
+conditions hold: tiles and windows start on multiples of the model's stride, 4 or 8; and no window is so small that its
+convolutions use another algorithm, which would change the last bit (see :data:`AREA`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 AREA = 288 * 288
-"""Fewest pixels in a window, unless the whole image has fewer.
+"""The smallest number of pixels in a window, unless the whole image has fewer.
 
-On the CPU, PyTorch convolves inputs of up to 20,480 elements by another algorithm, which rounds differently.
-The smallest input in the model is the latent as the estimator sees it, a quarter of an element per pixel; the coarser
-levels of a restorer have more (``tests/model/test_wide_restorer.py``).
+On the CPU, PyTorch convolves inputs of up to 20,480 elements with another algorithm, which rounds differently. The
+smallest input in the model is the latent for the estimator, a quarter of an element per pixel; the coarser levels of a
+restorer have more (``tests/model/test_wide_restorer.py``).
 """
 
 
 class Span(NamedTuple):
-    """Along one axis: the tile [start, stop) within the window [low, high) that is computed for it."""
+    """Along one axis: the tile [start, stop) and the window [low, high) that is computed for it."""
 
     low: int
     start: int
@@ -41,9 +41,9 @@ def tiles(height: int, width: int, side: int, halo: int, stride: int) -> Iterato
     Args:
         height: of the image.
         width: of the image.
-        side: no tile is longer than this, a multiple of the stride, along either axis.
+        side: largest height and width of a tile, a multiple of the stride.
         halo: pixels of context around each tile, a multiple of the stride.
-        stride: the model's: tiles and windows start on multiples of it.
+        stride: of the model: tiles and windows start on multiples of it.
     """
     tall, wide = _least(height, width)
     for rows in _spans(height, side, halo, stride, tall):
@@ -52,32 +52,32 @@ def tiles(height: int, width: int, side: int, halo: int, stride: int) -> Iterato
 
 
 def split(tile: Tile, height: int, width: int, halo: int, stride: int) -> list[Tile]:
-    """Two to four smaller tiles in place of one; itself if its window is already as small as any may be."""
+    """Two to four smaller tiles in place of one; only the tile itself if its window has the smallest size."""
     tall, wide = _least(height, width)
     rows = _halves(tile.rows, height, halo, stride, tall)
     columns = _halves(tile.columns, width, halo, stride, wide)
     return [Tile(r, c) for r in rows for c in columns]
 
 
-def slices(cut: Tile, times: int, divided: int = 1, *, inner: bool = False) -> tuple[slice, slice]:
-    """A tile's rows and columns in the image, or within its window (``inner``), at another resolution."""
+def slices(tile: Tile, times: int, divided: int = 1, *, inner: bool = False) -> tuple[slice, slice]:
+    """Rows and columns of a tile in the image, or in its window (``inner``), at ``times / divided`` the resolution."""
     rows, columns = (
         slice((span.start - origin) * times // divided, -(-(span.stop - origin) * times // divided))
-        for span in cut
+        for span in tile
         for origin in [span.low if inner else 0]
     )
     return rows, columns
 
 
 def _least(height: int, width: int) -> tuple[int, int]:
-    """The least height and width of windows. A long thin image gets windows that are longer along its long axis."""
+    """The smallest height and width of windows. A long thin image gets windows that are longer along its long axis."""
     tall = min(height, max(int(AREA**0.5), -(-AREA // width)))
     wide = min(width, max(int(AREA**0.5), -(-AREA // height)))
     return tall, wide
 
 
 def _spans(length: int, side: int, halo: int, stride: int, least: int) -> list[Span]:
-    """Split ``length`` evenly."""
+    """Split ``length`` into tiles of about equal length, at most ``side``."""
     count = -(-length // side)
     step = -(-length // (count * stride)) * stride
     return [_span(start, min(start + step, length), length, halo, stride, least) for start in range(0, length, step)]
@@ -92,7 +92,7 @@ def _halves(span: Span, length: int, halo: int, stride: int, least: int) -> list
 
 
 def _span(start: int, stop: int, length: int, halo: int, stride: int, least: int) -> Span:
-    """The tile [start, stop) in a window at least ``least`` long, which is at most ``length``."""
+    """The tile [start, stop) with its window, at least ``least`` and at most ``length`` long."""
     low, high = max(start - halo, 0), min(stop + halo, length)
     high = min(max(high, low + least), length)
     low = max(min(low, (high - least) // stride * stride), 0)

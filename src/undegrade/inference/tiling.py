@@ -1,4 +1,4 @@
-"""The loop over an image's tiles, and what happens when memory runs out on the way."""
+"""The loop over the tiles of an image. It continues with smaller tiles when memory runs out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from undegrade.inference.tiles import Tile, split, tiles
 def over_tiles(
     x: Image, side: int, halo: int, stride: int, device: torch.device, work: Callable[[Tile, Window], None]
 ) -> None:
-    """Do the work on every tile of an image, on smaller tiles once memory runs out.
+    """Call ``work`` for every tile of an image; when memory runs out, continue with smaller tiles.
 
     Args:
         x: (H, W, C), any view.
@@ -23,30 +23,30 @@ def over_tiles(
         halo: pixels of context around a tile, a multiple of the stride.
         stride: of the model.
         device: where the work is done.
-        work: is given each tile and its window as floats, (h, w, C).
+        work: called with each tile and its window as floats, (h, w, C).
 
     Raises:
-        UndegradeError: memory does not suffice for the smallest tile.
+        UndegradeError: there is not enough memory for the smallest tile.
     """
     height, width = x.shape[:2]
     pending = list(tiles(height, width, side, halo, stride))[::-1]
     while pending:
-        cut = pending.pop()
-        rows, columns = cut
+        tile = pending.pop()
+        rows, columns = tile
         try:
-            work(cut, to_float(x[rows.low : rows.high, columns.low : columns.high]))
+            work(tile, to_float(x[rows.low : rows.high, columns.low : columns.high]))
             continue
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            pieces = split(cut, height, width, halo, stride)
+            pieces = split(tile, height, width, halo, stride)
             if len(pieces) == 1:
                 raise UndegradeError(
                     "there is not enough memory for even the smallest tile; close other programs, or use the fast "
                     "variant or another device."
                 ) from error
-        # Outside the except block, where the error would keep the failed tile's tensors alive.
+        # Not inside the except block: there the error keeps the tensors of the failed tile alive.
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        rest = [piece for cut in pending for piece in reversed(split(cut, height, width, halo, stride))]
+        rest = [piece for tile in pending for piece in reversed(split(tile, height, width, halo, stride))]
         pending = rest + pieces[::-1]

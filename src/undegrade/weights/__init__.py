@@ -1,4 +1,4 @@
-"""The shipped weights, half-precision safetensors, each with a card that says what it is and where it came from.
+"""The shipped weights: half-precision safetensors files, each with a card that describes model and training.
 
-``card`` reads and writes both; nothing is ever downloaded.
+``card`` reads and writes both. Nothing is downloaded.
 """

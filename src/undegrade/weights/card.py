@@ -1,8 +1,8 @@
-"""Weights on disk: half-precision safetensors and, beside it, a card that says what they are.
+"""Weights on disk: a half-precision safetensors file and, in the same folder, a card that describes it.
 
-``gaussian-fast.safetensors`` belongs to ``gaussian-fast.json``. The card holds the architecture, so that
-weights outlive changed defaults, and the sha256 of the tensors, which is checked before a byte of them is
-parsed. All four networks are stored, so that training can go on from shipped weights.
+``gaussian-fast.safetensors`` belongs to ``gaussian-fast.json``. The card holds the architecture: weights stay usable
+when defaults change. It also holds the sha256 of the safetensors file, which is checked before the file is parsed. All
+four networks are stored: training can start from shipped weights.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from undegrade.model.architecture import Architecture
 from undegrade.model.vdir import VDIR
 
 MAX_BYTES = 5_000_000
-"""Largest weights file, so that models can be shipped with the package."""
+"""Largest size of a weights file, small enough to ship with the package."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a weights file is and where it came from. Everything is JSON-able.
+    """What a weights file contains and how it was trained. All values can be written as JSON.
 
     Attributes:
         task: name of the task it was trained for.
@@ -42,11 +42,11 @@ class Card:
         licence: of the training images.
         steps: training iterations.
         minutes: training time.
-        hardware: what it was trained on, in words.
-        commit: of this repository, while training.
+        hardware: the hardware of the training, in words.
+        commit: of this repository at the time of training.
         recipe: the training recipe.
         measured: numbers by name, e.g. ``{"CBSD68 sigma 50 psnr": 27.9}``.
-        notes: anything a person should know.
+        notes: other information for users.
         sha256: of the safetensors file, filled in by :func:`save_weights`.
         dtype: of the stored tensors, filled in by :func:`save_weights`.
     """
@@ -80,7 +80,7 @@ class Card:
         """The inverse of :meth:`to_json`.
 
         Raises:
-            ValueError: not JSON, or not all of a card's fields and no others.
+            ValueError: not JSON, or fields are missing or unknown.
         """
         values = json.loads(text)
         names = {f.name for f in dataclasses.fields(cls)}
@@ -94,15 +94,15 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
 
     Args:
         model: its weights are stored in half precision, its architecture in the card.
-        directory: created if need be.
+        directory: created if necessary.
         stem: file name without suffix.
-        card: what is known about the weights; architecture, sha256 and dtype are filled in here.
+        card: describes the weights; architecture, sha256 and dtype are filled in here.
 
     Returns:
         The path of the safetensors file.
 
     Raises:
-        UndegradeError: a weight does not fit half precision, or the file would exceed :data:`MAX_BYTES`.
+        UndegradeError: a weight is too large for half precision, or the file would exceed :data:`MAX_BYTES`.
     """
     tensors = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()}
     for name, tensor in tensors.items():
@@ -125,39 +125,44 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     path = directory / f"{stem}.safetensors"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # Killed between the two, the old card does not match the new tensors, and loading says so.
+        # If the process is killed between the two, the old card does not match the new file; loading reports this.
         with replacing(path) as file:
             file.write(content)
         with replacing(path.with_suffix(".json")) as file:
             file.write(card.to_json().encode())
     except OSError as error:
-        raise UndegradeError(f"{path}: cannot be written ({error.strerror}); check folder and free space.") from error
+        raise UndegradeError(
+            f"{path}: cannot be written ({error.strerror}); check the folder and the free space."
+        ) from error
     return path
 
 
 def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
-    """Build the model that a weights file's card describes and fill it.
+    """Build the model that the card of a weights file describes, and load its weights.
 
     Args:
-        weights: a safetensors file with its card beside it; see :func:`find_weights` for shipped ones.
+        weights: a safetensors file with its card in the same folder; see :func:`find_weights` for shipped weights.
 
     Returns:
         The model, float32 on the CPU, in evaluation mode, and its card.
 
     Raises:
-        UndegradeError: no such file, no card, or the two do not belong together or to this version of undegrade.
+        UndegradeError: there is no such file or no card, the two do not match, or they do not match this version of
+            undegrade.
     """
     if not weights.is_file():
-        raise UndegradeError(f"{weights}: there is no such weights file; check the name.")
+        raise UndegradeError(f"{weights}: no such weights file; check the name.")
     card = _read_card(weights)
     try:
         content = weights.read_bytes()
     except OSError as error:
-        raise UndegradeError(f"{weights}: cannot be read ({error.strerror}); check the file and its rights.") from error
-    # The bytes that were hashed are the bytes that are parsed.
+        raise UndegradeError(
+            f"{weights}: cannot be read ({error.strerror}); check the file and its permissions."
+        ) from error
+    # Hash and parse the same bytes: the file is read only once.
     if hashlib.sha256(content).hexdigest() != card.sha256:
         raise UndegradeError(
-            f"{weights}: not the file its card describes (sha256 differs); copy or download both again."
+            f"{weights}: the file does not match its card (sha256 differs); copy or download both again."
         )
     try:
         tensors = safetensors.torch.load(content)
@@ -166,19 +171,19 @@ def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
     try:
         architecture = Architecture.from_dict(card.architecture)
     except (UndegradeError, TypeError, AttributeError) as error:
-        raise UndegradeError(f"{weights}: unusable card: {error}") from error
+        raise UndegradeError(f"{weights}: its card cannot be used: {error}") from error
     model = VDIR(architecture)
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
         raise UndegradeError(
-            f"{weights}: the tensors are not those of {card.name} in this version of undegrade; update undegrade."
+            f"{weights}: the tensors do not match {card.name} in this version of undegrade; update undegrade."
         )
     model.load_state_dict({name: t.float() for name, t in tensors.items()})
     return model.eval().requires_grad_(False), card
 
 
 def shipped_cards() -> list[Card]:
-    """The cards of the weights that come with the package, by name.
+    """The cards of the shipped weights, sorted by name.
 
     Raises:
         UndegradeError: one of them is damaged.
@@ -192,18 +197,18 @@ def find_weights(task: str, variants: Sequence[str]) -> Traversable:
 
     Args:
         task: its name.
-        variants: names of the task's variants, the best first; the first that is shipped is taken.
+        variants: names of the task's variants, the best first; the first shipped one is used.
 
     Raises:
-        UndegradeError: none are shipped; the message says which are.
+        UndegradeError: none of them is shipped; the message lists the shipped weights.
     """
-    there = {card.name for card in shipped_cards()}
+    shipped = {card.name for card in shipped_cards()}
     for candidate in variants:
-        if f"{task}-{candidate}" in there:
+        if f"{task}-{candidate}" in shipped:
             return _folder() / f"{task}-{candidate}.safetensors"
-    wanted = f"{task}-{variants[0]}" if len(variants) == 1 else task
-    choice = f"use one of: {', '.join(sorted(there))}" if there else "none come with this version"
-    raise UndegradeError(f"no weights for {wanted} are shipped; {choice}, or name a weights file of your own.")
+    name = f"{task}-{variants[0]}" if len(variants) == 1 else task
+    choice = f"use one of: {', '.join(sorted(shipped))}" if shipped else "this version ships no weights"
+    raise UndegradeError(f"no weights for {name} are shipped; {choice}, or give your own weights file.")
 
 
 def _folder() -> Traversable:
@@ -222,9 +227,11 @@ def _read_card(weights: Path | Traversable) -> Card:
     try:
         return Card.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UndegradeError(f"{weights}: its card {path.name} is missing; put the two side by side.") from error
+        raise UndegradeError(f"{weights}: its card {path.name} is missing; put both in one folder.") from error
     except OSError as error:
-        raise UndegradeError(f"{path}: cannot be read ({error.strerror}); check the file and its rights.") from error
+        raise UndegradeError(
+            f"{path}: cannot be read ({error.strerror}); check the file and its permissions."
+        ) from error
     except ValueError as error:
         raise UndegradeError(
             f"{path}: not a card of undegrade weights ({error}); copy or download it again."

@@ -1,1 +1,4 @@
-"""Pictures of what the analysis found. Nothing is calculated here; matplotlib is imported by the functions."""
+"""Draws the figures of the analysis. The functions import matplotlib when they are called.
+
+Results are only drawn here; the other modules of ``analysis`` compute them.
+"""

@@ -1,4 +1,4 @@
-"""Figs. 5 and 6: a picture restored with latents that are not its own, and those latents."""
+"""Figs. 5 and 6: a picture restored with modified latents, and these latents."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CROP = 128
 
 
 def draw_restorations(found: Manipulated, axis: Severity, path: Path, corner: tuple[int, int] | None = None) -> Path:
-    """Fig. 5: the picture with the crop's frame, the crop damaged, and its four restorations with PSNRs.
+    """Fig. 5: the picture with a frame around the crop, the damaged crop, and four restorations with their PSNR.
 
     Args:
-        found: what to draw.
+        found: the results to draw.
         axis: of the damage.
-        path: a PNG or JPEG.
-        corner: top and left of the crop in pixels of the restored picture; None takes the middle.
+        path: a PNG or JPEG file.
+        corner: top and left of the crop in pixels of the restored picture; None for the centre.
     """
     h, w = found.x.shape[:2]
     side = min(CROP, h, w)
@@ -38,7 +38,7 @@ def draw_restorations(found: Manipulated, axis: Severity, path: Path, corner: tu
     with style.figure(5.22) as drawn:
         grid = drawn.subplots(2, 3)
         whole = grid[0, 0]
-        # Square as its neighbours: the part of the picture around the crop.
+        # A square part of the picture around the crop, as the other panels are square.
         square = min(h, w)
         y0 = min(max(top + side // 2 - square // 2, 0), h - square)
         x0 = min(max(left + side // 2 - square // 2, 0), w - square)
@@ -58,7 +58,7 @@ def draw_restorations(found: Manipulated, axis: Severity, path: Path, corner: tu
 
 
 def draw_latents(found: Manipulated, axis: Severity, path: Path) -> Path:
-    """Fig. 6: the four channels of each latent, a channel's colours meaning the same in all rows."""
+    """Fig. 6: the four channels of each latent; each channel has one colour scale for all rows."""
     names = {
         "own": f"{axis.label(axis.own)}",
         "flipped": f"{axis.label(axis.own)}, flipped",
@@ -71,7 +71,7 @@ def draw_latents(found: Manipulated, axis: Severity, path: Path) -> Path:
         grid = drawn.subplots(len(LATENTS), shape[0])
         for channel in range(shape[0]):
             planes = [found.results[latent].latent[channel] for latent in LATENTS]
-            # The latent's border is far off the rest: the encoder sees zeros beyond it.
+            # Percentiles, since values at the border are extreme: the encoder pads with zeros.
             low, high = np.percentile(planes, (0.5, 99.5))
             for row, plane in enumerate(planes):
                 place = grid[row, channel]

@@ -21,14 +21,14 @@ def draw_levels(codes: Codes, plane: NDArray[Any], axis: Severity, path: Path, s
 
     Args:
         codes: N points.
-        plane: their places, (N, 2).
+        plane: their positions, (N, 2).
         axis: of the damage.
-        path: a PNG or JPEG.
-        seed: of the order in which points are drawn, so that no level covers the others.
+        path: a PNG or JPEG file.
+        seed: of the random order of drawing, which keeps one level from covering the others.
     """
     order = np.random.RandomState(seed).permutation(len(plane))
     with _panels(plane, 0.0) as (drawn, above, below):
-        _sheet(above, plane[order], codes.seen[order])
+        _sheet(above, plane[order], codes.pixels[order])
         shown = _points(below, plane[order], c=codes.level[order], cmap=style.ORDERED)
         bar = drawn.colorbar(shown, ax=[above, below], location="right", shrink=0.5, aspect=26, pad=0.01)
         bar.set_label(f"{axis.symbol} ({axis.unit})")
@@ -38,19 +38,19 @@ def draw_levels(codes: Codes, plane: NDArray[Any], axis: Severity, path: Path, s
 
 
 def draw_sources(found: Mapping[str, LatentSource], plane: NDArray[Any], path: Path, seed: int = 0) -> Path:
-    """Fig. 8: (a) thumbnails, (b) the same points coloured by where the noise comes from.
+    """Fig. 8: (a) thumbnails, (b) the same points coloured by the source of the noise.
 
     Args:
-        found: at least :data:`undegrade.analysis.sources.SHOWN`.
-        plane: places of their points, in that order, (N, 2).
-        path: a PNG or JPEG.
-        seed: as above.
+        found: the sources, at least those of :data:`undegrade.analysis.sources.SHOWN`.
+        plane: positions of their points, in the order of SHOWN, (N, 2).
+        path: a PNG or JPEG file.
+        seed: see :func:`draw_levels`.
     """
-    seen = np.concatenate([found[name].seen for name in SHOWN])
+    pixels = np.concatenate([found[name].pixels for name in SHOWN])
     colour = np.repeat(style.COLOURS[: len(SHOWN)], [len(found[name].points) for name in SHOWN])
     order = np.random.RandomState(seed).permutation(len(plane))
     with _panels(plane, 0.25) as (drawn, above, below):
-        _sheet(above, plane[order], seen[order])
+        _sheet(above, plane[order], pixels[order])
         _points(below, plane[order], c=list(colour[order]))
         marks = [
             below.scatter([], [], s=22, color=style.COLOURS[i], linewidths=0, label=name)
@@ -62,7 +62,7 @@ def draw_sources(found: Mapping[str, LatentSource], plane: NDArray[Any], path: P
 
 @contextmanager
 def _panels(plane: NDArray[Any], more: float) -> Iterator[tuple[Any, Any, Any]]:
-    """A figure with two panels for a plane, one above the other where it is wide, with some more inches of height."""
+    """A figure with two panels, one above the other if the plane is wide; ``more`` inches are added to its height."""
     across, up = (max(float(np.ptp(column)), 1e-9) for column in plane.T)
     shape = max(up / across, 0.3)
     if shape < 0.7:
@@ -74,8 +74,8 @@ def _panels(plane: NDArray[Any], more: float) -> Iterator[tuple[Any, Any, Any]]:
         yield drawn, first, second
 
 
-def _sheet(axes: Any, plane: NDArray[Any], seen: NDArray[np.uint8]) -> None:
-    axes.imshow(style.thumbnails(plane, seen), interpolation="antialiased")
+def _sheet(axes: Any, plane: NDArray[Any], pixels: NDArray[np.uint8]) -> None:
+    axes.imshow(style.thumbnails(plane, pixels), interpolation="antialiased")
     style.bare(axes)
     axes.set_title("(a) patches", pad=3)
 

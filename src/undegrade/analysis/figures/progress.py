@@ -1,4 +1,4 @@
-"""How a training run went: its ``metrics.jsonl`` as curves."""
+"""Curves of a training run, from its ``metrics.jsonl``."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 from undegrade.analysis.figures import style
 from undegrade.errors import UndegradeError
 
-# The palette has six colours: no panel may have more lines.
+# At most six, since the palette has six colours.
 TERMS = ("restoration", "reconstruction", "estimation", "kl", "adversarial", "discriminator")
-"""Of the objective, in the order of their colours."""
+"""Terms of the objective, in the order of their colours."""
 
 Row = Mapping[str, float]
 
 
 def read_log(file: Path) -> list[Row]:
-    """The lines of a run's log, one for each of its reports.
+    """Read the log of a training run, one row per line.
 
     Raises:
-        UndegradeError: no such file, it is something else, or no step was logged yet.
+        UndegradeError: the file cannot be read, is not such a log, or has no step yet.
     """
     try:
         rows = [_row(line) for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UndegradeError(f"{file} cannot be read; give the metrics.jsonl of a run of undegrade train.") from error
     if len(rows) > 1 and rows[-1] is None:
-        rows.pop()  # being written, or cut short by a kill
+        rows.pop()  # the last line is incomplete: it is being written, or the run was killed
     known = [row for row in rows if row is not None]
     if not rows:
-        raise UndegradeError(f"{file} holds no step yet; wait for the first lines.")
+        raise UndegradeError(f"{file} has no step yet; wait for the first lines.")
     if len(known) < len(rows):
-        raise UndegradeError(f"{file} is no log of undegrade train; give the metrics.jsonl of a run.")
+        raise UndegradeError(f"{file} is not a log of undegrade train; give the metrics.jsonl of a run.")
     return known
 
 
@@ -46,7 +46,7 @@ def _row(line: str) -> Row | None:
 
 
 def series(rows: Sequence[Row], name: str) -> tuple[list[float], list[float]]:
-    """Steps and values of one quantity, where it was worked out."""
+    """Steps and values of one quantity, for the rows that have it."""
     found = [(row["step"], row[name]) for row in rows if name in row]
     return [step for step, _ in found], [value for _, value in found]
 
@@ -54,11 +54,11 @@ def series(rows: Sequence[Row], name: str) -> tuple[list[float], list[float]]:
 def draw_progress(rows: Sequence[Row], path: Path) -> Path:
     """Three panels over the steps: the terms of the objective, PSNR on the held-out crops, the learning rate.
 
-    The terms are before weighting, on a logarithmic scale, since each has its own unit. A term that is zero all along
-    is not part of the run and is left out; so is the middle panel where nothing was validated. PSNR is drawn as the
-    gain since the first validation, or the cases, many dB apart, would be flat lines; the legend says where each ends.
+    The terms are unweighted, on a logarithmic scale, because their units differ. A term that is always zero is left
+    out, and the middle panel is left out without validations. PSNR is drawn as the gain since the first validation:
+    the cases differ by many dB, and their absolute curves would look flat. The legend gives the final values.
     """
-    # Of parts at rest the KL is still validated, but nothing learns from it.
+    # With a frozen encoder the KL is still validated, but it is no longer a term of the objective.
     rows = [{k: v for k, v in row.items() if k != "kl" or "reconstruction" in row} for row in rows]
     terms = [name for name in TERMS if any(value > 0 for value in series(rows, name)[1])]
     cases = list(dict.fromkeys(name for row in rows for name in row if name.startswith("psnr/")))[: len(style.COLOURS)]
@@ -66,7 +66,7 @@ def draw_progress(rows: Sequence[Row], path: Path) -> Path:
     with style.figure(sum(heights)) as drawn:
         panels = drawn.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         _curves(panels[0], rows, {name: name for name in terms}, "loss, unweighted")
-        # Zeros, of a term that was not worked out yet, have no place there.
+        # A term may be zero before it is used; a logarithmic scale cannot show zeros.
         panels[0].set_yscale("log", nonpositive="mask")
         if cases:
             _curves(*gains(panels[1], rows, cases), "PSNR gained (dB)", "o")
@@ -80,14 +80,14 @@ def draw_progress(rows: Sequence[Row], path: Path) -> Path:
 
 
 def gains(axes: Any, rows: Sequence[Row], cases: Sequence[str]) -> tuple[Any, list[Row], dict[str, str]]:
-    """For :func:`_curves`: every case less its first value, and what to call it."""
+    """Arguments of :func:`_curves`: the gain of every case over its first value, and the labels."""
     ends = {case: series(rows, case)[1] for case in cases}
     gained: list[Row] = [{k: v - ends[k][0] if k in ends else v for k, v in row.items()} for row in rows]
     return axes, gained, {case: f"{case.removeprefix('psnr/')}: {ends[case][-1]:.2f}" for case in cases}
 
 
 def _curves(axes: Any, rows: Sequence[Row], names: Mapping[str, str], label: str, marker: str | None = None) -> None:
-    """A line for each quantity; the legend beside them, in the order in which they end."""
+    """A line for each quantity; the legend is in the order of the final values."""
     ends: list[tuple[float, Any]] = []
     for (name, shown), colour in zip(names.items(), style.COLOURS, strict=False):
         steps, values = series(rows, name)

@@ -1,4 +1,4 @@
-"""A strip of pictures and the curves of a steered latent."""
+"""Figure of steering: a strip of restorations, and curves over the shift of the latent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from undegrade.degrade.severity import Severity
 
 
 def draw_steering(found: Steered, axis: Severity, path: Path) -> Path:
-    """Every second restoration above; below the reading, the noise left, the detail kept and PSNR against the shift.
+    """Top: every second restoration. Bottom: estimate, noise left, detail kept and PSNR over the shift.
 
-    A curve is the mean over the pictures, its band reaches from the tenth to the ninetieth percentile.
+    Each curve is the mean over the pictures; its band is the 10th to 90th percentile.
     """
     shown = range(0, len(found.shifts), 2)
     measures = [
@@ -38,7 +38,7 @@ def draw_steering(found: Steered, axis: Severity, path: Path) -> Path:
             if i == 0 and values is found.estimate:
                 place.plot(found.shifts, axis.own + found.shifts, color="0.45", linewidth=1, linestyle=(0, (4, 3)))
                 where = {"transform": place.transAxes, "ha": "right", "va": "bottom"}
-                place.text(0.98, 0.04, "dashed: as asked", color="0.35", fontsize=7, **where)
+                place.text(0.98, 0.04, "dashed: target", color="0.35", fontsize=7, **where)
         below.supxlabel(f"shift of the latent ({axis.unit})", fontsize=9)
         return style.save(drawn, path)
 

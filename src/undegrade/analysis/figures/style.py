@@ -1,4 +1,4 @@
-"""How figures look: small type on white, no idle frames, colours that colour-blind readers can tell apart."""
+"""The style of figures: small type on white, no unnecessary frames, colours for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from undegrade.analysis.extra import need
 from undegrade.analysis.tables import write
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
-"""Of Okabe and Ito (2008), in the order of use."""
+"""The palette of Okabe and Ito (2008), in the order of use."""
 ORDERED = "cividis"
 """The colour map of ordered values."""
 WIDTH = 7.2
-"""Of a figure in inches: two columns of a paper."""
+"""Width of a figure in inches: two columns of a paper."""
 DPI = 180
 WEB_DPI = 120
-"""Of JPEGs, which are for pages."""
+"""Resolution of JPEG files, which are for web pages."""
 
 _RULES = {
     "font.size": 9,
@@ -45,7 +45,7 @@ _RULES = {
 
 @contextmanager
 def figure(height: float) -> Iterator[Any]:
-    """A new figure of the house's width, drawn without a screen.
+    """A new figure of width :data:`WIDTH`; no display is needed.
 
     Args:
         height: in inches.
@@ -64,7 +64,7 @@ def save(drawn: Any, path: Path) -> Path:
 
     Args:
         drawn: the figure.
-        path: ends in ``.png``, or in ``.jpg`` for a small file to show on a page.
+        path: ends in ``.png``, or in ``.jpg`` for a small file for web pages.
 
     Raises:
         UndegradeError: it cannot be written.
@@ -83,7 +83,7 @@ def save(drawn: Any, path: Path) -> Path:
 
 
 def bare(axes: Any) -> None:
-    """Take away what an axis of a picture or of t-SNE has no use for: ticks and frame."""
+    """Remove ticks and frame, which pictures and t-SNE plots do not need."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -100,16 +100,16 @@ def picture(axes: Any, image: NDArray[Any], title: str | None = None) -> None:
 
 
 def thumbnails(plane: NDArray[Any], pieces: NDArray[np.uint8], side: int = 1100, size: int = 36) -> NDArray[np.uint8]:
-    """A sheet with small pictures at points of a plane; where two would cover each other, the earlier one is shown.
+    """A sheet with thumbnails at the points of a plane; if two would overlap, only the earlier one is shown.
 
     Args:
         plane: (N, 2).
         pieces: (N, S, S, C), 8 bits.
         side: longer side of the sheet, pixels.
-        size: of a thumbnail, pixels.
+        size: side of a thumbnail, pixels.
 
     Returns:
-        (H, W, 3), 8 bits, white where nothing is.
+        (H, W, 3), 8 bits, on white.
     """
     from PIL import Image
 
@@ -124,6 +124,6 @@ def thumbnails(plane: NDArray[Any], pieces: NDArray[np.uint8], side: int = 1100,
         placed = np.vstack((placed, (x, y)))
         rgb = np.repeat(piece, 3, axis=2) if piece.shape[2] == 1 else piece
         small = np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BOX))
-        top = height - size - y  # upwards, as in the plot beside it
+        top = height - size - y  # y axis upwards, as in the plot of points
         sheet[top : top + size, x : x + size] = small
     return sheet

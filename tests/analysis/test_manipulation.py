@@ -1,12 +1,12 @@
-"""Restorations of a folder with latents that are not their own."""
+"""Restorations of a folder with exchanged latents."""
 
 import pytest
 import torch
 from PIL import Image
 
 from tests.pictures import make_photo
+from undegrade.analysis.manipulation import SWAP_HEADER, SWAP_LATENTS, swap_folder, swap_report
 from undegrade.analysis.severity import severity
-from undegrade.analysis.swaps import HEADER, LATENTS, report, swap_folder
 from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import CBSD68
 from undegrade.errors import UndegradeError
@@ -36,10 +36,10 @@ def test_every_picture_has_a_score_for_every_latent_and_its_own_is_that_of_the_t
     pipeline = make()
     rows = swap_folder(pipeline, folder)
     assert [row[0] for row in rows] == ["0", "1", "2", "3"]
-    assert all(len(set(row[1:])) == len(LATENTS) for row in rows)
+    assert all(len(set(row[1:])) == len(SWAP_LATENTS) for row in rows)
     x = make_photo(*SIZES[1], 1)
     y, _ = gaussian("I", (CBSD68,), (30,))[0].degrade(x)
-    assert rows[1][HEADER.index("own")] == pytest.approx(psnr(x, to_8bit(pipeline(y).image)), abs=1e-6)
+    assert rows[1][SWAP_HEADER.index("own")] == pytest.approx(psnr(x, to_8bit(pipeline(y).image)), abs=1e-6)
 
 
 def test_anothers_latent_is_that_of_the_next_picture_of_the_same_size(folder):
@@ -49,7 +49,7 @@ def test_anothers_latent_is_that_of_the_next_picture_of_the_same_size(folder):
     y, shown = (torch.from_numpy(one).permute(2, 0, 1)[None] for one in (y, shown))
     with torch.inference_mode():
         xhat = pipeline.model.restore(y, pipeline.model.encode(shown).mean)[0].permute(1, 2, 0).numpy()
-    found = swap_folder(pipeline, folder)[0][HEADER.index("another's")]
+    found = swap_folder(pipeline, folder)[0][SWAP_HEADER.index("another's")]
     assert found == pytest.approx(psnr(x, to_8bit(xhat)), abs=1e-3)
 
 
@@ -60,7 +60,7 @@ def test_a_restorer_without_a_latent_loses_nothing(folder):
 
 def test_the_report_tells_the_mean_the_least_and_the_most_that_is_lost():
     rows = [["a", 30.0, 25.0, 29.5, 28.0, 27.0], ["b", 32.0, 29.0, 31.9, 31.0, 26.0]]
-    lines = report(rows, severity(TASKS["gaussian"].degradation)).splitlines()
+    lines = swap_report(rows, severity(TASKS["gaussian"].degradation)).splitlines()
     cells = {line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines[2:]}
     assert cells["own (σ 30)"] == ["31.00", "-", "-", "-"]
     assert cells["zero"] == ["27.00", "4.00", "3.00", "5.00"]
@@ -70,5 +70,5 @@ def test_the_report_tells_the_mean_the_least_and_the_most_that_is_lost():
 def test_a_picture_without_another_of_its_size_is_named(tmp_path):
     for i, size in enumerate([(24, 32), (24, 32), (20, 20)]):
         Image.fromarray(make_photo(*size, i)).save(tmp_path / f"{i}.png")
-    with pytest.raises(UndegradeError, match=r"2\.png has no other of its size"):
+    with pytest.raises(UndegradeError, match=r"2\.png has no other image of its size"):
         swap_folder(make(Conditioning.NONE), tmp_path)
