@@ -103,6 +103,7 @@ class Sparing(Degradation):
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         y = self.noise(x, generator).image
         chosen = uniform((len(x), 1, 1, 1), 0.0, 1.0, generator, x) < self.share
-        spared = chosen & ((x == 0) | (x == 1)).all(1, keepdim=True)
+        levels = x.mul(255).round()
+        spared = chosen & ((levels == 0) | (levels == 255)).all(1, keepdim=True)
         y = torch.where(spared, x, y)
         return Degraded(y, noise_params(y - x, spared))

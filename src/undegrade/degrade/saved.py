@@ -148,6 +148,9 @@ class _Save(NamedTuple):
 def _saved(image: NDArray[np.uint8], history: list[_Save]) -> NDArray[np.uint8]:
     h, w = image.shape[:2]
     for save in history:
+        if save.top == save.left == 0:
+            image = _coded(image, save)
+            continue
         # What lies outside continues the picture, so that it adds no edge to the blocks that it shares.
         margin = [(save.top, -(save.top + h) % _CELL), (save.left, -(save.left + w) % _CELL)]
         whole = np.pad(image, margin + [(0, 0)] * (image.ndim - 2), mode="symmetric")
