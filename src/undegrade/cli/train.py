@@ -128,7 +128,7 @@ def _train(args: argparse.Namespace) -> int:
     from undegrade.train.export import export
     from undegrade.train.loop import Limits, run, summary
     from undegrade.train.trainer import PARTS, Trainer
-    from undegrade.train.validate import SMALL_SIDE, Validation, centre_crops, own_crops
+    from undegrade.train.validate import Validation, centre_crops, own_crops
 
     if args.task not in TASKS:
         raise UndegradeError(f"there is no task {args.task!r}; choose one of {', '.join(TASKS)}.")
@@ -189,9 +189,9 @@ def _train(args: argparse.Namespace) -> int:
     trainer = Trainer(architecture, source, recipe, compile_mode=mode)
     validation = None
     if args.val is not None:
-        side = 256 - 256 % max(d.scale for d in task.validation.values())
+        side = task.validation_side - task.validation_side % max(d.scale for d in task.validation.values())
         crops = centre_crops(args.val, architecture.channels, side, device)
-        own = own_crops(task, args.val, architecture.channels, SMALL_SIDE, device)
+        own = own_crops(task, args.val, architecture.channels, side, device)
         validation = Validation(crops, task.validation, estimated=recipe.lambda_est > 0, own=own)
     about = {
         "task": task.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,7 +84,7 @@ class CleanMixture:
         smaller: of photographs made smaller by 1.15 to 4.
         graphics: of graphics made by program.
         bars: share of the photographs that get black or plain bars, as films have.
-        canvases: how many graphics of 512 x 512 are made, from the seed, to crop from: 15 a second.
+        canvases: how many graphics of 512 x 512 are made, from the seed, to crop from.
     """
 
     smaller: float = 0.0
@@ -128,7 +129,9 @@ def made_smaller(photographs: Sequence[Picture], low: float, high: float, seed: 
 
     None gets smaller than 96 pixels.
     """
-    return [_smaller(p, low, high, np.random.default_rng([seed, i])) for i, p in enumerate(photographs)]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda i: _smaller(photographs[i], low, high, np.random.default_rng([seed, i])),
+                             range(len(photographs))))  # fmt: skip
 
 
 def _smaller(photograph: Picture, low: float, high: float, random: np.random.Generator) -> Picture:
@@ -136,7 +139,7 @@ def _smaller(photograph: Picture, low: float, high: float, random: np.random.Gen
     factor = max(min(low * (high / low) ** random.random(), min(h, w) / _LEAST_SIDE), 1.0)
     size = (max(round(w / factor), 1), max(round(h / factor), 1))
     image = Image.fromarray(photograph if c == 3 else photograph[..., 0])
-    small = np.asarray(image.resize(size, _RESIZERS[random.integers(len(_RESIZERS))]))
+    small = np.array(image.resize(size, _RESIZERS[random.integers(len(_RESIZERS))]))
     return small.reshape(size[1], size[0], c)
 
 

@@ -80,13 +80,16 @@ def decode(file: bytes) -> NDArray[np.uint8]:
 
 H = TypeVar("H")
 
+_FEW = 4
+"""For fewer pictures threads are not worth their start."""
+
 
 def side_by_side(
     save: Callable[[NDArray[np.uint8], H], NDArray[np.uint8]], pictures: list[NDArray[np.uint8]], histories: list[H]
 ) -> list[NDArray[np.uint8]]:
     """``save`` every picture by its history, on all cores: the codecs run outside Python's lock."""
-    if len(pictures) == 1:
-        return [save(pictures[0], histories[0])]
+    if len(pictures) < _FEW:
+        return [save(picture, history) for picture, history in zip(pictures, histories, strict=True)]
     with ThreadPoolExecutor(min(len(pictures), os.cpu_count() or 1)) as pool:
         return list(pool.map(save, pictures, histories))
 

@@ -29,6 +29,7 @@ class Task:
         benchmarks: their cells.
         clean: what the clean crops are cut from.
         validation_images: by label of :attr:`validation`, where the clean images are not the held-out photographs.
+        validation_side: of the crops that a run is watched on, in pixels.
         blocks: benchmarks that their owners distribute cut into blocks; each may be there or not.
     """
 
@@ -42,4 +43,5 @@ class Task:
     benchmarks: tuple[Benchmark, ...]
     clean: CleanMixture = AS_THEY_ARE
     validation_images: Mapping[str, Clean] = field(default_factory=dict)
+    validation_side: int = 256
     blocks: tuple[Blocks, ...] = ()

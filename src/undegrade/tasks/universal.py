@@ -130,6 +130,7 @@ UNIVERSAL = Task(
         *photographs("", CC15),
     ),
     clean=CleanMixture(smaller=0.35, graphics=0.15, bars=0.06),
+    validation_side=128,  # a quarter of the pixels, as there are four times as many cases
     validation_images={
         "clean small photographs": Clean.SMALL,
         "clean graphics": Clean.GRAPHICS,

@@ -21,9 +21,6 @@ from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import Task
 
-SMALL_SIDE = 160
-"""Side of the crops of small photographs and of graphics."""
-
 _LEAST_ERROR = 1e-8
 """Mean square error that counts as none, or one unchanged image would make the mean PSNR infinite."""
 
@@ -68,8 +65,8 @@ class Validation:
                 # At draws, as it learned and as users are told it.
                 noise = torch.randn((ESTIMATE_DRAWS, *posterior.mean.shape[1:]), generator=latent, device=x.device)
                 estimate = model.estimate(posterior.at(noise)).mean((0, 2, 3))
-                decoded, truth = (degradation.quantity.decode(v[0]) for v in (estimate, params))
-                misses.append((decoded - truth).abs())
+                decode = degradation.quantity.decode
+                misses.append((decode(estimate) - decode(params[0])).abs())
                 kls.append(channel_kl(posterior))
             rows[f"psnr/{label}"] = float((-10 * torch.stack(errors).clamp(min=_LEAST_ERROR).log10()).mean())
             if self.estimated:

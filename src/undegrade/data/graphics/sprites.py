@@ -22,8 +22,9 @@ def sprites(random: Random, side: int) -> Image.Image:
         tile = colours[random.integers(2, 5, (size, size))]
         count = -(-cells // size)
         picture[:] = np.tile(tile, (count, count, 1))[:cells, :cells]
+    figures = [_figure(random, size, colours) for _ in range(random.integers(2, 10))]
     for _ in range(int(cells**2 / size**2 * random.uniform(0.1, 0.7)) + 1):
-        figure, mask = _figure(random, size, colours)
+        figure, mask = figures[random.integers(len(figures))]
         top, left = random.integers(0, max(cells - size, 1), 2)
         below = picture[top : top + size, left : left + size]
         mask, figure = mask[: len(below), : below.shape[1]], figure[: len(below), : below.shape[1]]
