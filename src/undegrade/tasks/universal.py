@@ -104,7 +104,7 @@ _VALIDATION: dict[str, Degradation] = {
 
 # How much was done, and what, is harder to see than white noise alone: the encoder gets a start of its own. Three
 # numbers are learned whose errors are several times those of one noise level, so their term counts less.
-_WEIGHT = 0.2
+_WEIGHT = 0.4
 
 UNIVERSAL = Task(
     name="universal",
