@@ -7,19 +7,36 @@ import pytest
 import torch
 
 from undegrade.degrade import (
+    AdditiveNoise,
     Blur,
     CameraNoise,
+    Channels,
     Degradation,
     GaussianNoise,
+    Impulse,
+    Impulses,
     Jpeg,
+    Measured,
     Mixture,
     OnDirectGrid,
+    OneOf,
+    PoissonGaussian,
     Resize,
     Resizer,
+    Speckle,
 )
 from undegrade.degrade.base import uniform
 from undegrade.degrade.blur import G_ANI
 
+UNIVERSAL: tuple[Degradation, ...] = (
+    AdditiveNoise((5, 70)),
+    AdditiveNoise((5, 50), Channels.COLOUR, (0.3, 1.5), power=2),
+    PoissonGaussian((20, 500), (2, 5)),
+    Speckle((0.1, 0.4), same=0.5),
+    Impulses(Impulse.RANDOM, (0.005, 0.02)),
+    Measured(CameraNoise((0.05, 0.2))),
+    OneOf(((1, AdditiveNoise((5, 70))), (1, Speckle((0.1, 0.4))))),
+)
 RANDOM: tuple[Degradation, ...] = (
     GaussianNoise((5, 70)),
     Jpeg((5, 95)),
@@ -33,6 +50,7 @@ RANDOM: tuple[Degradation, ...] = (
     CameraNoise(),
     CameraNoise(gain=(0.1, 1), smoothing=(0, 1), jpeg=Jpeg((60, 100)), saved=0.5, grey_as_grey=True),
     CameraNoise(balance=(1, 2.4), smoothing=(0, 1), chroma=(0, 2)),
+    *UNIVERSAL,
 )
 FIXED: tuple[Degradation, ...] = (
     GaussianNoise((25, 25)),
@@ -103,7 +121,9 @@ def test_degradations_are_values(degradation: Degradation) -> None:
 
 
 @pytest.mark.parametrize(
-    "degradation", [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise | OnDirectGrid | Mixture)], ids=str
+    "degradation",
+    [d for d in RANDOM + FIXED if not isinstance(d, GaussianNoise | OnDirectGrid | Mixture) and d not in UNIVERSAL],
+    ids=str,
 )
 def test_what_a_file_could_hold_stays_in_8_bits(degradation: Degradation, photo: np.ndarray) -> None:
     levels = degradation(batch(photo), torch.Generator().manual_seed(0)).image * 255

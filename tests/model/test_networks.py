@@ -1,5 +1,7 @@
 """What the networks promise: sizes, reach, start, sampling."""
 
+import json
+
 import pytest
 import torch
 
@@ -184,6 +186,23 @@ def test_architecture_round_trip_and_refusals():
 def test_the_one_field_of_old_cards_is_read_as_two(kind, restorer, conditioning):
     old = {"channels": 3, "params": 2, "scale": 1, "kind": kind}
     assert Architecture.from_dict(old) == Architecture(params=2, restorer=restorer, conditioning=conditioning)
+
+
+def test_bounded_estimates_stay_in_their_bounds_and_old_cards_have_none(generator):
+    a = Architecture(restorer="fast", params=2, bounds=(1.0, 0.25))
+    assert Architecture.from_dict(json.loads(json.dumps(a.to_dict()))) == a
+    old = {k: v for k, v in Architecture(restorer="fast").to_dict().items() if k != "bounds"}
+    assert Architecture.from_dict(old).bounds is None
+    for bounds in ((1.0,), (1.0, 0.0)):
+        with pytest.raises(ValueError, match="2 positive bounds"):
+            Architecture(params=2, bounds=bounds)
+    torch.manual_seed(0)
+    estimate = VDIR(a).estimate(100 * torch.randn(2, 4, 6, 6, generator=generator))
+    assert estimate.min() >= 0
+    assert estimate[:, 0].max() > 0.25
+    assert estimate[:, 1].max() <= 0.25
+    free = VDIR(Architecture(restorer="fast", params=2)).estimate(100 * torch.randn(2, 4, 6, 6, generator=generator))
+    assert free.min() < 0
 
 
 def test_a_fresh_encoder_sees_differences_and_no_brightness() -> None:

@@ -50,6 +50,19 @@ def test_adversarial_terms_equal_the_log_likelihoods_of_a_bernoulli(terms):
     assert torch.isfinite(discriminator_loss(torch.tensor([-1e4]), torch.tensor([1e4])))
 
 
+def test_what_is_not_known_is_not_taught(terms):
+    estimate = terms["estimate"].clone().requires_grad_()
+    params = terms["params"].clone()
+    known = losses(**{**terms, "estimate": estimate}).estimation
+    params[0, 2] = float("nan")
+    found = losses(**{**terms, "estimate": estimate, "params": params}).estimation
+    missing = (terms["estimate"][0, 2] - terms["params"][0, 2]).abs().sum() / terms["estimate"].numel()
+    torch.testing.assert_close(found, known - missing)
+    found.backward()
+    assert not estimate.grad[0, 2].any()
+    assert estimate.grad[1].all()
+
+
 def test_total_is_the_weighted_sum_of_eq_19():
     parts = Losses(*(torch.tensor(v) for v in (1.0, 2.0, 3.0, 4.0, 5.0)))
     assert float(parts.total(beta=0.1, lambda_adv=0.01, lambda_est=2.0)) == pytest.approx(1 + 0.2 + 3 + 0.04 + 10)

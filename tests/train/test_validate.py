@@ -5,14 +5,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
+from tests.pictures import make_photo
 from tests.train.conftest import TINY
-from undegrade.degrade import GaussianNoise
+from undegrade.degrade import AdditiveNoise, GaussianNoise, Nothing
 from undegrade.model.architecture import Architecture
 from undegrade.model.objective import channel_kl
 from undegrade.model.vdir import VDIR
+from undegrade.tasks import TASKS
 from undegrade.train.loop import Limits, run
-from undegrade.train.validate import Validation, health
+from undegrade.train.validate import Validation, health, labels, own_crops
 
 
 @pytest.fixture
@@ -67,3 +70,28 @@ def test_the_estimate_is_read_at_draws_as_users_are_told_it(validation):
     rows = Validation(validation.crops, {"0": nothing}).measure(model)
     # E[relu(N(0, 1))] is 0.399 where the posterior's mean reads 0; these are 128 draws.
     assert rows["estimate_error/0"] == pytest.approx(0.399 * nothing.quantity.scale, rel=0.4)
+
+
+def test_several_numbers_are_watched_apart_each_on_its_own_images(validation):
+    torch.manual_seed(0)
+    task = TASKS["universal"]
+    model = VDIR(task.variants["fast"])
+    own = torch.zeros(1, 3, 16, 16)
+    cases = {"clean": Nothing(), "noise 20": AdditiveNoise((20, 20))}
+    rows = Validation(validation.crops, cases, own={"clean": own}).measure(model)
+    assert "estimate_error/clean/grain" not in rows  # there is none to know
+    assert 0 < rows["estimate_error/noise 20/noise level"] <= 80
+    assert rows["estimate_error/noise 20/grain"] <= 1
+    assert rows["estimate_error/clean/JPEG quality"] <= 99
+    model.restorer = torch.nn.Identity()
+    model.restorer.forward = lambda y, c: y
+    assert Validation(validation.crops, cases, own={"clean": own}).measure(model)["psnr/clean"] == pytest.approx(80)
+    assert labels(list(cases), rows).count("off by") == 2
+
+
+def test_a_tasks_own_clean_images(tmp_path):
+    Image.fromarray(make_photo(200, 220, 0)).save(tmp_path / "a.png")
+    own = own_crops(TASKS["universal"], tmp_path, 3, 96, "cpu")
+    assert set(own) == set(TASKS["universal"].validation_images)
+    assert all(crops.shape[1:] == (3, 96, 96) for crops in own.values())
+    assert own_crops(TASKS["gaussian"], tmp_path, 3, 96, "cpu") == {}

@@ -39,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="clean training images, searched below")
     parser.add_argument(
+        "--only", nargs="+", default=[], metavar="PREFIX",
+        help="of the training images take those alone whose file names start with one of these",
+    )  # fmt: skip
+    parser.add_argument(
         "--licence",
         default="not stated",
         metavar="TEXT",
@@ -130,7 +134,7 @@ def _train(args: argparse.Namespace) -> int:
     from undegrade.train.export import export
     from undegrade.train.loop import Limits, run, summary
     from undegrade.train.trainer import PARTS, Trainer
-    from undegrade.train.validate import Validation, centre_crops
+    from undegrade.train.validate import Validation, centre_crops, own_crops
 
     if args.task not in TASKS:
         raise UndegradeError(f"there is no task {args.task!r}; choose one of {', '.join(TASKS)}.")
@@ -174,9 +178,12 @@ def _train(args: argparse.Namespace) -> int:
         _check_sidd(args, task, recipe)
 
     device = _start_processes(args.device)
-    images = TrainingImages(read_folder(args.data, architecture.channels), device)
-    source: Source = Synthetic(images, degradation, recipe.grey)
-    data: dict[str, Any] = {"images": len(images), "megapixels": round(len(images.pixels) / 1e6, 1)}
+    photographs = read_folder(args.data, architecture.channels, args.only)
+    megapixels = sum(photograph.shape[0] * photograph.shape[1] for photograph in photographs) / 1e6
+    data: dict[str, Any] = {"images": len(photographs), "megapixels": round(megapixels, 1)}
+    if args.only:
+        data |= {"only": args.only}
+    source: Source = Synthetic(task.clean.crops(photographs, device, recipe.seed), degradation, recipe.grey)
     if args.sigma is not None:
         data |= {"sigma": args.sigma}
     if args.sidd is not None:
@@ -188,9 +195,10 @@ def _train(args: argparse.Namespace) -> int:
     trainer = Trainer(architecture, source, recipe, compile_mode=mode)
     validation = None
     if args.val is not None:
-        side = 256 - 256 % max(d.scale for d in task.validation.values())
+        side = task.validation_side - task.validation_side % max(d.scale for d in task.validation.values())
         crops = centre_crops(args.val, architecture.channels, side, device)
-        validation = Validation(crops, task.validation, estimated=recipe.lambda_est > 0)
+        own = own_crops(task, args.val, architecture.channels, side, device)
+        validation = Validation(crops, task.validation, estimated=recipe.lambda_est > 0, own=own)
     about = {
         "task": task.name,
         "variant": variant,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from undegrade.data.clean import Crops
 from undegrade.data.training_images import TrainingImages, turn_grey
 from undegrade.degrade import Degradation
 
@@ -56,13 +57,13 @@ class Synthetic(Source):
         grey: share of the crops that are turned grey first.
     """
 
-    images: TrainingImages
+    images: Crops
     degradation: Degradation
     grey: float = 0.0
 
     @property
     def device(self) -> torch.device:
-        return self.images.pixels.device
+        return self.images.device
 
     def draw(self, batch: int, patch: int, generator: torch.Generator) -> Sample:
         x = self.images.crops(batch, patch * self.degradation.scale, generator)

@@ -66,7 +66,7 @@ class Benchmark:
         clean = torch.from_numpy(planes.astype(np.float32) / 255).permute(2, 0, 1).unsqueeze(0)
         degraded = self.degradation(clean, np.random.RandomState(self.seed))
         y = degraded.image[0].permute(1, 2, 0).contiguous().numpy()
-        params = degraded.params[0].numpy() * np.float32(self.degradation.quantity.scale)
+        params = self.degradation.quantity.decode(degraded.params[0]).numpy()
         return (y if x.ndim == 3 else y[..., 0]), params
 
 

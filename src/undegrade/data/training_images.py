@@ -37,6 +37,11 @@ class TrainingImages:
         self.pixels = torch.cat([torch.from_numpy(i).flatten(0, 1) for i in images]).to(device)
         self._known: dict[int, tuple[int, Tensor, Tensor]] = {}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the crops are made."""
+        return self.pixels.device
+
     def __len__(self) -> int:
         return len(self.height)
 
@@ -90,12 +95,13 @@ class TrainingImages:
         return self._known[patch]
 
 
-def read_folder(folder: Path, channels: int) -> list[np.ndarray]:
+def read_folder(folder: Path, channels: int, only: Sequence[str] = ()) -> list[np.ndarray]:
     """Decode every image below a folder, in the order of their paths.
 
     Args:
         folder: searched recursively.
         channels: 3 for RGB, 1 for 8-bit luma (MATLAB range, rounded).
+        only: where there are some, take files alone whose names start with one of these.
 
     Returns:
         uint8 arrays (H, W, channels).
@@ -108,6 +114,9 @@ def read_folder(folder: Path, channels: int) -> list[np.ndarray]:
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not paths:
         raise UndegradeError(f"no images (png, jpg, webp, tif, bmp) below {folder}; give a folder that holds some.")
+    paths = [p for p in paths if not only or p.name.startswith(tuple(only))]
+    if not paths:
+        raise UndegradeError(f"no image below {folder} has a name that starts with {' or '.join(only)}; give others.")
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda p: _decode(p, channels), paths))
 

@@ -5,24 +5,48 @@ the degraded image y and f(T), the known truth about the damage that the estimat
 (eq. 18). The same generator state gives the same pixels.
 """
 
+from undegrade.degrade.additive import AdditiveNoise, Channels
 from undegrade.degrade.base import Degradation, Degraded, Quantity
 from undegrade.degrade.blur import Blur
 from undegrade.degrade.camera import CameraNoise
+from undegrade.degrade.compose import Chain, OneOf, Rounded, Sparing
+from undegrade.degrade.damage import DAMAGE, Measured, Nothing
+from undegrade.degrade.impulse import Impulse, Impulses
 from undegrade.degrade.jpeg import Jpeg
 from undegrade.degrade.mixture import Mixture
 from undegrade.degrade.noise import GaussianNoise
+from undegrade.degrade.numbers import Number, Numbers
 from undegrade.degrade.resize import OnDirectGrid, Resize, Resizer
+from undegrade.degrade.saved import Codec, Saved
+from undegrade.degrade.signal_noise import PoissonGaussian, Speckle
 
 __all__ = [
+    "DAMAGE",
+    "AdditiveNoise",
     "Blur",
     "CameraNoise",
+    "Chain",
+    "Channels",
+    "Codec",
     "Degradation",
     "Degraded",
     "GaussianNoise",
+    "Impulse",
+    "Impulses",
     "Jpeg",
+    "Measured",
     "Mixture",
+    "Nothing",
+    "Number",
+    "Numbers",
     "OnDirectGrid",
+    "OneOf",
+    "PoissonGaussian",
     "Quantity",
     "Resize",
     "Resizer",
+    "Rounded",
+    "Saved",
+    "Sparing",
+    "Speckle",
 ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from undegrade.degrade.severity import Severity
@@ -18,13 +19,16 @@ Generator = torch.Generator | np.random.RandomState
 tables are measured with numpy's legacy generator (``RandomState(0)`` before each image), so both are
 understood."""
 
+Array = TypeVar("Array", Tensor, NDArray[Any])
+
 
 class Degraded(NamedTuple):
     """A degraded batch.
 
     Attributes:
         image: y, (B, C, H / scale, W / scale), float32. In [0, 1] but for additive noise, which is not clipped.
-        params: f(T), (B, P), in the units the estimator learns (:attr:`Quantity.unit` / :attr:`Quantity.scale`).
+        params: f(T), (B, P), as the estimator learns it (:meth:`Quantity.decode` gives units). What is nan is not known
+            and not learned.
     """
 
     image: Tensor
@@ -50,6 +54,10 @@ class Quantity:
     unit: str
     places: float = 1.0
     digits: int = 1
+
+    def decode(self, learned: Array) -> Array:
+        """What the estimator learned, (P, ...), in :attr:`unit`."""
+        return learned * self.scale
 
     def words(self, values: Sequence[float]) -> str:
         """An estimate (P,), in :attr:`unit`, for people: ``"noise level 12.3 (8-bit levels)"``."""

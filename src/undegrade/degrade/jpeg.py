@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -76,6 +77,22 @@ def decode(file: bytes) -> NDArray[np.uint8]:
 
     with Image.open(io.BytesIO(file)) as image:
         return np.array(image, dtype=np.uint8)
+
+
+H = TypeVar("H")
+
+_FEW = 4
+"""For fewer pictures threads are not worth their start."""
+
+
+def side_by_side(
+    save: Callable[[NDArray[np.uint8], H], NDArray[np.uint8]], pictures: list[NDArray[np.uint8]], histories: list[H]
+) -> list[NDArray[np.uint8]]:
+    """``save`` every picture by its history, on all cores: the codecs run outside Python's lock."""
+    if len(pictures) < _FEW:
+        return [save(picture, history) for picture, history in zip(pictures, histories, strict=True)]
+    with ThreadPoolExecutor(min(len(pictures), os.cpu_count() or 1)) as pool:
+        return list(pool.map(save, pictures, histories))
 
 
 @dataclass(frozen=True)
@@ -154,11 +171,7 @@ class Jpeg(Degradation):
 
         levels = x.detach().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         pictures = [np.ascontiguousarray(p if c == 3 else p[..., 0]) for p in levels]
-        if b == 1:
-            coded = [_saved(pictures[0], saves[0])]
-        else:  # libjpeg runs outside Python's lock
-            with ThreadPoolExecutor(min(b, os.cpu_count() or 1)) as pool:
-                coded = list(pool.map(_saved, pictures, saves))
+        coded = side_by_side(_saved, pictures, saves)
         y = torch.from_numpy(np.stack(coded)).view(b, *levels.shape[1:]).to(x.device)
         worst = [min(save.quality for save in history) for history in saves]
         params = torch.tensor(worst, device=x.device, dtype=x.dtype).view(b, 1) / self.quantity.scale

@@ -214,7 +214,8 @@ def _measure_image(
             raise ValueError(f"{benchmark.dataset.name} has no degraded images")
         error = None
         if estimate is not None and truth is not None:
-            error = float(np.abs(estimate(y) - truth).mean())
+            # Numbers that are not known (nan) do not count.
+            error = float(np.nanmean(np.abs(estimate(y) - truth)))
         plain = None if bicubic is None else protocol.measure(x, to_8bit(bicubic(y)))
         yield benchmark, Measured(clean.stem, protocol.measure(x, to_8bit(restore(y))), error, plain)
 

@@ -246,6 +246,8 @@ def _peers(name: str, task: Task, paper: Paper) -> list[str]:
         for dataset, values in peer.psnr.items():
             if not any((b.table, b.dataset.name) == (name, dataset) for b in task.benchmarks):
                 continue  # peers without a table of the paper belong to the task that has their dataset
+            if len(values) != len(cases):
+                continue  # measured for a task with other cases of that dataset
             shown = (number(v, 2) + " (est.)" * (peer.estimated and v is not None) for v in values)
             rows.append([peer.name, peer.about, peer.source, dataset, *shown])
     if not rows:

@@ -37,6 +37,8 @@ class Architecture:
         scale: output pixels per input pixel along each side: 1, 2 or 4.
         restorer: a name in :data:`undegrade.model.restorers.RESTORERS`.
         conditioning: what the restorer is given besides y.
+        bounds: upper bound of each number that the estimator predicts, whose lower bound then is 0; None for any
+            numbers.
 
     Raises:
         ValueError: no such restorer, or it cannot do that.
@@ -47,12 +49,15 @@ class Architecture:
     scale: int = 1
     restorer: str = "full"
     conditioning: Conditioning = Conditioning.LATENT
+    bounds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.restorer not in RESTORERS:
             raise ValueError(f"there is no restorer {self.restorer!r}, only {', '.join(RESTORERS)}")
         if self.channels not in (1, 3) or self.params < 1:
             raise ValueError(f"channels must be 1 or 3, params positive: {self}")
+        if self.bounds is not None and (len(self.bounds) != self.params or min(self.bounds) <= 0):
+            raise ValueError(f"there must be {self.params} positive bounds, got {self.bounds}")
         scales = RESTORERS[self.restorer].scales
         if self.scale not in scales:
             raise ValueError(
@@ -61,11 +66,14 @@ class Architecture:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able description, the inverse of :meth:`from_dict`."""
-        return {**asdict(self), "conditioning": str(self.conditioning)}
+        bounds = None if self.bounds is None else list(self.bounds)
+        return {**asdict(self), "conditioning": str(self.conditioning), "bounds": bounds}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Rebuild from :meth:`to_dict`, also that of version 0.1. Every field must be there: defaults may change.
+        """Rebuild from :meth:`to_dict`, also that of version 0.1, whose estimators had no bounds.
+
+        Every other field must be there: defaults may change.
 
         Raises:
             UndegradeError: fields are missing, unknown or impossible.
@@ -76,8 +84,9 @@ class Architecture:
                 f"this version of undegrade does not know the architecture {dict(values)}; update undegrade."
             )
         try:
-            return cls(**{**values, "conditioning": Conditioning(values["conditioning"])})
-        except ValueError as error:
+            bounds = None if values["bounds"] is None else tuple(map(float, values["bounds"]))
+            return cls(**{**values, "conditioning": Conditioning(values["conditioning"]), "bounds": bounds})
+        except (ValueError, TypeError) as error:
             raise UndegradeError(
                 f"this version of undegrade cannot build the architecture {dict(values)}: {error}."
             ) from error
@@ -94,7 +103,7 @@ class Architecture:
 
 def _with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """``kind: fast-alone`` of an old card is ``restorer: fast, conditioning: none``."""
-    values = dict(values)
+    values = {"bounds": None, **values}
     kind = values.pop("kind", None)
     if isinstance(kind, str):
         suffix = next((s for s in _OLD_SUFFIXES if kind.endswith(s)), "")

@@ -7,6 +7,8 @@ decoder mirrors it: the same layers backwards, nearest-neighbour upsampling for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -82,19 +84,27 @@ class Estimator(nn.Module):
 
     The authors then resize the map to the image; since f(T) is constant over the image, comparing at the
     latent's size measures the same and costs a sixteenth.
+
+    Args:
+        params: P.
+        bounds: where given, what comes out lies between 0 and these, by a sigmoid.
     """
 
     reach = 2 * LATENT_STRIDE
     """Image pixels by which an estimate, resized to the image, sees further than the latent."""
 
-    def __init__(self, params: int) -> None:
+    def __init__(self, params: int, bounds: Sequence[float] | None = None) -> None:
         super().__init__()
         self.conv1 = conv3x3(LATENT_CHANNELS, FILTERS, relu=True)
         self.conv2 = conv3x3(FILTERS, params)
+        self.bounds = None if bounds is None else tuple(bounds)
 
     def forward(self, c: Tensor) -> Tensor:
         out: Tensor = self.conv2(torch.relu_(self.conv1(c)))
-        return out
+        if self.bounds is None:
+            return out
+        # In float32: between 0.99 and 1 bfloat16 knows three numbers.
+        return out.float().sigmoid() * torch.tensor(self.bounds, device=out.device).view(-1, 1, 1)
 
 
 def resize_latent(c: Tensor, factor: int, size: tuple[int, int]) -> Tensor:

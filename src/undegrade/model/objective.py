@@ -60,7 +60,7 @@ def losses(
         x, xhat: clean and restored, (B, C, H, W).
         y, yhat: degraded and reconstructed, (B, C, h, w).
         posterior: q(c|y).
-        params: f(T), (B, P).
+        params: f(T), (B, P); nan where it is not known, which teaches nothing.
         estimate: EST(c), (B, P, h', w'); compared with params at every place.
         fake_logits: D(yhat) as logits; None when the recipe has no adversarial term, which then is 0.
     """
@@ -69,8 +69,15 @@ def losses(
         kl=posterior.kl().mean(),
         reconstruction=F.l1_loss(yhat, y),
         adversarial=x.new_zeros(()) if fake_logits is None else F.softplus(-fake_logits).mean(),
-        estimation=(estimate - params[:, :, None, None]).abs().mean(),
+        estimation=estimation_loss(estimate, params),
     )
+
+
+def estimation_loss(estimate: Tensor, params: Tensor) -> Tensor:
+    """|f(T) - EST(c)|_1 of eq. (18): the mean over all elements, those of unknown f(T) (nan) counted as right."""
+    known = params.isfinite()
+    misses = (estimate - params.nan_to_num()[:, :, None, None]).abs()
+    return (misses * known[:, :, None, None]).mean()
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class VDIR(nn.Module):
         a = architecture
         self.restorer = RESTORERS[a.restorer].build(a.channels, a.scale, a.cond_channels)
         self.decoder = Decoder(architecture.channels)
-        self.estimator = Estimator(architecture.params)
+        self.estimator = Estimator(architecture.params, architecture.bounds)
 
     @property
     def _two_stage(self) -> bool:

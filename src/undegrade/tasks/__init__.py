@@ -8,8 +8,10 @@ from undegrade.tasks.gaussian import GAUSSIAN
 from undegrade.tasks.jpeg import JPEG, JPEG_Y
 from undegrade.tasks.real import REAL
 from undegrade.tasks.superres import SR_X2, SR_X4
+from undegrade.tasks.universal import UNIVERSAL
 
-TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (GAUSSIAN, REAL, JPEG, JPEG_Y, SR_X2, SR_X4)})
+_ALL = (GAUSSIAN, REAL, JPEG, JPEG_Y, SR_X2, SR_X4, UNIVERSAL)
+TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in _ALL})
 """Every task by its name."""
 
 __all__ = ["TASKS", "Task"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from undegrade.data.benchmark import Benchmark
 from undegrade.data.block_benchmark import Blocks
+from undegrade.data.clean import AS_THEY_ARE, Clean, CleanMixture
 from undegrade.degrade import Degradation
 from undegrade.metrics import Protocol
 from undegrade.model.architecture import Architecture
@@ -26,6 +27,9 @@ class Task:
         validation: fixed degradations on which a run is watched, by label.
         protocol: how the published tables are measured.
         benchmarks: their cells.
+        clean: what the clean crops are cut from.
+        validation_images: by label of :attr:`validation`, where the clean images are not the held-out photographs.
+        validation_side: of the crops that a run is watched on, in pixels.
         blocks: benchmarks that their owners distribute cut into blocks; each may be there or not.
     """
 
@@ -37,4 +41,7 @@ class Task:
     validation: Mapping[str, Degradation]
     protocol: Protocol
     benchmarks: tuple[Benchmark, ...]
+    clean: CleanMixture = AS_THEY_ARE
+    validation_images: Mapping[str, Clean] = field(default_factory=dict)
+    validation_side: int = 256
     blocks: tuple[Blocks, ...] = ()

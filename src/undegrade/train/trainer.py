@@ -27,7 +27,7 @@ from undegrade.data.batches import Source
 from undegrade.errors import UndegradeError
 from undegrade.model import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.model.objective import Losses, discriminator_loss, losses
+from undegrade.model.objective import Losses, discriminator_loss, estimation_loss, losses
 from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
 from undegrade.train.cpu import multiplies_bfloat16
@@ -196,7 +196,7 @@ class Trainer:
         with self._precision():
             xhat, estimate = self.forward_two_stage(batch.y)
         restoration = (batch.x - xhat.float()).abs().mean()
-        estimation = (estimate.float() - batch.params[:, :, None, None]).abs().mean()
+        estimation = estimation_loss(estimate.float(), batch.params)
         total = restoration + self.recipe.lambda_est * estimation
         norm = self._descend(total, self.optimizers, lr, clip=self.recipe.clip)
         known = {"restoration": restoration, "estimation": estimation, "total": total}

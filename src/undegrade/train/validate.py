@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from undegrade.data.clean import centre, held_out
 from undegrade.data.training_images import read_folder
-from undegrade.degrade import Degradation
+from undegrade.degrade import Degradation, Numbers, Quantity
 from undegrade.errors import UndegradeError
 from undegrade.model.latent_noise import ESTIMATE_DRAWS
 from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
 from undegrade.model.vdir import VDIR
+from undegrade.tasks import Task
+
+_LEAST_ERROR = 1e-8
+"""Mean square error that counts as none, or one unchanged image would make the mean PSNR infinite."""
 
 
 @dataclass(frozen=True)
@@ -26,28 +32,31 @@ class Validation:
     Attributes:
         crops: (N, C, S, S) in [0, 1].
         cases: label -> degradation.
+        own: label -> crops, of the cases that are watched on others.
         estimated: whether the estimator learns, so that its error says something.
     """
 
     crops: Tensor
     cases: Mapping[str, Degradation]
     estimated: bool = True
+    own: Mapping[str, Tensor] = field(default_factory=dict)
 
     @torch.inference_mode()
     def measure(self, model: VDIR) -> dict[str, float]:
         """PSNR (8-bit output, all channels), mean error of the estimate, and the health of the latent.
 
         Returns:
-            ``psnr/<label>``; ``kl``, nats per latent element, and the same of each latent channel, ``kl/<channel>``;
-            ``active_units``, how many channels have more than :data:`undegrade.model.objective.ACTIVE`; where there is
-            an estimate ``estimate_error/<label>``, in the quantity's unit.
+            ``psnr/<label>``, of each image no more than 80 dB; ``kl``, nats per latent element, and the same of each
+            latent channel, ``kl/<channel>``; ``active_units``, how many channels have more than
+            :data:`undegrade.model.objective.ACTIVE`; where there is an estimate ``estimate_error/<label>``, in the
+            quantity's unit; where it is of several numbers, ``estimate_error/<label>/<number>`` for each that is known.
         """
         rows: dict[str, float] = {}
         kls = []
         for label, degradation in self.cases.items():
             generator, latent = (torch.Generator(self.crops.device).manual_seed(seed) for seed in (0, 1))
             errors, misses = [], []
-            for x in self.crops.split(1):
+            for x in self.own.get(label, self.crops).split(1):
                 y, params = degradation(x, generator)
                 posterior = model.encode(y)
                 xhat = model.restore(y, posterior.mean)
@@ -56,11 +65,12 @@ class Validation:
                 # At draws, as it learned and as users are told it.
                 noise = torch.randn((ESTIMATE_DRAWS, *posterior.mean.shape[1:]), generator=latent, device=x.device)
                 estimate = model.estimate(posterior.at(noise)).mean((0, 2, 3))
-                misses.append((estimate - params).abs().mean() * degradation.quantity.scale)
+                decode = degradation.quantity.decode
+                misses.append((decode(estimate) - decode(params[0])).abs())
                 kls.append(channel_kl(posterior))
-            rows[f"psnr/{label}"] = float((-10 * torch.stack(errors).log10()).mean())
+            rows[f"psnr/{label}"] = float((-10 * torch.stack(errors).clamp(min=_LEAST_ERROR).log10()).mean())
             if self.estimated:
-                rows[f"estimate_error/{label}"] = float(torch.stack(misses).mean())
+                rows |= _misses(label, degradation.quantity, torch.stack(misses))
         # Over all cases: a channel may speak up at some kinds of damage only.
         channels = torch.stack(kls).mean(0).tolist()
         rows |= {f"kl/{i}": kl for i, kl in enumerate(channels)}
@@ -82,19 +92,43 @@ class Validation:
         Image.fromarray(sheet if sheet.shape[2] == 3 else sheet[:, :, 0]).save(path)
 
 
+def _misses(label: str, quantity: Quantity, misses: Tensor) -> dict[str, float]:
+    """Mean errors of estimates, (N, P), nan where the truth is not known."""
+    if not isinstance(quantity, Numbers):
+        return {f"estimate_error/{label}": float(misses.mean())}
+    means = dict(zip(quantity.numbers, misses.nanmean(0).tolist(), strict=True))
+    return {f"estimate_error/{label}/{n.name}": miss for n, miss in means.items() if math.isfinite(miss)}
+
+
+def own_crops(task: Task, folder: Path, channels: int, size: int, device: torch.device | str) -> dict[str, Tensor]:
+    """For :attr:`Validation.own`: the crops of the cases whose clean images are not photographs as they are.
+
+    Args:
+        task: whose ``validation_images`` say which.
+        folder: held-out photographs.
+        channels: 3 or 1.
+        size: side of the crops.
+        device: where they are kept.
+    """
+    if not task.validation_images:
+        return {}
+    photographs = read_folder(folder, channels)
+    kinds = {kind: held_out(kind, photographs, size) for kind in set(task.validation_images.values())}
+    return {label: _stacked(kinds[kind], device) for label, kind in task.validation_images.items()}
+
+
+def _stacked(images: Sequence[np.ndarray], device: torch.device | str) -> Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(device).float() / 255
+
+
 def centre_crops(folder: Path, channels: int, size: int, device: torch.device | str) -> Tensor:
     """The centre of every image in a folder that is large enough: (N, C, size, size) in [0, 1]."""
-    crops = [_centre(i, size) for i in read_folder(folder, channels) if min(i.shape[:2]) >= size]
+    crops = [centre(i, size) for i in read_folder(folder, channels) if min(i.shape[:2]) >= size]
     if not crops:
         raise UndegradeError(
             f"no image in {folder} is {size} pixels high and wide; give larger ones to watch the run on."
         )
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(device).float() / 255
-
-
-def _centre(image: np.ndarray, size: int) -> np.ndarray:
-    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top : top + size, left : left + size]
+    return _stacked(crops, device)
 
 
 def health(rows: Mapping[str, float]) -> str | None:
@@ -108,6 +142,8 @@ def labels(cases: Sequence[str], rows: Mapping[str, float]) -> str:
 
 
 def _label(case: str, rows: Mapping[str, float]) -> str:
-    off = rows.get(f"estimate_error/{case}")
+    name = f"estimate_error/{case}"
+    off = [value for key, value in rows.items() if key == name or key.startswith(f"{name}/")]
     # Two digits that say something, whatever the unit.
-    return f"{case}: {rows[f'psnr/{case}']:.2f} dB" + ("" if off is None else f" (estimate off by {off:.2g})")
+    told = f" (estimate off by {', '.join(f'{value:.2g}' for value in off)})" if off else ""
+    return f"{case}: {rows[f'psnr/{case}']:.2f} dB{told}"

@@ -1,0 +1,111 @@
+"""f(T) of what happens to pictures: noise level, grain and JPEG quality; and how they are measured on what was added.
+
+noise level   rms of n = y - x before any saving, over pixels and channels, in 8-bit levels
+grain         correlation of n at neighbouring pixels (mean of rows and columns), 0 to 1; nan below one level
+JPEG quality  of the last saving, 100 for none
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
+from undegrade.degrade.numbers import Number, Numbers
+
+DAMAGE = Numbers.of(
+    "damage",
+    Number("noise level", "8-bit levels", low=0.0, high=100.0, power=2.0),
+    Number("grain", "", low=0.0, high=1.0, digits=2, weight=0.25),
+    Number("JPEG quality", "100: none", low=1.0, high=100.0, digits=0, weight=0.5),
+)
+"""The weights are what the three numbers' errors, which differ, were given for the estimation term."""
+
+LEAST_NOISE = 1.0
+"""Noise level, in 8-bit levels, below which there is no grain to speak of."""
+
+_GREY_NOISE = 0.5
+"""Share of grey images (three equal channels) that get one noise plane in all three channels."""
+
+
+def noise_params(n: Tensor, spared: Tensor | None = None) -> Tensor:
+    """f(T) of additive noise without any saving.
+
+    Args:
+        n: y - x, (B, C, H, W).
+        spared: (B, 1, H, W), places where there was none, which do not count. Where they are more than half, neither
+            level nor grain is known (nan), unless they are all.
+
+    Returns:
+        (B, 3).
+    """
+    count = torch.full((len(n),), float(n[0].numel()), device=n.device, dtype=n.dtype)
+    if spared is not None:
+        count = (~spared).flatten(1).sum(1) * float(n.shape[1])
+    energy = n.square().flatten(1).sum(1)
+    level = 255 * (energy / count.clamp(min=1)).sqrt()
+    rows = (n[:, :, 1:] * n[:, :, :-1]).flatten(1).sum(1)
+    columns = (n[..., 1:] * n[..., :-1]).flatten(1).sum(1)
+    grain = (rows + columns) / (2 * energy).clamp(min=1e-12)
+    grain = grain.clamp(0, 1).masked_fill(level < LEAST_NOISE, torch.nan)
+    if spared is not None:
+        unknown = (count < n[0].numel() / 2) & (count > 0)
+        level, grain = (v.masked_fill(unknown, torch.nan) for v in (level, grain))
+    return DAMAGE.encode(level, grain, torch.full_like(level, 100.0))
+
+
+def saving_params(quality: Tensor) -> Tensor:
+    """f(T) of a saving without noise: (B,) qualities, nan where not known -> (B, 3)."""
+    return DAMAGE.encode(torch.zeros_like(quality), torch.full_like(quality, torch.nan), quality)
+
+
+def grey_images(x: Tensor) -> Tensor:
+    """Which images have equal channels, (B, 1, 1, 1)."""
+    return (x == x[:, :1]).flatten(1).all(1).view(-1, 1, 1, 1)
+
+
+class AddedNoise(Degradation):
+    """Noise of some kind, neither clipped nor rounded; f(T) is measured on it."""
+
+    quantity: ClassVar[Numbers] = DAMAGE
+
+    @abstractmethod
+    def noise(self, x: Tensor, generator: Generator) -> Tensor:
+        """n for clean images of that shape."""
+
+    def __call__(self, x: Tensor, generator: Generator) -> Degraded:
+        n = self.noise(x, generator)
+        chosen = uniform((len(x), 1, 1, 1), 0.0, 1.0, generator, x) < _GREY_NOISE
+        n = torch.where(grey_images(x) & chosen, n[:, :1], n)
+        return Degraded(x + n, noise_params(n))
+
+
+@dataclass(frozen=True)
+class Nothing(Degradation):
+    """y = x: what is clean must come back unchanged."""
+
+    quantity: ClassVar[Numbers] = DAMAGE
+
+    def __call__(self, x: Tensor, generator: Generator) -> Degraded:
+        return Degraded(x.clone(), saving_params(x.new_full((len(x),), 100.0)))
+
+
+@dataclass(frozen=True)
+class Measured(Degradation):
+    """Another degradation's noise, with f(T) measured on it: for :class:`undegrade.degrade.CameraNoise`.
+
+    Attributes:
+        noise: of scale 1, not saved with loss.
+    """
+
+    noise: Degradation
+
+    quantity: ClassVar[Numbers] = DAMAGE
+
+    def __call__(self, x: Tensor, generator: Generator) -> Degraded:
+        y = self.noise(x, generator).image
+        return Degraded(y, noise_params(y - x))

@@ -1,0 +1,54 @@
+"""Impulse noise: a few pixels hold anything but the picture."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undegrade.degrade.base import Generator, uniform
+from undegrade.degrade.damage import AddedNoise
+
+
+class Impulse(enum.StrEnum):
+    """What a pixel that is hit holds instead."""
+
+    SALT_AND_PEPPER = "salt and pepper"
+    """Black or white."""
+    RANDOM = "random"
+    """In every channel anything, evenly drawn."""
+    HOT = "hot"
+    """One channel at its brightest, as of a sensor's pixel that is broken."""
+
+
+@dataclass(frozen=True)
+class Impulses(AddedNoise):
+    """Impulses of one kind.
+
+    Attributes:
+        kind: what the pixels hold.
+        share: range of the share of the pixels that are hit.
+    """
+
+    kind: Impulse
+    share: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share[0] <= self.share[1] <= 1:
+            raise ValueError(f"share must satisfy 0 <= low <= high <= 1, got {self.share}")
+
+    def noise(self, x: Tensor, generator: Generator) -> Tensor:
+        b, c, h, w = x.shape
+        share = uniform((b, 1, 1, 1), *self.share, generator, x)
+        hit = uniform((b, 1, h, w), 0.0, 1.0, generator, x) < share
+        if self.kind is Impulse.RANDOM:
+            value = uniform((b, c, h, w), 0.0, 1.0, generator, x)
+        elif self.kind is Impulse.SALT_AND_PEPPER:
+            value = (uniform((b, 1, h, w), 0.0, 1.0, generator, x) < 0.5).to(x).expand_as(x)
+        else:
+            channel = (uniform((b, 1, h, w), 0.0, 1.0, generator, x) * c).long().clamp(max=c - 1)
+            hit = hit & (channel == torch.arange(c, device=x.device).view(1, c, 1, 1))
+            value = torch.ones_like(x)
+        return torch.where(hit, value - x, torch.zeros_like(x))

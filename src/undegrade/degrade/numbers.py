@@ -1,0 +1,79 @@
+"""Several named numbers that the estimator reads at once, each in its own unit and bounded by construction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undegrade.degrade.base import Array, Quantity
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of f(T). The estimator learns it as ``weight ((value - low) / (high - low))^(1 / power)``.
+
+    Attributes:
+        name, unit: for people; the unit may be empty.
+        low, high: the range of the value, which is the range of what the estimator can say.
+        digits: after the point, as people read it.
+        power: 2 makes small values as well readable as large ones: an error e at a value v is learned as e / sqrt(v).
+        weight: upper bound of the learned value, and by that the number's weight in the estimation term of eq. (18).
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    digits: int = 1
+    power: float = 1.0
+    weight: float = 1.0
+
+    def encode(self, value: Tensor) -> Tensor:
+        """The value as it is learned, in [0, :attr:`weight`]; values outside the range are its ends, nan stays nan."""
+        share = ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+        return self.weight * share ** (1 / self.power)
+
+    def decode(self, learned: Array) -> Array:
+        """The inverse of :meth:`encode`."""
+        return self.low + (self.high - self.low) * (learned / self.weight) ** self.power
+
+    def words(self, value: float) -> str:
+        """For example ``"noise level 12.3 (8-bit levels)"``."""
+        return f"{self.name} {value:.{self.digits}f}" + (f" ({self.unit})" if self.unit else "")
+
+
+@dataclass(frozen=True)
+class Numbers(Quantity):
+    """f(T) as several :class:`Number`. :attr:`scale` and :attr:`unit` say nothing here: each number has its own.
+
+    Attributes:
+        numbers: in the order of f(T).
+    """
+
+    numbers: tuple[Number, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, *numbers: Number) -> Numbers:
+        """The quantity of these numbers."""
+        return cls(name, size=len(numbers), scale=1.0, unit="each in its own unit", numbers=numbers)
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """Upper bounds of the learned values, whose lower bound is 0: for :attr:`Architecture.bounds`."""
+        return tuple(number.weight for number in self.numbers)
+
+    def encode(self, *values: Tensor) -> Tensor:
+        """f(T), (B, P), of P tensors (B,) in units."""
+        return torch.stack([n.encode(v) for n, v in zip(self.numbers, values, strict=True)], 1)
+
+    def decode(self, learned: Array) -> Array:
+        values = learned * 1.0
+        for i, number in enumerate(self.numbers):
+            values[i] = number.decode(learned[i])
+        return values
+
+    def words(self, values: Sequence[float]) -> str:
+        return ", ".join(number.words(value) for number, value in zip(self.numbers, values, strict=True))
