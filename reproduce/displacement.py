@@ -16,7 +16,8 @@ import study
 from numpy.typing import NDArray
 from PIL import Image
 
-from undegrade.inference.pipeline import Pipeline, load_pipeline
+import undegrade
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import luma
 
 BORDER = 8
@@ -30,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     files = pictures.picked(args)
     if args.weights:
-        pipelines = [load_pipeline(weights=path) for path in args.weights]
+        pipelines = [undegrade.load(weights=path) for path in args.weights]
     else:
-        pipelines = [load_pipeline(task) for task in ("sr-x2", "sr-x4")]
+        pipelines = [undegrade.load(task) for task in ("sr-x2", "sr-x4")]
     study.print_header(("task", "made small by", "rows, mean", "columns, mean", "largest"), words=2)
     for pipeline in pipelines:
         for name, resizer in pictures.RESIZERS.items():

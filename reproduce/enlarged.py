@@ -15,10 +15,11 @@ import study
 from numpy.typing import NDArray
 from PIL import Image
 
+import undegrade
 from undegrade.analysis.figures import style
 from undegrade.data.catalogue import SUFFIXES
 from undegrade.errors import UndegradeError
-from undegrade.inference.pipeline import Pipeline, load_pipeline
+from undegrade.inference.pipeline import Pipeline
 
 CROP = 96
 
@@ -33,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     files = [found(file) for file in args.files]
     if args.weights:
-        pipelines = [load_pipeline(weights=path) for path in args.weights]
+        pipelines = [undegrade.load(weights=path) for path in args.weights]
     else:
-        pipelines = [load_pipeline(task) for task in ("sr-x2", "sr-x4")]
+        pipelines = [undegrade.load(task) for task in ("sr-x2", "sr-x4")]
     rows = [(pipeline, file) for pipeline in pipelines for file in files]
     with style.figure(style.WIDTH / 4 * len(rows) + 0.3) as drawn:
         grid = drawn.subplots(len(rows), 4, squeeze=False)

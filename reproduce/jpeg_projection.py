@@ -18,12 +18,13 @@ import pictures
 import study
 from PIL import Image
 
+import undegrade
 from undegrade.degrade.jpeg import decode, encode
 from undegrade.evaluation.markdown import number
 from undegrade.files import jpeg_projection as module
 from undegrade.image import read, write
 from undegrade.inference.arrays import centre
-from undegrade.inference.pipeline import Pipeline, load_pipeline
+from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr
 
 
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     files = pictures.picked(args)
-    pipeline = load_pipeline("jpeg", weights=args.weights, half=args.half)
+    pipeline = undegrade.load("jpeg", weights=args.weights, half=args.half)
     ways = [*(f"step {step:g}" for step in args.step), "saved as a JPEG", "worst change, unsaved"]
     study.print_header(("quality", "chroma", "JPEG", "network", *ways), words=2)
     for quality in args.qualities:
@@ -68,10 +69,10 @@ def row(file: Path, quality: int, subsampling: str, pipeline: Pipeline, args: ar
         found = [psnr(picture.pixels, x), psnr(restored, x)]
         for step in args.step:
             module.STEP = step
-            confined = restored.copy()
-            module.confine(confined, picture.pixels, picture.coding)
-            found.append(psnr(confined, x))
-        write(path, picture.with_pixels(confined))
+            projected = restored.copy()
+            module.project(projected, picture.pixels, picture.coding)
+            found.append(psnr(projected, x))
+        write(path, picture.with_pixels(projected))
         return [*found, psnr(read(path).pixels, x)]
 
 

@@ -17,13 +17,13 @@ import study
 import torch
 from numpy.typing import NDArray
 
+import undegrade
 from undegrade.analysis.tables import write_csv
 from undegrade.data.benchmark import blur
 from undegrade.data.catalogue import BSD100
 from undegrade.degrade import Blur
 from undegrade.degrade.blur import G_ANI, Shape, covariance, kernel_of
 from undegrade.evaluation.markdown import number
-from undegrade.inference.pipeline import load_pipeline
 
 HEADER = (
     "kernel",
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     files = pictures.picked(args)
-    pipeline = load_pipeline(args.task or (None if args.weights else "sr-x2"), weights=args.weights)
+    pipeline = undegrade.load(args.task or (None if args.weights else "sr-x2"), weights=args.weights)
     factor = pipeline.task.degradation.scale
     shapes = {f"width {w}": Shape(w, w, 0.0) for w in (1, 2, 3, 4, 5)} | {"g_ani": G_ANI}
     drawn = Blur.training(factor).shapes(100_000, torch.Generator().manual_seed(0), torch.zeros(1))

@@ -21,13 +21,14 @@ import study
 import torch
 from numpy.typing import NDArray
 
+import undegrade
 from undegrade import metrics
 from undegrade.analysis.figures import style
 from undegrade.analysis.measures import detail_kept, monotonicity
 from undegrade.analysis.tables import write_csv
 from undegrade.data.catalogue import load
 from undegrade.degrade import CameraNoise
-from undegrade.inference.pipeline import Pipeline, load_pipeline
+from undegrade.inference.pipeline import Pipeline
 from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards
 
@@ -74,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _pipelines(weights: Sequence[Path] | None) -> Mapping[str, Pipeline]:
     if weights:
-        loaded = [load_pipeline(weights=path) for path in weights]
+        loaded = [undegrade.load(weights=path) for path in weights]
     else:
-        loaded = [load_pipeline(c.task, c.variant) for c in shipped_cards() if c.task in ("gaussian", "real")]
+        loaded = [undegrade.load(c.task, c.variant) for c in shipped_cards() if c.task in ("gaussian", "real")]
     return {p.card.name: p for p in loaded if p.card is not None}
 
 

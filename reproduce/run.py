@@ -156,7 +156,7 @@ def executable(argv: Sequence[str]) -> list[str]:
         files = sorted(Path(word).parent.glob("*.safetensors"))
         if len(files) != 1:
             raise UndegradeError(
-                f"{Path(word).parent} holds {len(files)} files of weights, not one; finish the training, or use "
+                f"{Path(word).parent} holds {len(files)} weights files, not one; finish the training, or use "
                 f"another "
                 "--out."
             )

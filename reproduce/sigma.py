@@ -17,12 +17,12 @@ import pictures
 import study
 from numpy.typing import NDArray
 
+import undegrade
 from undegrade.analysis.tables import write_csv
 from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import images
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.markdown import number, table
-from undegrade.inference.pipeline import load_pipeline
 from undegrade.tasks import TASKS
 
 LEVELS = (5, 10, 30, 50, 70)
@@ -48,7 +48,7 @@ def by_wavelets() -> Callable[[NDArray[np.float32]], float]:
 
 
 def run(args: argparse.Namespace) -> int:
-    pipeline = load_pipeline("gaussian", weights=args.weights)
+    pipeline = undegrade.load("gaussian", weights=args.weights)
     methods = {"ours": lambda y: float(pipeline.estimate(y)[0]), "scikit-image": by_wavelets()}
     dataset = DATASETS[args.dataset]
     files = images(dataset, args.data)[: args.limit]

@@ -15,9 +15,9 @@ import pictures
 import study
 from numpy.typing import NDArray
 
+import undegrade
 from undegrade.analysis.tables import write_csv
 from undegrade.evaluation.markdown import number
-from undegrade.inference.pipeline import load_pipeline
 
 STRENGTHS = (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1, 1.25, 1.5)
 SHARES = np.linspace(0, 1, 101, dtype=np.float32)
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    pipeline = load_pipeline("gaussian", weights=args.weights)
+    pipeline = undegrade.load("gaussian", weights=args.weights)
     files = pictures.picked(args)
     sums = np.zeros((len(STRENGTHS), 3))
     mixed = np.zeros((len(SHARES), 2))

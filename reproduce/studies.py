@@ -49,8 +49,8 @@ FIGURES = (
         ),
         hardware="one CPU core: 20 seconds each.",
         hours=0.012,
-        expected="photographs told from their means with noise in 0.58 by real-fast, 0.97 by gaussian-fast "
-        "(docs/latent.md).",
+        expected="a classifier separates photographs from their means with noise in 0.58 by real-fast, 0.97 by "
+        "gaussian-fast (docs/latent.md).",
         data=("CC15",),
     ),
     Experiment(

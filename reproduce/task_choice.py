@@ -21,7 +21,7 @@ import undegrade
 from undegrade.degrade import Degradation
 from undegrade.degrade.jpeg import decode, encode
 from undegrade.evaluation.markdown import number
-from undegrade.files.select_task import choose
+from undegrade.files.select_task import select_task
 from undegrade.metrics import psnr, to_8bit
 from undegrade.tasks import TASKS
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 y = to_8bit(pictures.with_noise(clean, noise, np.random.default_rng(0)))
             if quality is not None:
                 y = decode(encode(clean, quality))
-            pipeline = choose(y, undegrade.load, quality=quality).pipeline
+            pipeline = select_task(y, undegrade.load, quality=quality).pipeline
             counts["left" if pipeline is None else pipeline.task.name] += 1
             before.append(psnr(clean, y))
             after.append(before[-1] if pipeline is None else psnr(clean, pipeline.restore(y)))

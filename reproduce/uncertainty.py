@@ -17,11 +17,11 @@ import pictures
 import study
 from numpy.typing import NDArray
 
+import undegrade
 from undegrade.analysis.figures import style
 from undegrade.analysis.measures import monotonicity
 from undegrade.analysis.tables import write_csv
 from undegrade.evaluation.markdown import number
-from undegrade.inference.pipeline import load_pipeline
 
 PARTS = 10
 BLOCK = 16
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    pipeline = load_pipeline("gaussian", weights=args.weights)
+    pipeline = undegrade.load("gaussian", weights=args.weights)
     files = pictures.picked(args)
     print(f"{len(files)} images, {args.samples} samples each\n")
     study.print_header(
