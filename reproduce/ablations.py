@@ -10,7 +10,7 @@ from schema import HELD_OUT, Ablation, Experiment, Place, Scale, Training
 _FOLDERS = "--data {train} --val {val} --out {out}/{training}"
 # All parts learn to the end (--freeze-latent-from), as in the paper, so that all restorers see as many steps.
 _TRAIN = "--recipe {recipe} --steps {steps} --freeze-latent-from {steps}"
-_EVALUATE = "--weights {out}/{training}/*.safetensors --data {data} --json {out}/{training}/{result}"
+_EVALUATE = "--weights {out}/{training}/*.safetensors --benchmarks {data} --json {out}/{training}/{result}"
 _HEALTH = "undegrade analyse health --weights {out}/{training}/*.safetensors --data {val} --images 12"
 
 

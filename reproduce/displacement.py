@@ -18,7 +18,7 @@ from PIL import Image
 
 import undegrade
 from undegrade.inference.pipeline import Pipeline
-from undegrade.metrics import luma
+from undegrade.metrics import matlab_luma
 
 BORDER = 8
 
@@ -56,7 +56,7 @@ def measure(pipeline: Pipeline, clean: NDArray[np.uint8], resizer: Image.Resampl
 def displacement(found: NDArray[np.uint8], plain: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(rows, columns) by which the one lies further down and right than the other; both (H, W, 3)."""
     inside = (slice(BORDER, -BORDER), slice(BORDER, -BORDER))
-    a, b = luma(found)[inside], luma(plain)[inside]
+    a, b = matlab_luma(found)[inside], matlab_luma(plain)[inside]
     slopes = np.stack([g.ravel() for g in np.gradient(b)], 1)
     moved: NDArray[np.float64] = -np.linalg.lstsq(slopes, (a - b).ravel(), rcond=None)[0]
     return moved

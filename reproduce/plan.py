@@ -75,7 +75,7 @@ def plan(experiment: Experiment, given: Given, gpu: bool = False) -> Plan:
         made = Plan(tuple(Step(argv) for argv in commands))
     for field in fields(given):
         if field.name not in words.used and getattr(given, field.name):
-            option = {"data": "DATA", "extra": "options after --"}.get(field.name, f"--{field.name}")
+            option = "options after --" if field.name == "extra" else f"--{field.name}"
             raise UndegradeError(f"{experiment.name} makes no use of {option}; leave it out.")
     return made
 

@@ -199,7 +199,7 @@ def duration(hours: float) -> str:
     """In a unit that fits."""
     if hours >= 1:
         return "about an hour" if hours == 1 else f"about {hours:.2g} hours"
-    return f"about {60 * hours:.0f} minutes" if hours > 0.02 else f"about {max(3600 * hours, 1):.1g} seconds"
+    return f"about {60 * hours:.0f} minutes" if hours > 0.02 else f"about {3600 * hours:.0f} seconds"
 
 
 def _check_data(experiment: Experiment, asked: Given) -> None:

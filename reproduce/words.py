@@ -79,7 +79,8 @@ class Words(dict[str, Value]):
         """
         super().__init__(out=str(given.out), here=shown(HERE), results=shown(RESULTS))
         self._name, self._given = experiment.name, given
-        self.used = {"out"}
+        # DATA is always welcome: what is the same in every command need not be left out.
+        self.used = {"out", "data"}
         places = [word for word in words_of(*experiment.commands) if word.startswith("weights:")]
         own = [_weights(text) for text in given.weights]
         if trains(experiment, given):
