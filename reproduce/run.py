@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     part = made.add_argument_group("of ablations")
     part.add_argument("--steps", type=int, metavar="N", help="length of each training (default: as listed)")
     part.add_argument("--runs", nargs="+", default=(), metavar="RUN", help="only these trainings")
-    part.add_argument("--settle", type=int, metavar="N", help="then N steps of the restorers alone, of --runs or the usual ones")
+    part.add_argument(
+        "--settle", type=int, metavar="N", help="then N steps of the restorers alone, of --runs or the usual ones"
+    )
     part.add_argument("--variant", metavar="V", help="which restorer (default: by what there is, a GPU or not)")
     part.add_argument("--recipe", metavar="R", help="how it is trained (default: likewise)")
     return made
