@@ -1,35 +1,34 @@
 """What becomes of photographs: crops to look at, how much of their detail is kept, and the noise that is read off them.
 
-    python reproduce/photographs.py BENCHMARKS/CC15 --out docs/figures --format jpg
-
 For every set of weights: PSNR, SSIM, and the share of the mean's gradients that is found in the restored picture, where
-1 is all and less is plastic. OUT/photographs.jpg shows the most textured part of one photograph of each camera.
+1 is all and less is plastic. OUT/photographs.png shows the most textured part of one photograph of each camera.
 
-Where the weights of `real` have an estimator, OUT/camera-noise.jpg and .csv show it beside what was measured: the
+Where the weights of `real` have an estimator, OUT/camera-noise.png and .csv show it beside what was measured: the
 standard deviation of photograph minus mean, in the green channel, against brightness; and the one that sensors with the
 estimated strengths would give, over the 201 responses of the training noise (median and the middle half). What a camera
-smooths away after the sensor is in the first and not in the second. A minute on two CPU cores.
+smooths away after the sensor is in the first and not in the second.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import study
 import torch
 from numpy.typing import NDArray
 
+import undegrade
+from undegrade import metrics
 from undegrade.analysis.figures import style
 from undegrade.analysis.measures import detail_kept, monotonicity
+from undegrade.analysis.tables import write_csv
 from undegrade.data.catalogue import load
 from undegrade.degrade import CameraNoise
-from undegrade.inference.load import load_pipeline
 from undegrade.inference.pipeline import Pipeline
-from undegrade.metrics import psnr
 from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards
 
@@ -42,31 +41,31 @@ GREEN = 1
 Image = NDArray[np.uint8]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="of CC15, with real/ and mean/")
     parser.add_argument("--weights", type=Path, nargs="*", help="default: all shipped ones of gaussian and real")
     parser.add_argument("--out", type=Path, default=Path("analysis"))
     parser.add_argument("--format", choices=("png", "jpg"), default="png")
-    args = parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> int:
     names = [path.stem for path in sorted((args.folder / "mean").iterdir())]
     names = [name.removesuffix("_mean") for name in names]
     noisy, means = ([load(next((args.folder / k).glob(f"{n}_{k}.*"))) for n in names] for k in ("real", "mean"))
     pipelines = _pipelines(args.weights)
     results: dict[str, list[Image]] = {"photograph": noisy}
     for name, pipeline in pipelines.items():
-        results[name] = [pipeline.restore(y) for y in noisy]
-    print("| | PSNR (dB) | SSIM | detail kept |\n|:--|--:|--:|--:|")
+        results[name] = [pipeline(y).image for y in noisy]
+    study.print_header(("", "PSNR (dB)", "SSIM", "detail kept"))
     protocol = TASKS["real"].protocol
     for name, restored in results.items():
         measured = [protocol.measure(x, xhat) for x, xhat in zip(means, restored, strict=True)]
         kept = np.mean([detail_kept(x, xhat) for x, xhat in zip(means, restored, strict=True)])
-        values = (np.mean([m[metric] for m in measured]) for metric in ("psnr", "ssim"))
-        print("| {} | {:.2f} | {:.4f} | {:.3f} |".format(name, *values, kept))
+        psnr, ssim = (np.mean([m[metric] for m in measured]) for metric in ("psnr", "ssim"))
+        study.print_line([name, f"{psnr:.2f}", f"{ssim:.4f}", f"{kept:.3f}"])
     groups: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         groups.setdefault(name.rpartition("_")[0], []).append(i)
-    args.out.mkdir(parents=True, exist_ok=True)
     draw_crops(groups, means, results, args.out / f"photographs.{args.format}")
     for pipeline in pipelines.values():
         if pipeline.task.name == "real" and pipeline.quantity is not None:
@@ -76,9 +75,9 @@ def main() -> int:
 
 def _pipelines(weights: Sequence[Path] | None) -> Mapping[str, Pipeline]:
     if weights:
-        loaded = [load_pipeline(weights=path) for path in weights]
+        loaded = [undegrade.load(weights=path) for path in weights]
     else:
-        loaded = [load_pipeline(c.task, c.variant) for c in shipped_cards() if c.task in ("gaussian", "real")]
+        loaded = [undegrade.load(c.task, c.variant) for c in shipped_cards() if c.task in ("gaussian", "real")]
     return {p.card.name: p for p in loaded if p.card is not None}
 
 
@@ -98,7 +97,7 @@ def draw_crops(
                 image = results[name][i] if name in results else means[i]
                 style.picture(place, image[part], name if n == 0 else None)
                 if name in results:
-                    place.set_xlabel(f"{psnr(means[i], image):.2f} dB", fontsize=8, labelpad=2)
+                    place.set_xlabel(f"{metrics.psnr(means[i], image):.2f} dB", fontsize=8, labelpad=2)
             row[0].set_ylabel(group.replace("_", ", "), fontsize=8)
         style.save(drawn, path)
 
@@ -170,10 +169,7 @@ def read_noise(
         panels[len(groups) // 2].set_xlabel("brightness")
         panels[0].set_ylim(bottom=0)
         style.save(drawn, path)
-    with path.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["camera", "photograph", "brightness", "measured", "shot", "read"])
-        writer.writerows(rows)
+    write_csv(path.with_suffix(".csv"), ("camera", "photograph", "brightness", "measured", "shot", "read"), rows)
     together = monotonicity(np.array(truths), np.array(strengths))
     print(
         f"\nnoise over the brightnesses of each photograph: measured {np.mean(truths):.2f}, estimated at the sensor "
@@ -182,4 +178,4 @@ def read_noise(
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(study.start(__doc__, add_arguments, run))

@@ -12,7 +12,7 @@
 5. Otherwise the picture is left alone: restoring a clean picture loses some of its finest texture.
 
 Super-resolution is never selected, because it changes the size of the picture; the user must request it.
-``reproduce/choice.py`` measures how often the rule is right.
+``reproduce/task_choice.py`` measures how often the rule is right.
 """
 
 from __future__ import annotations
