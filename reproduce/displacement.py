@@ -50,7 +50,7 @@ def measure(pipeline: Pipeline, clean: NDArray[np.uint8], resizer: Image.Resampl
     large = Image.fromarray(clean)
     small = large.resize((large.width // s, large.height // s), resizer)
     plain = small.resize((small.width * s, small.height * s), Image.Resampling.BICUBIC)
-    return displacement(pipeline.restore(np.asarray(small)), np.asarray(plain))
+    return displacement(pipeline(np.asarray(small)).image, np.asarray(plain))
 
 
 def displacement(found: NDArray[np.uint8], plain: NDArray[np.uint8]) -> NDArray[np.float64]:

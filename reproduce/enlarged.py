@@ -78,7 +78,7 @@ def views(file: Path, s: int, pipeline: Pipeline, resizer: Image.Resampling) -> 
     return {
         "small file": np.asarray(small).repeat(s, 0).repeat(s, 1),
         "bicubic": np.asarray(small.resize(large.size, Image.Resampling.BICUBIC)),
-        "undegrade": pipeline.restore(np.asarray(small)),
+        "undegrade": pipeline(np.asarray(small)).image,
         "original": np.asarray(large),
     }
 

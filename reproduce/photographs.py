@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     pipelines = _pipelines(args.weights)
     results: dict[str, list[Image]] = {"photograph": noisy}
     for name, pipeline in pipelines.items():
-        results[name] = [pipeline.restore(y) for y in noisy]
+        results[name] = [pipeline(y).image for y in noisy]
     study.print_header(("", "PSNR (dB)", "SSIM", "detail kept"))
     protocol = TASKS["real"].protocol
     for name, restored in results.items():

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         rng = np.random.default_rng(index)
         y = [pictures.with_noise(x, args.sigma, rng) for _ in range(2)]
         for row, strength in zip(sums, STRENGTHS, strict=True):
-            a, b = (pipeline.restore(one, strength=strength) for one in y)
+            a, b = (pipeline(one, strength=strength).image for one in y)
             mse = np.mean((a.clip(0, 1) - clean) ** 2)
             row += (-10 * np.log10(mse), *noise_and_loss(a, b, clean))
             if strength == 1:

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             pipeline = select_task(y, undegrade.load, quality=quality).pipeline
             counts["left" if pipeline is None else pipeline.task.name] += 1
             before.append(psnr(clean, y))
-            after.append(before[-1] if pipeline is None else psnr(clean, pipeline.restore(y)))
+            after.append(before[-1] if pipeline is None else psnr(clean, pipeline(y).image))
         found = [number(float(np.mean(before)), 2), number(float(np.mean(after)), 2)]
         if name == "clean":
             found = ["the same", "the same" if counts["left"] == len(files) else f"{min(after):.2f} at the lowest"]
