@@ -292,6 +292,37 @@ def test_figure_4_has_the_documented_points(tmp_path):
     assert (tmp_path / "fig-04.png").stat().st_size > 0
 
 
+@pytest.fixture(scope="module")
+def small_sets(tmp_path_factory):
+    """DATA and VAL for the studies: a few pictures of 144 x 160, two photographs of one camera."""
+    root = tmp_path_factory.mktemp("sets")
+    files = ["CBSD68/a.png", "CBSD68/b.png", "BSD100/108005.png", "Set5/butterfly_GT.png", "LIVE1/a.png", "val/a.png"]
+    files += [
+        f"CC15/{part}/{camera}_{n}_{part}.png" for part in ("real", "mean") for camera in ("a_1", "b_2") for n in "12"
+    ]
+    for seed, name in enumerate(files):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(seed).normal(0, 5 * ("real" in name), (144, 160, 3))
+        Image.fromarray((make_photo(144, 160, 0) + noise).round().clip(0, 255).astype(np.uint8)).save(root / name)
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [e.name for e in experiments.STUDIES if not e.takes])
+def test_every_study_runs_on_small_pictures(name, small_sets, tmp_path, capsys):
+    if name == "sigma":
+        pytest.importorskip("pywt")
+    given = words.Given(
+        tmp_path, small_sets, val=small_sets / "val" if "val" in words.needs(EXPERIMENTS[name])[0] else None
+    )
+    for step in planning.plan(EXPERIMENTS[name], given).steps:
+        assert importlib.import_module(Path(step.argv[1]).stem).run(parse(step.argv)) == 0
+    table = capsys.readouterr().out
+    assert len(re.findall(r"\d\.\d", table)) >= 4
+    for file in re.findall(r"^-> (.*)$", table, re.M):
+        assert Path(file).stat().st_size > 0
+
+
 @pytest.mark.slow
 def test_an_ablation_trains_and_measures_and_goes_on_where_it_was(tmp_path, capfd):
     for name, count, size in (("train", 2, 96), ("val", 1, 256), ("data/CBSD68", 2, 48)):
