@@ -86,9 +86,11 @@ def _spans(length: int, side: int, halo: int, least: int) -> list[Span]:
 def _halves(span: Span, length: int, halo: int, least: int) -> list[Span]:
     """Split a span in two, if that makes its window smaller."""
     middle = span.start + -(-(span.stop - span.start) // (2 * GRID)) * GRID
-    if middle >= span.stop or span.high - span.low <= least:
+    if middle >= span.stop:
         return [span]
-    return [_span(span.start, middle, length, halo, least), _span(middle, span.stop, length, halo, least)]
+    halves = [_span(span.start, middle, length, halo, least), _span(middle, span.stop, length, halo, least)]
+    smaller = max(half.high - half.low for half in halves) < span.high - span.low
+    return halves if smaller else [span]
 
 
 def _span(start: int, stop: int, length: int, halo: int, least: int) -> Span:
