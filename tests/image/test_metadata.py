@@ -103,7 +103,11 @@ SRGB_GAMMA = (chunk(b"gAMA", struct.pack(">I", 100_000)), chunk(b"gAMA", struct.
 
 
 @pytest.mark.parametrize("format", Format)
-@pytest.mark.parametrize("icc", [b"x", b"not a profile " * 20, ICC[:100], ICC[:16] + b"CMYK" + ICC[20:]])
+@pytest.mark.parametrize(
+    "icc",
+    [b"x", b"not a profile " * 20, ICC[:100], ICC[:16] + b"CMYK" + ICC[20:]],
+    ids=["one byte", "text", "cut short", "of CMYK"],  # the profile holds the time it was made, which no name should
+)
 def test_a_broken_profile_is_left_out(tmp_path: Path, format: Format, icc: bytes) -> None:
     Pillow.fromarray(noise((9, 7, 3))).save(tmp_path / "x", format, icc_profile=icc)
     found = read(tmp_path / "x")
