@@ -24,10 +24,10 @@ HELP = "restore picture files and folders of them, and say what was wrong with e
 
 
 EXAMPLES = """examples:
-  undegrade restore photo.jpg scan.tif -o better         what each picture needs, into the folder better
-  undegrade restore photos -o clean --skip-existing      a folder with all below it; the same again goes on
-  undegrade restore night.png -o less.png --strength 0.5 remove half as much
-  undegrade restore small.png -o large.png --task sr-x2  twice the resolution
+  undegrade restore photo.jpg scan.tif -o better          what each picture needs, into the folder better
+  undegrade restore photos -o clean --skip-existing       a folder with all below it; the same again goes on
+  undegrade restore night.png -o less.png --strength 0.5  remove half as much
+  undegrade restore small.png -o large.png --task sr-x2   twice the resolution
 """
 
 
