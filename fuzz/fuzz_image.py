@@ -28,9 +28,10 @@ with atheris.instrument_imports(include=["undegrade"]):
     from undegrade.errors import UndegradeError
     from undegrade.image import Format, avif, read, write
 
-from tests import kinds  # noqa: E402
+from tests.image import annotated, kinds  # noqa: E402
+from tests.image.page import together  # noqa: E402
 
-FOLDER = Path(os.environ.get("VDIR_FUZZ_FOLDER", ""))
+FOLDER = Path(os.environ.get("UNDEGRADE_FUZZ_FOLDER", ""))
 SHARED = Path("/dev/shm")
 MAX_PIXELS = 300_000
 LONGEST = 20_000
@@ -42,7 +43,7 @@ avif.EFFORT = 0
 def seeds() -> list[bytes]:
     """Every kind of file, and those with metadata."""
     files = [kind.make() for kind in kinds.kinds()]
-    return [data for data in files + [kinds.talkative(format) for format in Format] if 0 < len(data) < LONGEST]
+    return [data for data in files + [annotated.talkative(format) for format in Format] if 0 < len(data) < LONGEST]
 
 
 def one(data: bytes) -> None:
@@ -71,7 +72,7 @@ def one(data: bytes) -> None:
     assert again.pixels.shape[:2] == picture.pixels.shape[:2]
     assert again.pixels.dtype == picture.pixels.dtype
     if picture.format in (Format.PNG, Format.TIFF):
-        np.testing.assert_array_equal(kinds.together(again), kinds.together(picture))
+        np.testing.assert_array_equal(together(again), together(picture))
         assert again.metadata.icc == picture.metadata.icc
         assert again.metadata.xmp == picture.metadata.xmp
     if picture.alpha is not None and again.alpha is None:
@@ -110,7 +111,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     if not FOLDER.name:  # libFuzzer ends its process without leave to clean up
         with tempfile.TemporaryDirectory(dir=SHARED if os.access(SHARED, os.W_OK) else None) as folder:
-            environment = os.environ | {"VDIR_FUZZ_FOLDER": folder}
+            environment = os.environ | {"UNDEGRADE_FUZZ_FOLDER": folder}
             return subprocess.run([sys.executable, __file__, *arguments], env=environment, check=False).returncode
     if not any(Path(a).is_file() for a in arguments):
         CORPUS.mkdir(exist_ok=True)

@@ -82,3 +82,10 @@ def test_losing_a_file_to_a_cleaner_before_it_is_locked_starts_another(
     assert len(calls) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"text"
+
+
+def test_replacing_gives_ordinary_rights(tmp_path: Path) -> None:
+    with replacing(tmp_path / "new") as file:
+        file.write(b"x")
+    (tmp_path / "plain").write_bytes(b"x")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode

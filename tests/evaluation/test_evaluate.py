@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from undegrade.cli import evaluate as command
-from undegrade.data.benchmark import Benchmark, blur, gaussian, jpeg, photographs, resized
+from undegrade.data.benchmark import blur, gaussian, jpeg, photographs, resized
 from undegrade.data.catalogue import CBSD68, CC15, CLASSIC5, KODAK24, LIVE1, SET5
 from undegrade.degrade import GaussianNoise
-from undegrade.degrade.blur import G_2_0, G_ANI
+from undegrade.degrade.blur import G_2_0
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.calibrate import bicubic
 from undegrade.evaluation.evaluate import evaluate, report
 from undegrade.evaluation.paper import paper
-from undegrade.evaluation.results import Result, page
 from undegrade.metrics import UNIFORM_8, Protocol, luma_8bit, psnr, to_8bit
-from undegrade.tasks import TASKS
 
 RGB = Protocol("rgb")
-
-
-@pytest.fixture
-def data(tmp_path: Path, photo: np.ndarray) -> Path:
-    """Three different tiny images per dataset, two pairs of photographs."""
-    for folder in ("CBSD68", "Kodak24", "Urban100", "LIVE1", "Set5", "Classic5"):
-        (tmp_path / folder).mkdir()
-        for i in range(3):
-            pixels = np.roll(photo, 17 * i, axis=1)[: 61 + i, :81]
-            Image.fromarray(pixels[..., 0] if folder == "Classic5" else pixels).save(tmp_path / folder / f"{i}.png")
-    for part, pixels in (("mean", photo), ("real", photo // 2)):
-        (tmp_path / "CC15" / part).mkdir(parents=True)
-        for i in range(2):
-            Image.fromarray(pixels).save(tmp_path / "CC15" / part / f"{i}_{part}.png")
-    return tmp_path
 
 
 def unchanged(y: np.ndarray) -> np.ndarray:
@@ -49,32 +29,6 @@ def unchanged(y: np.ndarray) -> np.ndarray:
 def pixels_of(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)
-
-
-def test_degraded_images_have_the_axes_of_the_clean_ones(photo: np.ndarray) -> None:
-    for b in (*gaussian("I", (LIVE1,), (10,)), *jpeg("VI", (LIVE1,), (10,))):
-        assert b.degrade(photo)[0].shape == photo.shape
-        assert b.degrade(photo[..., 0])[0].shape == photo.shape[:2]
-    y, k = blur("V", (SET5,), 4, {"g_2.0": G_2_0})[0].degrade(photo)
-    assert y.shape == (24, 32, 3)
-    assert y.dtype == np.float32
-    assert k == pytest.approx([2, 2, 0])
-
-
-def test_truth_is_in_the_unit_that_people_use(photo: np.ndarray) -> None:
-    assert gaussian("I", (LIVE1,), (25,))[0].degrade(photo)[1] == pytest.approx([25])
-    assert jpeg("VI", (LIVE1,), (40,))[0].degrade(photo)[1] == pytest.approx([40])
-
-
-def test_labels_are_those_of_the_paper() -> None:
-    cells = (
-        *gaussian("I", (CBSD68,), (10, 70)),
-        *jpeg("VII", (LIVE1,), (80,)),
-        *blur("IV", (SET5,), 2, {"g_2.0": G_2_0, "g_ani": G_ANI}),
-    )
-    assert [b.case for b in cells] == ["sigma 10", "sigma 70", "QF 80", "x2 g_2.0", "x2 g_ani"]
-    for b in cells:
-        assert paper().value(b.table, "psnr", "VDIR", b.dataset.name, b.case) is not None
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -191,141 +145,3 @@ def test_missing_data_is_noticed_before_anything_is_measured(data: Path) -> None
     (data / "Kodak24").rename(data / "elsewhere")
     with pytest.raises(UndegradeError, match="Kodak24"):
         evaluate(gaussian("I", (CBSD68, KODAK24), (10,)), RGB, lambda y: pytest.fail("measured"), data)
-
-
-def test_benchmarks_are_values() -> None:
-    assert gaussian("I", (CBSD68,), (10,)) == gaussian("I", (CBSD68,), (10.0,))
-    assert len({*jpeg("VI", (LIVE1,), (10, 20)), *jpeg("VI", (LIVE1,), (10, 20))}) == 2
-    assert Benchmark("", CC15, "real", None).scale == 1
-
-
-@pytest.fixture
-def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """Stands in for a loaded model; returns how it was asked for and used."""
-    calls: list[tuple[object, ...]] = []
-
-    class Unchanging(SimpleNamespace):
-        def __call__(self, y: np.ndarray, *, self_ensemble: bool, direct: bool, tile: int) -> SimpleNamespace:
-            calls.append(("restore", self_ensemble) if direct else ("restore a file", self_ensemble))
-            scale = TASKS[str(calls[0][1])].degradation.scale
-            return SimpleNamespace(image=y.repeat(scale, 0).repeat(scale, 1), estimate=np.array([12.0]))
-
-    def load(task: str, variant: str | None, weights: Path | None, device: str | None, half: bool) -> SimpleNamespace:
-        calls.append(("load", task, variant, weights, device, half))
-        card = SimpleNamespace(task=task, name=f"{task}-fast", variant="fast", sha256="ab" * 32)
-        return Unchanging(
-            quantity=None if task == "real" else GaussianNoise.quantity,
-            card=card,
-            device=torch.device("cpu"),
-        )
-
-    monkeypatch.setattr("undegrade.inference.load.load_pipeline", load)
-    return calls
-
-
-def run(*argv: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args(argv))
-
-
-def test_the_command_prints_and_writes(
-    data: Path, restorer: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = data / "new" / "gaussian.json"
-    options = [
-        "--variant",
-        "fast",
-        "--self-ensemble",
-        "--datasets",
-        "Kodak24",
-        "--limit",
-        "2",
-        "--json",
-        str(file),
-    ]
-    assert run("gaussian", "--benchmarks", str(data), *options) == 0
-    assert restorer[0] == ("load", "gaussian", "fast", None, None, False)
-    assert restorer[1:] == [("restore", True)] * 8
-    captured = capsys.readouterr()
-    assert captured.out.count("Kodak24") == 4
-    assert "CBSD68" not in captured.out
-    assert "only a part of its images" in captured.err
-
-    result = Result.read(file)
-    assert (result.task, result.label, result.weights_sha256) == ("gaussian", "fast+", "ab" * 32)
-    assert [c.case for c in result.cells] == ["sigma 10", "sigma 30", "sigma 50", "sigma 70"]
-    assert all(len(c.images) == 2 and not c.complete for c in result.cells)
-    assert result.cells[1].estimate_error == pytest.approx(18, abs=1e-4)
-    assert f"| {result.cells[0].mean('psnr'):.2f} | 37.02 |" in captured.out
-    assert result.machine["torch"].startswith("PyTorch")
-
-
-def test_cases_can_be_chosen(data: Path, restorer: list[tuple[object, ...]]) -> None:
-    file = data / "one.json"
-    options = ["--datasets", "CBSD68", "Urban100", "--cases", "sigma 30", "--json", str(file)]
-    assert run("gaussian", "--benchmarks", str(data), *options) == 0
-    assert [(c.dataset, c.case) for c in Result.read(file).cells] == [("CBSD68", "sigma 30"), ("Urban100", "sigma 30")]
-
-
-def test_half_precision_is_said_in_the_file_and_on_the_page(data: Path, restorer: list[tuple[object, ...]]) -> None:
-    file = data / "half.json"
-    options = ["--datasets", "Kodak24", "--cases", "sigma 30", "--json", str(file)]
-    assert run("gaussian", "--benchmarks", str(data), *options, "--half") == 0
-    assert restorer[0] == ("load", "gaussian", None, None, None, True)
-    assert "half precision" in page([Result.read(file)], TASKS, paper())
-    assert run("gaussian", "--benchmarks", str(data), *options) == 0
-    assert "half precision" not in page([Result.read(file)], TASKS, paper())
-
-
-def test_super_resolution_is_measured_on_both_grids_beside_bicubic(
-    data: Path, restorer: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = data / "sr.json"
-    options = ["--datasets", "Set5", "--limit", "1", "--json", str(file)]
-    assert run("sr-x2", "--benchmarks", str(data), *options) == 0
-    assert restorer[1:] == [("restore", False)] * 2 + [("restore a file", False)] * 2
-    found = Result.read(file)
-    assert [(c.table, c.case) for c in found.cells] == [
-        ("IV", "x2 g_2.0"),
-        ("IV", "x2 g_ani"),
-        ("", "x2 bicubic"),
-        ("", "x2 area"),
-    ]
-    assert all(c.bicubic("psnr") is not None and c.bicubic("ssim") is not None for c in found.cells)
-    text = page([found], TASKS, paper())
-    assert f"| {found.cells[3].bicubic('psnr'):.2f} |" in text
-    del restorer[1:]
-    assert run("sr-x2", "--benchmarks", str(data), *options, "--cases", "x2 area") == 0
-    assert restorer[2:] == [("restore a file", False)]
-    del restorer[1:]
-    assert run("sr-x2", "--benchmarks", str(data), *options, "--self-ensemble", "--cases", "x2 area") == 0
-    assert restorer[2:] == [("restore a file", True)]
-    with pytest.raises(UndegradeError, match="flip moves the grid"):
-        run("sr-x2", "--benchmarks", str(data), *options, "--self-ensemble")
-    with pytest.raises(UndegradeError, match="no case area; choose from x2 g_2"):
-        run("sr-x2", "--benchmarks", str(data), "--cases", "area")
-
-
-def test_a_task_without_known_damage_is_not_asked_for_it(
-    data: Path, restorer: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("real", "--benchmarks", str(data)) == 0
-    assert "estimate" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("argv", "message"),
-    [
-        (["denoise"], "gaussian"),
-        (["gaussian", "--datasets", "Set5"], "CBSD68"),
-        (["gaussian", "--limit", "0"], "at least 1"),
-        (["gaussian", "--cases", "sigma 11"], "no case sigma 11; choose from sigma 10"),
-    ],
-)
-def test_what_cannot_be_measured_is_explained(
-    data: Path, restorer: list[tuple[object, ...]], argv: list[str], message: str
-) -> None:
-    with pytest.raises(UndegradeError, match=message):
-        run(*argv, "--benchmarks", str(data))
-    assert not restorer

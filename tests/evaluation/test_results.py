@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from pathlib import Path
 
 import pytest
 
-from undegrade.cli import results as command
+from tests.evaluation.known_results import FULL, cell
 from undegrade.errors import UndegradeError
-from undegrade.evaluation.evaluate import Cell, Measured
-from undegrade.evaluation.markdown import beside, number, table
 from undegrade.evaluation.paper import paper
 from undegrade.evaluation.results import Result, comparison, merged, page, read_folder
 from undegrade.tasks import TASKS
-
-
-def cell(dataset: str, case: str, psnr: float, *, complete: bool = True, error: float | None = 1.5) -> Cell:
-    images = (Measured("a", {"psnr": psnr - 1}, error), Measured("b", {"psnr": psnr + 1}, error))
-    return Cell("I", dataset, case, images, complete)
-
-
-FULL = Result(
-    task="gaussian",
-    variant="full",
-    self_ensemble=False,
-    weights_sha256="0123456789abcdef" * 4,
-    machine={"torch": "PyTorch 2", "cpu": "a CPU"},
-    seconds=12.6,
-    cells=(cell("CBSD68", "sigma 10", 36.5), cell("Kodak24", "sigma 50", 29.0, complete=False)),
-)
 
 
 def section(text: str, task: str) -> str:
@@ -86,24 +67,6 @@ def test_an_evaluation_may_be_made_in_parts() -> None:
         merged([parts[0], dataclasses.replace(parts[1], weights_sha256="0" * 64)], ["full"])
 
 
-def run(*argv: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args(argv))
-
-
-def test_check_fails_until_the_page_is_written_anew(tmp_path: Path) -> None:
-    folder, md = tmp_path / "results", tmp_path / "docs" / "results.md"
-    options = ("--folder", str(folder), "--page", str(md))
-    FULL.write(folder / "full.json")
-    assert run(*options, "--check") == 1
-    assert not md.exists()
-    assert run(*options) == 0
-    assert run(*options, "--check") == 0
-    dataclasses.replace(FULL, seconds=99.0).write(folder / "full.json")
-    assert run(*options, "--check") == 1
-
-
 @pytest.mark.parametrize("text", ["{", "[]", '{"task": "gaussian"}', '{"cells": [1]}'])
 def test_other_files_are_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.json").write_text(text)
@@ -114,20 +77,6 @@ def test_other_files_are_refused_by_name(tmp_path: Path, text: str) -> None:
 def test_a_missing_folder_is_explained(tmp_path: Path) -> None:
     with pytest.raises(UndegradeError, match="undegrade evaluate --json"):
         read_folder(tmp_path / "none")
-
-
-def test_markdown_tables_are_aligned() -> None:
-    text = table(["name", "dB"], [["a", "1.00"], ["longer", "-12.50"]])
-    assert text == "| name   |     dB |\n| :----- | -----: |\n| a      |   1.00 |\n| longer | -12.50 |\n"
-    with pytest.raises(ValueError, match="as many cells"):
-        table(["a"], [["b", "c"]])
-
-
-def test_numbers_are_rounded_signed_and_never_minus_zero() -> None:
-    assert beside(30.014, 30.01, 2) == ["30.01", "30.01", "+0.00"]
-    assert beside(30.0, 30.25, 2) == ["30.00", "30.25", "-0.25"]
-    assert beside(30.0, None, 2) == ["30.00", "-", "-"]
-    assert number(-0.001, 2) == "0.00"
 
 
 def test_models_are_compared_row_by_row_with_the_papers() -> None:

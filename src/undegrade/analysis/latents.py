@@ -51,6 +51,5 @@ def reading(pipeline: Pipeline, axis: Severity, c: Tensor) -> float | None:
     if pipeline.quantity is None:
         return None
     middle = np.median if pipeline.quantity.size == 1 else np.mean
-    return float(
-        axis.read(middle(pipeline.engine.estimate(c.to(pipeline.device)), axis=(1, 2)) * pipeline.quantity.scale)
-    )
+    learned = middle(pipeline.engine.estimate(c.to(pipeline.device)), axis=(1, 2))
+    return float(axis.read(pipeline.quantity.decode(learned)))

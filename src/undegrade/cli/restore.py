@@ -24,10 +24,10 @@ HELP = "restore picture files and folders of them, and report the estimated degr
 
 
 EXAMPLES = """examples:
-  undegrade restore photo.jpg scan.tif -o better         select a task for each picture; write to the folder better
-  undegrade restore photos -o clean --skip-existing      a folder and its subfolders; run again to continue
-  undegrade restore night.png -o less.png --strength 0.5 remove half as much
-  undegrade restore small.png -o large.png --task sr-x2  twice the resolution
+  undegrade restore photo.jpg scan.tif -o better          select a task for each picture; write to the folder better
+  undegrade restore photos -o clean --skip-existing       a folder and its subfolders; run again to continue
+  undegrade restore night.png -o less.png --strength 0.5  remove half as much
+  undegrade restore small.png -o large.png --task sr-x2   twice the resolution
 """
 
 

@@ -18,12 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from undegrade.degrade.base import Generator, standard_normal, uniform
+from undegrade.degrade.colour import BT601
 from undegrade.degrade.damage import AddedNoise
+from undegrade.degrade.severity import Severity, first
 
 WIDEST = 1.5
 """Pixels, of the Gaussian that makes grain."""
 _REACH = 5
-_LUMA = (0.299, 0.587, 0.114)
 
 
 class Channels(enum.StrEnum):
@@ -93,8 +94,24 @@ def grainy(m: Tensor, width: Tensor) -> Tensor:
 
 def _without_luma(n: Tensor) -> Tensor:
     """The part of white noise without luma, brought back to a mean variance of 1."""
-    luma = n.new_tensor(_LUMA).view(1, 3, 1, 1)
+    luma = n.new_tensor(BT601).view(1, 3, 1, 1)
     # n - 1 (l . n): channel i keeps the variance 1 - 2 l_i + |l|^2, as the weights l sum to 1.
-    variance = 1 - 2 / 3 + sum(v * v for v in _LUMA)
+    variance = 1 - 2 / 3 + sum(v * v for v in BT601)
     scale = 1 / math.sqrt(variance)
     return (n - (n * luma).sum(1, keepdim=True)) * scale
+
+
+def white_noise_severity() -> Severity:
+    """The axis of white noise, of any degradation whose f(T) begins with the noise level."""
+    return Severity(
+        name="noise level",
+        symbol="σ",
+        unit="8-bit levels",
+        steps=tuple(range(10, 60, 5)),  # as in Fig. 7
+        own=30,
+        mild=10,
+        strong=50,
+        reach=24,
+        at=lambda sigma: AdditiveNoise((sigma, sigma)),
+        read=first,
+    )

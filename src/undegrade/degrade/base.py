@@ -59,6 +59,10 @@ class Quantity:
         """What the estimator learned, (P, ...), in :attr:`unit`."""
         return learned * self.scale
 
+    def decode_spread(self, learned: Array, spread: Array) -> Array:
+        """A standard deviation of what the estimator learned, (P, ...), in :attr:`unit`, at that value."""
+        return spread * self.scale
+
     def words(self, values: Sequence[float]) -> str:
         """An estimate (P,), in :attr:`unit`, for people: ``"noise level 12.3 (8-bit levels)"``."""
         return f"{self.name} {', '.join(f'{value:.{self.digits}f}' for value in values)} ({self.unit})"

@@ -8,9 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from undegrade.degrade.additive import white_noise_severity
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
 from undegrade.degrade.damage import DAMAGE, noise_params, saving_params
 from undegrade.degrade.numbers import Numbers
+from undegrade.degrade.severity import Severity
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class OneOf(Degradation):
             raise ValueError(f"there must be parts of positive weight, got {self.parts}")
         if any(part.scale != 1 or part.quantity != DAMAGE for _, part in self.parts):
             raise ValueError(f"every part must be of scale 1 and tell {DAMAGE.name}, got {self.parts}")
+
+    @property
+    def severity(self) -> Severity:
+        return white_noise_severity()
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         ends = torch.tensor([weight for weight, _ in self.parts], device=x.device, dtype=x.dtype).cumsum(0)

@@ -75,5 +75,14 @@ class Numbers(Quantity):
             values[i] = number.decode(learned[i])
         return values
 
+    def decode_spread(self, learned: Array, spread: Array) -> Array:
+        # Half of what lies between one standard deviation below and one above: the scale is not linear.
+        low, high = learned * 1.0, learned * 1.0
+        for i, number in enumerate(self.numbers):
+            low[i] = (learned[i] - spread[i]).clip(0, number.weight)
+            high[i] = (learned[i] + spread[i]).clip(0, number.weight)
+        between: Array = self.decode(high) - self.decode(low)
+        return between / 2
+
     def words(self, values: Sequence[float]) -> str:
         return ", ".join(number.words(value) for number, value in zip(self.numbers, values, strict=True))

@@ -69,8 +69,9 @@ class Estimates:
             # are avoided where possible: a copy is as large as a quarter of an image channel.
             everywhere = quantity.places >= 1
             used = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
-            estimate = np.array([np.median(used, overwrite_input=True)], np.float64) * quantity.scale
+            learned = np.array([np.median(used, overwrite_input=True)], np.float64)
         else:
             # The numbers of a kernel depend on each other: their separate medians need not be any kernel.
-            estimate = self.drawn.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
-        return estimate, self.spread.mean(axis=(1, 2), dtype=np.float64) * quantity.scale
+            learned = self.drawn.mean(axis=(1, 2), dtype=np.float64)
+        spread = self.spread.mean(axis=(1, 2), dtype=np.float64)
+        return quantity.decode(learned), quantity.decode_spread(learned, spread)

@@ -146,7 +146,7 @@ class Pipeline:
 
         over_tiles(images[0], self._side(options), self._reach, self.model.stride, self.device, add)
         assert found.mean is not None  # at_mean=True above
-        return EstimateMap(*found.in_units(quantity), found.mean * np.float32(quantity.scale))
+        return EstimateMap(*found.in_units(quantity), quantity.decode(found.mean))
 
     def _one(self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None) -> Restoration:
         """Restore one image, (H, W, C); it may be a view with any strides."""

@@ -86,9 +86,11 @@ def _spans(length: int, side: int, halo: int, stride: int, least: int) -> list[S
 def _halves(span: Span, length: int, halo: int, stride: int, least: int) -> list[Span]:
     """Split a span in two, if that makes its window smaller."""
     middle = span.start + -(-(span.stop - span.start) // (2 * stride)) * stride
-    if middle >= span.stop or span.high - span.low <= least:
+    if middle >= span.stop:
         return [span]
-    return [_span(*half, length, halo, stride, least) for half in ((span.start, middle), (middle, span.stop))]
+    halves = [_span(*half, length, halo, stride, least) for half in ((span.start, middle), (middle, span.stop))]
+    smaller = max(half.high - half.low for half in halves) < span.high - span.low
+    return halves if smaller else [span]
 
 
 def _span(start: int, stop: int, length: int, halo: int, stride: int, least: int) -> Span:

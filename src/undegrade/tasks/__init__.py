@@ -1,4 +1,7 @@
-"""The tasks, one value each. Command line, tables, weights and tests iterate over :data:`TASKS`."""
+"""The tasks, one value each: what damages the images, which networks repair it, how they are trained and measured.
+
+Command line, tables, weights and tests iterate over :data:`TASKS`.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType

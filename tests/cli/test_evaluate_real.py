@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy import io
 
-from tests.data.test_real_data import blocks, save_dnd
+from tests.data.matlab_files import blocks, save_dnd
 from undegrade.cli import main
 from undegrade.data.dnd import DND
 from undegrade.data.sidd import SIDD, SIDD_VALIDATION

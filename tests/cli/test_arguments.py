@@ -1,0 +1,59 @@
+"""Commands, their help, and the arguments that several of them share."""
+
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from undegrade.cli import COMMANDS, main
+from undegrade.cli.arguments import shipped_tasks
+from undegrade.weights.card import shipped_cards
+
+
+def examples(command: str) -> list[str]:
+    """The commands at the end of a help: what two spaces set apart is said about them."""
+    text = importlib.import_module(f"undegrade.cli.{command}").EXAMPLES
+    lines = [line.strip() for line in text.splitlines()[1:] if line]
+    assert all(line.startswith(f"undegrade {command}") for line in lines)
+    return [re.split(r" {2,}", line)[0] for line in lines]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_example_in_the_help_is_understood(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"undegrade.cli.{command}")
+    seen = []
+    monkeypatch.setattr(module, "run", lambda args: seen.append(args) or 0)
+    given = examples(command)
+    assert given
+    for line in given:
+        assert main(shlex.split(line)[1:]) == 0
+    assert len(seen) == len(given)
+
+
+def test_help_comes_at_once() -> None:
+    """Nothing that takes seconds to import is imported for it."""
+    code = (
+        "import sys\nfrom undegrade.cli import COMMANDS, main\n"
+        "for command in COMMANDS:\n"
+        "    try: main([command, '--help'])\n"
+        "    except SystemExit as end: assert end.code == 0\n"
+        "print('LOADED', *{m.split('.')[0] for m in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    assert "undegrade" in loaded
+    assert not {"torch", "numpy", "PIL", "pyvips", "safetensors", "matplotlib", "scipy"} & loaded
+
+
+def test_tasks_in_the_help_are_those_with_weights() -> None:
+    assert shipped_tasks() == sorted({card.task for card in shipped_cards()})
+
+
+def test_a_wrong_command_is_refused_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["repair"])
+    assert end.value.code == 2
+    assert "restore" in capsys.readouterr().err

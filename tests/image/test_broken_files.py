@@ -1,0 +1,140 @@
+"""Files that are broken or lie get one sentence, before they cost memory or time."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.image import annotated, makers
+from tests.image.checks import KINDS, noise, refusal
+from tests.image.makers import pillow
+from undegrade.errors import UndegradeError
+from undegrade.image import Format, Picture, read, write
+
+BROKEN = {
+    format: [kind.make() for kind in KINDS.values() if kind.format.lower() == format and len(kind.make()) < 20_000]
+    + [annotated.talkative(format)]
+    for format in Format
+}
+
+
+@given(
+    format=st.sampled_from(list(Format)),
+    which=st.integers(0, 99),
+    seed=st.integers(0, 2**32 - 1),
+    how=st.sampled_from(["flip", "cut", "splice", "repeat", "number"]),
+)
+@settings(max_examples=600, deadline=None)
+def test_broken_files_are_an_error_or_a_picture(scratch: Path, format: Format, which: int, seed: int, how: str) -> None:
+    rng = np.random.default_rng(seed)
+    files = BROKEN[format]
+    data = np.frombuffer(files[which % len(files)], np.uint8).copy()
+    a, b = sorted(rng.integers(0, min(len(data), int(rng.choice([64, 600, 10**6]))), 2))
+    match how:
+        case "flip":
+            data[rng.integers(0, b + 1, 1 + seed % 4)] ^= np.uint8(1 << seed % 8)
+        case "cut":
+            data = np.concatenate([data[:a], data[b:]])
+        case "splice":
+            other = np.frombuffer(files[seed % len(files)], np.uint8)
+            data = np.concatenate([data[:a], other[b:]])
+        case "repeat":
+            data = np.concatenate([data[:b], data[a:]])
+        case "number":
+            value = int(rng.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF, 0x80000000, 0xFFFF]))
+            data[a : a + 4] = np.frombuffer(struct.pack(rng.choice(["<I", ">I"]), value), np.uint8)[: len(data) - a]
+    path = scratch / "broken"
+    path.write_bytes(data.tobytes())
+    try:
+        found = read(path, max_pixels=10**6)
+    except UndegradeError as error:
+        text = str(error)
+        assert text.startswith(str(path))
+        assert text.endswith(".")
+        assert "\n" not in text
+    else:
+        write(scratch / "again", found)
+        assert read(scratch / "again").pixels.shape[:2] == found.pixels.shape[:2]
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("kept", [0.02, 0.1, 0.5, 0.95])
+def test_cut_short(tmp_path: Path, format: Format, kept: float) -> None:
+    data = pillow(noise((100, 120, 3)), str(format))
+    text = refusal(tmp_path / "x", data[: int(len(data) * kept)])
+    assert "damaged or cut short" in text
+
+
+HUGE = {
+    "png": makers.png(makers.RGB, 8, 2, size=(8000, 6000)),
+    "jpeg": pillow(makers.RGB, "jpeg").replace(struct.pack(">HH", 16, 24), struct.pack(">HH", 6000, 8000)),
+    "tiff": makers.plain_tiff(makers.GREY, 8, t256=60_000),
+    "lzw": makers.plain_tiff(makers.GREY, 8, t256=60_000, t257=1000, t259=5),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_claims_that_a_file_is_too_small_for_are_refused_by_the_header(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undegrade.image.codec._decode", None)  # is not called
+    for limit in (500_000_000, 10**9):
+        text = refusal(tmp_path / "x", HUGE[name], max_pixels=limit)
+        assert "damaged or cut short" in text
+        assert "bytes cannot hold" in text
+
+
+def test_claims_that_no_photo_makes_are_refused_until_a_limit_is_given(tmp_path: Path) -> None:
+    for data in (
+        makers.big_webp(),
+        makers.avif().replace(struct.pack(">II", 24, 16), struct.pack(">II", 16000, 12000)),
+    ):
+        assert "with --max-pixels 192." in refusal(tmp_path / "x", data)
+        assert "damaged" in refusal(tmp_path / "x", data, max_pixels=192 * 10**6)  # and then decoded, in vain
+
+
+def test_one_colour_all_over_is_believed(tmp_path: Path) -> None:
+    for format in Format:
+        write(tmp_path / "x", Picture(np.full((300, 400, 3), 200, np.uint8), format=format))
+        assert read(tmp_path / "x").pixels.shape == (300, 400, 3)
+
+
+def test_the_limit_can_be_raised_and_lowered(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    write(path, Picture(noise((1000, 1200))))
+    assert "over the limit of 1 million; if that is right, allow it with --max-pixels 2." in refusal(
+        path, path.read_bytes(), max_pixels=10**6
+    )
+    assert read(path, 2 * 10**6).pixels.shape == (1000, 1200)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        makers.png(makers.RGB, 8, 2, size=(0, 6)),
+        makers.png(makers.RGB, 3, 2, size=(6, 6)),
+        makers.png(makers.RGB, 8, 2)[:30],
+        makers.png(makers.GREY, 8, 3),  # a palette picture without palette
+        pillow(makers.RGB, "jpeg").replace(struct.pack(">HH", 16, 24), bytes(4)),
+        pillow(makers.RGB, "jpeg")[:100],
+        pillow(makers.RGB, "webp").replace(struct.pack("<HH", 24, 16), bytes(4)),
+        makers.plain_tiff(makers.GREY, 8, t256=0),
+        makers.plain_tiff(makers.GREY, 8, t262=99),
+        makers.plain_tiff(makers.GREY, 8, t322=2**31, t323=2**31),
+        makers.plain_tiff(makers.GREY, 8, t273=2**31),
+        b"II*\0" + bytes(4),
+        b"II*\0\xff\xff\xff\xff",
+        b"MM\0+\0\x08\0\0" + b"\xff" * 8,
+        makers.avif().replace(struct.pack(">II", 24, 16), bytes(8)),
+        makers.avif().replace(b"ispe", b"none"),
+        makers.avif().replace(b"pitm", b"none"),
+        makers.avif().replace(b"meta", b"none"),
+        makers.avif().replace(b"av01", b"none"),
+        b"\0\0\0\x18ftypavif" + bytes(12),
+    ],
+)
+def test_nonsense_in_headers(tmp_path: Path, data: bytes) -> None:
+    refusal(tmp_path / "x", data)

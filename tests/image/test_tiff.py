@@ -1,0 +1,63 @@
+"""TIFF: tags, pages, extra channels, large strips."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.image import makers
+from tests.image.checks import KINDS, noise, refusal, sentence
+from undegrade.errors import UndegradeError
+from undegrade.image import Format, read, write
+
+
+def test_exif_of_the_other_byte_order_goes_into_a_tiff(tmp_path: Path) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(
+        ">HHHIHHHHIIIII", 2, 0x010E, 3, 1, 0x1234, 0, 0x013E, 5, 1, 38, 0, 3127, 10_000
+    )
+    Pillow.fromarray(noise((9, 7, 3))).save(tmp_path / "x", "png", exif=exif)
+    write(tmp_path / "y", read(tmp_path / "x"), Format.TIFF)
+    with Pillow.open(tmp_path / "y") as file:
+        assert file.tag_v2[0x010E] == 0x1234
+        assert float(file.tag_v2[0x013E][0]) == 0.3127
+
+
+def test_a_channel_that_is_no_alpha_stays_that(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(KINDS["TIFF RGB with a channel that is no alpha"].make())
+    write(tmp_path / "y", read(tmp_path / "x"))
+    with Pillow.open(tmp_path / "y") as file:
+        assert file.tag_v2[338] == (0,)
+    with pytest.raises(UndegradeError) as error:
+        write(tmp_path / "z", read(tmp_path / "x"), Format.PNG)
+    assert "would take for transparency" in sentence(error, "z")
+
+
+def test_pages_that_go_in_a_circle(tmp_path: Path) -> None:
+    data = bytearray(makers.plain_tiff(makers.GREY, 8, t254=0))
+    data[-4:] = data[4:8]
+    assert "circle" in refusal(tmp_path / "x", bytes(data))
+
+
+@pytest.mark.parametrize("type", [0, 14, 16, 17, 99, 65535])
+def test_tags_of_no_known_type_disturb_nobody(tmp_path: Path, type: int) -> None:
+    """libtiff gives up at them; found by fuzzing."""
+    data = makers.plain_tiff(makers.GREY, 8, t28003=1).replace(
+        struct.pack("<HH", 28003, 4), struct.pack("<HH", 28003, type)
+    )
+    (tmp_path / "x").write_bytes(data)
+    found = read(tmp_path / "x")
+    np.testing.assert_array_equal(found.pixels, makers.GREY)
+    write(tmp_path / "y", found)
+    np.testing.assert_array_equal(read(tmp_path / "y").pixels, makers.GREY)
+    with Pillow.open(tmp_path / "y") as file:
+        assert 28003 not in file.tag_v2
+
+
+@pytest.mark.slow
+def test_a_photo_in_one_strip(tmp_path: Path) -> None:
+    """libtiff's limit of 50 MB is for the whole strip."""
+    photo = noise((4000, 4500, 3))
+    (tmp_path / "x").write_bytes(makers.tiff(photo, compression="zlib", rowsperstrip=4000))
+    np.testing.assert_array_equal(read(tmp_path / "x").pixels, photo)

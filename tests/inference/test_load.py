@@ -1,0 +1,66 @@
+"""Models by name or from a file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.inference.models import FAST, image
+from undegrade.errors import UndegradeError
+from undegrade.inference.load import load_pipeline, restore
+from undegrade.inference.pipeline import Pipeline
+from undegrade.model.vdir import VDIR
+from undegrade.tasks import TASKS
+from undegrade.weights.card import Card, load_weights, save_weights, shipped_cards
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of one's own, for the task gaussian."""
+    torch.manual_seed(3)
+    folder = tmp_path_factory.mktemp("weights")
+    return save_weights(VDIR(FAST), folder, "mine", card("gaussian"))
+
+
+def card(task: str) -> Card:
+    about = {"data": {}, "licence": "CC0", "steps": 1, "minutes": 0.0, "hardware": "", "commit": "", "recipe": {}}
+    return Card(task=task, variant="fast", architecture={}, measured={}, **about)
+
+
+def test_shipped_weights_are_loaded_once_and_by_default_the_best_variant() -> None:
+    best = next(v for v in TASKS["gaussian"].variants if f"gaussian-{v}" in {c.name for c in shipped_cards()})
+    assert load_pipeline("gaussian", device="cpu") is load_pipeline(device="cpu")
+    assert load_pipeline("gaussian", device="cpu").card == load_pipeline("gaussian", best, device="cpu").card
+    assert load_pipeline("jpeg", device="cpu") is not load_pipeline("gaussian", device="cpu")
+
+
+def test_the_one_call_is_a_pipelines(shipped: Pipeline, noisy: np.ndarray) -> None:
+    options = {"strength": 0.7, "samples": 2, "seed": 5, "tile": 64}
+    found = restore(noisy, "gaussian", "fast", device="cpu", **options)
+    np.testing.assert_array_equal(found, shipped(noisy, **options).image)
+    assert not np.array_equal(found, restore(noisy, device="cpu"))
+
+
+def test_weights_of_ones_own_say_what_they_are_for(own: Path) -> None:
+    found = load_pipeline(weights=own)
+    assert (found.task, found.card) == (TASKS["gaussian"], load_weights(own)[1])
+    assert not torch.equal(found.model.encoder.conv1.weight, load_pipeline(device="cpu").model.encoder.conv1.weight)
+    assert load_pipeline("gaussian", "fast", own).task is TASKS["gaussian"]
+    with pytest.raises(UndegradeError, match="are for gaussian-fast, not jpeg-fast"):
+        load_pipeline("jpeg", weights=own)
+    with pytest.raises(UndegradeError, match="are for gaussian-fast, not gaussian-full"):
+        load_pipeline(variant="full", weights=own)
+
+
+def test_weights_for_a_task_of_a_later_version(tmp_path: Path) -> None:
+    weights = save_weights(VDIR(FAST), tmp_path, "later", card("haze"))
+    with pytest.raises(UndegradeError, match="task 'haze', unknown to this version; update"):
+        load_pipeline(weights=weights)
+
+
+def test_names_that_there_are_not() -> None:
+    with pytest.raises(UndegradeError, match="no task 'gausian'"):
+        restore(image(8, 8), "gausian")
+    with pytest.raises(UndegradeError, match="no variant 'small'"):
+        load_pipeline("gaussian", "small")
