@@ -48,6 +48,14 @@ def test_fast_super_resolvers_cost_what_they_say(scale, parameters, per_input):
     assert multiply_adds_per_pixel(fast) == pytest.approx(per_input, rel=0.003)
 
 
+@pytest.mark.parametrize(("scale", "parameters", "per_input"), [(2, 2_155_576, 0.303e6), (4, 2_280_136, 0.334e6)])
+def test_wide_super_resolvers_cost_what_they_say(scale, parameters, per_input):
+    wide = Architecture(scale=scale, params=3, restorer="wide")
+    model = VDIR(wide)
+    assert count(model.encoder) + count(model.restorer) == parameters
+    assert multiply_adds_per_pixel(wide) == pytest.approx(per_input, rel=0.003)
+
+
 @pytest.mark.parametrize("scale", [2, 4])
 def test_super_resolvers_stay_within_the_papers_size_and_can_be_shipped(scale):
     for restorer, least, most in (("full", 2.2e6, 2.5e6), ("wide", 2.1e6, 2.3e6), ("fast", 0.5e6, 1.2e6)):

@@ -28,12 +28,13 @@ from undegrade.inference.options import BLEND, Restoration, Survey, Wishes
 from undegrade.inference.tiles import Tile, slices, split, tiles
 from undegrade.model import LATENT_STRIDE
 from undegrade.model.latent_noise import latent_noise
+from undegrade.model.restorers import RESTORERS
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS, Task
 from undegrade.weights.card import Card, find_weights, load_weights
 
 TILE = 512
-"""Default side of a tile, in output pixels: beyond it nothing gets faster, only larger."""
+"""Side of what is worked on at once where no halo is needed, in output pixels."""
 
 
 class Pipeline:
@@ -305,7 +306,7 @@ class Pipeline:
         scale, stride = self.model.architecture.scale, self.model.stride
         if tile is None:
             if memory is None:
-                return TILE // scale
+                return RESTORERS[self.model.architecture.restorer].tile // scale
             window = int((memory / self.engine.bytes_per_pixel) ** 0.5)
             tile = max(window - 2 * self._reach, stride)
         if tile < stride:
