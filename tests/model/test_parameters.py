@@ -29,6 +29,17 @@ def test_fast_variant_is_a_million_parameters_and_ten_times_cheaper():
     assert 2.05e6 < multiply_adds_per_pixel(full) < 2.15e6
 
 
+def test_wide_variant_is_within_its_budget_and_costs_what_it_says():
+    wide = Architecture(restorer="wide")
+    model = VDIR(wide)
+    assert count(model.encoder) + count(model.restorer) == 2_124_436 <= 2_300_000
+    assert multiply_adds_per_pixel(wide) == pytest.approx(0.295e6, rel=0.003)
+    assert multiply_adds_per_pixel(wide) <= 300_000
+    assert multiply_adds_per_pixel(wide) > multiply_adds_per_pixel(Architecture(restorer="fast")) * 1.2
+    header = 100 * len(model.state_dict())  # safetensors' own words about each tensor
+    assert 2 * count(model) + header < MAX_BYTES
+
+
 @pytest.mark.parametrize(("scale", "parameters", "per_input"), [(2, 1_039_960, 0.246e6), (4, 1_164_520, 0.278e6)])
 def test_fast_super_resolvers_cost_what_they_say(scale, parameters, per_input):
     fast = Architecture(scale=scale, params=3, restorer="fast")
@@ -37,9 +48,17 @@ def test_fast_super_resolvers_cost_what_they_say(scale, parameters, per_input):
     assert multiply_adds_per_pixel(fast) == pytest.approx(per_input, rel=0.003)
 
 
+@pytest.mark.parametrize(("scale", "parameters", "per_input"), [(2, 2_155_576, 0.303e6), (4, 2_280_136, 0.334e6)])
+def test_wide_super_resolvers_cost_what_they_say(scale, parameters, per_input):
+    wide = Architecture(scale=scale, params=3, restorer="wide")
+    model = VDIR(wide)
+    assert count(model.encoder) + count(model.restorer) == parameters
+    assert multiply_adds_per_pixel(wide) == pytest.approx(per_input, rel=0.003)
+
+
 @pytest.mark.parametrize("scale", [2, 4])
 def test_super_resolvers_stay_within_the_papers_size_and_can_be_shipped(scale):
-    for restorer, least, most in (("full", 2.2e6, 2.5e6), ("fast", 0.5e6, 1.2e6)):
+    for restorer, least, most in (("full", 2.2e6, 2.5e6), ("wide", 2.1e6, 2.3e6), ("fast", 0.5e6, 1.2e6)):
         model = VDIR(Architecture(scale=scale, params=3, restorer=restorer))
         assert least < count(model.encoder) + count(model.restorer) < most
         header = 100 * len(model.state_dict())  # safetensors' own words about each tensor

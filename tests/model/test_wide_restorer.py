@@ -17,6 +17,7 @@ from undegrade.model.vdir import VDIR
 from undegrade.model.wide_restorer import LEVELS, WideRestorer
 from undegrade.tasks import TASKS
 from undegrade.train.trainer import Trainer
+from undegrade.weights.card import find_weights, load_weights
 
 FAST, WIDE = Architecture(restorer="fast"), Architecture(restorer="wide")
 WHOLE = 100_000
@@ -66,13 +67,14 @@ def test_another_level_within_leaves_the_function_unchanged():
     assert not torch.equal(deep(y, c), shallow(y, c))
 
 
-def test_training_grows_it_from_fast_weights_and_every_tensor_learns_by_muon_at_once(images: TrainingImages):
+def test_training_grows_it_from_shipped_fast_weights_and_every_tensor_learns_by_muon_at_once(images: TrainingImages):
     recipe = replace(TINY, muon=True, lambda_adv=0.0, ema=0.0, warmup=0, steps=8, freeze_latent_from=0)
-    fast, wide = (Trainer(a, Synthetic(images, GaussianNoise((50, 50))), recipe) for a in (FAST, WIDE))
-    fast.step()
-    assert wide.start_from(fast.model) == len(fast.model.state_dict())
-    y = torch.rand(1, 3, 24, 24)
-    assert torch.equal(wide.model(y), fast.model(y))
+    fast, _ = load_weights(find_weights("gaussian", ["fast"]))
+    wide = Trainer(WIDE, Synthetic(images, GaussianNoise((50, 50))), recipe)
+    assert wide.start_from(fast) == len(fast.state_dict())
+    fast.to(memory_format=torch.channels_last)  # as in training
+    y = torch.rand(1, 3, 23, 24)
+    assert torch.equal(wide.model(y), fast(y))
     before = {k: v.clone() for k, v in wide.model.restorer.state_dict().items()}
     for _ in range(4):  # the level within moves once the level around it does, whose last layer moves first
         assert torch.isfinite(wide.step()[0])

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, centre, to_float
-from undegrade.inference.pipeline import TILE, Pipeline
+from undegrade.inference.pipeline import Pipeline
 
 NOISE = 2.0
 """Lowest noise level of the quietest positions, in 8-bit levels, that counts as noise."""
@@ -41,6 +41,8 @@ REPAIR_BELOW = 85
 REPAIR_BELOW_SEEN = 80
 """The same for the estimated quality. It is off by two or three: pictures saved once at 92 are estimated down to 84."""
 
+_MIDDLE = 512
+"""Side of the part of a picture that the real task is tried on, in pixels."""
 _BLOCK = 16
 _BLOCKS = 1 << 14
 _QUIET = 0.1
@@ -112,7 +114,7 @@ def _taken_away(real: Pipeline, image: Image, tile: int | None) -> tuple[float, 
     Returns:
         Their 10th percentile and their median; zeros if fewer than 16 blocks are not clipped.
     """
-    y = np.atleast_3d(centre(image, TILE))
+    y = np.atleast_3d(centre(image, _MIDDLE))
     restored = np.atleast_3d(real(y, tile=tile).image)
     before, after = (np.stack([_blocks(x[..., i]) for i in range(x.shape[2])], 1) for x in (y, restored))
     changes = 255 * np.sqrt(np.square(after - before).mean((1, 2)))[_unclipped(before)]

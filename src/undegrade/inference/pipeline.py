@@ -28,12 +28,13 @@ from undegrade.inference.tiles import Tile, slices
 from undegrade.inference.tiling import over_tiles
 from undegrade.model import LATENT_STRIDE
 from undegrade.model.latent_noise import latent_noise
+from undegrade.model.restorers import RESTORERS
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
-TILE = 512
-"""Default side of a tile, in output pixels. Larger tiles take more memory and are not faster."""
+ROWS = 512
+"""Rows of the result that are converted at once where no network is at work."""
 
 
 class Pipeline:
@@ -185,8 +186,8 @@ class Pipeline:
             y = transformed(out if total is None else total, i)
             over_tiles(x, side, halo, self.model.stride, self.device, work)
         if total is not None:
-            for row in range(0, len(out), TILE):
-                out[row : row + TILE] = from_float(total[row : row + TILE] / np.float32(passes), source.dtype)
+            for row in range(0, len(out), ROWS):
+                out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(passes), source.dtype)
         if options.strength == 0:
             out[...] = source  # bit for bit, for every dtype
         estimate, spread = estimates.in_units(self._estimated()) if estimates is not None else (None, None)
@@ -266,7 +267,7 @@ class Pipeline:
         stride = self.model.stride
         tile = options.tile
         if tile is None and options.memory is None:
-            tile = TILE // self.model.architecture.scale
+            tile = RESTORERS[self.model.architecture.restorer].tile // self.model.architecture.scale
         elif tile is None:
             assert options.memory is not None
             tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self._reach

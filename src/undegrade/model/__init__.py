@@ -9,6 +9,7 @@ from undegrade.model.fast_restorer import FastRestorer
 from undegrade.model.ffdnet import FFDNet
 from undegrade.model.posterior import Posterior
 from undegrade.model.restorer import Restorer
+from undegrade.model.wide_restorer import WideRestorer
 
 __all__ = [
     "LATENT_CHANNELS",
@@ -21,4 +22,5 @@ __all__ = [
     "FastRestorer",
     "Posterior",
     "Restorer",
+    "WideRestorer",
 ]

@@ -37,9 +37,12 @@ class RestorerDescription:
         scales: output pixels per input pixel along each side that it can do.
         bytes_per_pixel: peak of memory while restoring, per input pixel of a window, at scale 1; measured on the CPU by
             ``benchmarks/window.py``.
+        tile: default side of a tile, in output pixels, beyond which little gets faster, only larger; the wider the
+            reach, the larger the halo and with it the tile that is worth its memory.
     """
 
     name: str
     build: Callable[[int, int, int], RestorerModule]
     scales: tuple[int, ...]
     bytes_per_pixel: int
+    tile: int = 512

@@ -10,4 +10,4 @@ from undegrade.model.restorer import FULL
 from undegrade.model.wide_restorer import WIDE
 
 RESTORERS: Mapping[str, RestorerDescription] = MappingProxyType({d.name: d for d in (FULL, FAST, WIDE, FFDNET)})
-"""The paper's restorer, the ten times cheaper one, and FFDNet's chain (Table XI)."""
+"""The paper's restorer, the ten times cheaper one, the same with a wider view, and FFDNet's chain (Table XI)."""

@@ -10,6 +10,13 @@
 nothing, so that levels can be added to trained weights, of the fast restorer or of a wide one with fewer levels, and
 the function stays as it was. The tensors of the chain have the fast restorer's names. All operations are local, so that
 restoring in tiles that start on multiples of 8 is exact.
+
+With the encoder, and y read from 101 pixels around instead of 25:
+
+    s   parameters   MMAC per input pixel   per output pixel
+    1    2,124,436                  0.295              0.295
+    2    2,155,576                  0.303              0.076
+    4    2,280,136                  0.334              0.021
 """
 
 from __future__ import annotations
@@ -114,4 +121,4 @@ class CoarseLevel(nn.Module):
         return out
 
 
-WIDE = RestorerDescription("wide", WideRestorer, scales=(1, 2, 4), bytes_per_pixel=600)
+WIDE = RestorerDescription("wide", WideRestorer, scales=(1, 2, 4), bytes_per_pixel=650, tile=768)
