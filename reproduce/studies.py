@@ -98,8 +98,8 @@ STUDIES = (
             "python {here}/uncertainty.py {CBSD68} --images 10 --weights {weights:gaussian-fast} --out "
             "{out}/uncertainty",
         ),
-        hardware="one CPU core: 5 minutes by estimate.",
-        hours=0.1,
+        hardware="one CPU core: 100 seconds.",
+        hours=0.03,
         expected="rank correlations of 0.29, 0.35 and 0.34 per pixel, 0.67, 0.72 and 0.70 per block; the error is "
         "13.7, 21.4 and 24.9 times the standard deviation (docs/notebook.md).",
         data=("CBSD68",),
@@ -160,8 +160,8 @@ STUDIES = (
         commands=(
             "python {here}/jpeg_projection.py {LIVE1} --weights {weights:jpeg-fast} --qualities 40 80 90 95 --half",
         ),
-        hardware="one CPU core with bfloat16: 10 minutes by estimate.",
-        hours=0.2,
+        hardware="one CPU core with bfloat16: 2 minutes by estimate.",
+        hours=0.04,
         expected="at 95 with full chroma 41.79 dB become 41.19 by the network and 42.30 kept to the file's steps, "
         "41.57 saved as a JPEG again (docs/notebook.md). With -- --every 3 --qualities 90 92 saving again gains "
         "0.5 and 0.2 to 0.4.",
