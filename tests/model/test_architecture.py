@@ -7,6 +7,7 @@ import torch
 
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.autoencoder import Estimator
 from undegrade.model.vdir import VDIR
 
 
@@ -45,5 +46,12 @@ def test_bounded_estimates_stay_in_their_bounds_and_old_cards_have_none(generato
     assert estimate.min() >= 0
     assert estimate[:, 0].max() > 0.25
     assert estimate[:, 1].max() <= 0.25
+    estimator = Estimator(2, bounds=(1.0, 0.25))
+    torch.nn.init.zeros_(estimator.conv2.weight)
+    estimator.conv2.bias = torch.nn.Parameter(torch.tensor([9.0, -9.0]))
+    read = estimator(torch.zeros(1, 4, 2, 2))
+    torch.testing.assert_close(read[0, :, 0, 0], torch.tensor([1.0, 0.0]))
+    (read[:, 0] - 0.5).abs().sum().backward()  # beyond the bound the way back is known
+    assert estimator.conv2.bias.grad[0] > 0
     free = VDIR(Architecture(restorer="fast", params=2)).estimate(100 * torch.randn(2, 4, 6, 6, generator=generator))
     assert free.min() < 0

@@ -23,7 +23,7 @@ DAMAGE = Numbers.of(
     Number("grain", "", low=0.0, high=1.0, digits=2, weight=0.25),
     Number("JPEG quality", "100: none", low=1.0, high=100.0, digits=0, weight=0.5),
 )
-"""The weights are what the three numbers' errors, which differ, were given for the estimation term."""
+"""Grain and quality weigh less in the estimation term: they are harder to see, and their errors would rule it."""
 
 LEAST_NOISE = 1.0
 """Noise level, in 8-bit levels, below which there is no grain to speak of."""

@@ -19,7 +19,8 @@ class Number:
         name, unit: for people; the unit may be empty.
         low, high: the range of the value, which is the range of what the estimator can say.
         digits: after the point, as people read it.
-        power: 2 makes small values as well readable as large ones: an error e at a value v is learned as e / sqrt(v).
+        power: 2 learns the root, on which small values are as far apart as large ones: at a value v an error counts in
+            proportion to 1 / sqrt(v).
         weight: upper bound of the learned value, and by that the number's weight in the estimation term of eq. (18).
     """
 

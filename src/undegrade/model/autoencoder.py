@@ -79,6 +79,11 @@ class Decoder(nn.Module):
         return out
 
 
+_BEYOND = 0.05
+"""By how much of its range the sigmoid of a bounded estimate reaches beyond it. Most pictures lie at the ends, no noise
+or no compression: the estimate gets there exactly, and its slope, which a plain sigmoid loses there, stays."""
+
+
 class Estimator(nn.Module):
     """EST(c) of eq. (18), conv-ReLU-conv: (B, 4, h, w) -> (B, P, h, w), f(T) as the latent knows it at each place.
 
@@ -87,7 +92,8 @@ class Estimator(nn.Module):
 
     Args:
         params: P.
-        bounds: where given, what comes out lies between 0 and these, by a sigmoid.
+        bounds: where given, what comes out lies between 0 and these: a sigmoid that reaches a little beyond
+            either, cut there.
     """
 
     reach = 2 * LATENT_STRIDE
@@ -104,7 +110,14 @@ class Estimator(nn.Module):
         if self.bounds is None:
             return out
         # In float32: between 0.99 and 1 bfloat16 knows three numbers.
-        return out.float().sigmoid() * torch.tensor(self.bounds, device=out.device).view(-1, 1, 1)
+        wide = (out.float().sigmoid() * (1 + 2 * _BEYOND) - _BEYOND) * self._most(out)
+        inside = wide.clamp(min=0).minimum(self._most(out))
+        # Learning, the gradient passes as if nothing was cut: an L1 term has none where the bound is the truth, and
+        # where it is not it leads back inside.
+        return wide + (inside - wide).detach() if torch.is_grad_enabled() else inside
+
+    def _most(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.bounds, device=like.device).view(-1, 1, 1)
 
 
 def resize_latent(c: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
