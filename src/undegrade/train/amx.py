@@ -113,7 +113,7 @@ class _Conv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, *y = ctx.saved_tensors
         g = _ours(g)
         if ctx.relu:
@@ -137,7 +137,7 @@ class _Block(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         h, a, w1, w2 = ctx.saved_tensors
         amx, g = ctx.amx, _ours(g)
         inner = amx.convolve(g, amx.packed(w2, backward=True), w2.shape[1], mask=a)

@@ -6,18 +6,20 @@ the same gradients. Networks and weights stay what they are: only how their modu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from undegrade.model.autoencoder import Decoder, Encoder, Estimator, _halve
+from undegrade.model.autoencoder import Decoder, Encoder, Estimator
 from undegrade.model.blocks import ResBlock
 from undegrade.model.posterior import Posterior
-from undegrade.train.amx import Amx
-from undegrade.train.native import NotCompiled
+
+Fused = Callable[[nn.Conv2d, Tensor], Tensor]
+"""A convolution and the ReLU behind it."""
 
 
 class Kernels(Protocol):
@@ -31,69 +33,47 @@ class Kernels(Protocol):
     def block(self, conv1: nn.Conv2d, conv2: nn.Conv2d, h: Tensor) -> Tensor: ...
 
 
-def install(model: nn.Module, kernels: Kernels) -> None:
-    """Let the model's convolutions and residual blocks be computed by ``kernels`` from now on."""
+def install(model: nn.Module, kernels: Kernels | None) -> None:
+    """Let the model's convolutions and residual blocks be computed by ``kernels`` from now on, or by torch again."""
     for module in model.modules():
-        for kind, stand_in in ((Encoder, _Encoder), (Decoder, _Decoder), (Estimator, _Estimator)):
-            if isinstance(module, kind) and all(kernels.takes(c) for c in module.children()):
-                module.forward = stand_in(kernels, module)  # type: ignore[method-assign,arg-type,assignment]
-        if isinstance(module, ResBlock) and kernels.takes(module.conv1) and kernels.takes(module.conv2):
-            module.forward = _Block(kernels, module)  # type: ignore[method-assign]
-        elif isinstance(module, nn.Conv2d) and kernels.takes(module):
-            module.forward = _Conv(kernels, module)  # type: ignore[method-assign,assignment]
+        module.__dict__.pop("forward", None)
+        if kernels is not None and (forward := _stand_in(kernels, module)) is not None:
+            module.forward = forward
 
 
-class _Block:
-    def __init__(self, kernels: Kernels, block: ResBlock) -> None:
-        self.kernels, self.convs = kernels, (block.conv1, block.conv2)
-
-    def __call__(self, h: Tensor) -> Tensor:
-        return self.kernels.block(*self.convs, h)
-
-
-class _Conv:
-    def __init__(self, kernels: Kernels, conv: nn.Conv2d) -> None:
-        self.kernels, self.conv = kernels, conv
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.kernels.conv(self.conv, x)
-
-
-class _Encoder:
-    """:class:`undegrade.model.autoencoder.Encoder`, each ReLU together with the convolution before it."""
-
-    def __init__(self, kernels: Kernels, encoder: Encoder) -> None:
-        self.kernels, self.encoder = kernels, encoder
-
-    def __call__(self, y: Tensor) -> Posterior:
-        e, relu = self.encoder, partial(self.kernels.conv, relu=True)
-        h = _halve(relu(e.conv1, y))
-        h = _halve(relu(e.conv3, relu(e.conv2, h)))
-        h = relu(e.conv5, relu(e.conv4, h))
-        return Posterior(e.mean(h), e.logvar(h))
+def _stand_in(kernels: Kernels, module: nn.Module) -> Callable[..., Any] | None:
+    if isinstance(module, nn.Conv2d):
+        return partial(kernels.conv, module) if kernels.takes(module) else None
+    convolutions = [child for child in module.children() if isinstance(child, nn.Conv2d)]
+    if not all(map(kernels.takes, convolutions)):
+        return None
+    if isinstance(module, ResBlock):
+        return partial(kernels.block, module.conv1, module.conv2)
+    relu = partial(kernels.conv, relu=True)
+    if isinstance(module, Encoder):
+        return partial(_encode, relu, module)
+    if isinstance(module, Decoder):
+        return partial(_decode, relu, module)
+    return partial(_estimate, relu, module) if isinstance(module, Estimator) else None
 
 
-class _Decoder:
-    """:class:`undegrade.model.autoencoder.Decoder` likewise."""
-
-    def __init__(self, kernels: Kernels, decoder: Decoder) -> None:
-        self.kernels, self.decoder = kernels, decoder
-
-    def __call__(self, c: Tensor) -> Tensor:
-        d, relu = self.decoder, partial(self.kernels.conv, relu=True)
-        h = relu(d.conv3, relu(d.conv2, relu(d.conv1, c)))
-        h = F.interpolate(h, scale_factor=2.0, mode="nearest")
-        h = relu(d.conv5, relu(d.conv4, h))
-        out: Tensor = d.conv6(F.interpolate(h, scale_factor=2.0, mode="nearest"))
-        return out
+# Encoder, decoder and estimator of undegrade.model.autoencoder, each ReLU together with the convolution before it.
 
 
-class _Estimator:
-    """:class:`undegrade.model.autoencoder.Estimator` likewise."""
+def _encode(relu: Fused, e: Encoder, y: Tensor) -> Posterior:
+    h = relu(e.conv1, y)
+    h = relu(e.conv3, relu(e.conv2, F.max_pool2d(h, 2, ceil_mode=True)))
+    h = relu(e.conv5, relu(e.conv4, F.max_pool2d(h, 2, ceil_mode=True)))
+    return Posterior(e.mean(h), e.logvar(h))
 
-    def __init__(self, kernels: Kernels, estimator: Estimator) -> None:
-        self.kernels, self.estimator = kernels, estimator
 
-    def __call__(self, c: Tensor) -> Tensor:
-        out: Tensor = self.estimator.conv2(self.kernels.conv(self.estimator.conv1, c, relu=True))
-        return out
+def _decode(relu: Fused, d: Decoder, c: Tensor) -> Tensor:
+    h = relu(d.conv3, relu(d.conv2, relu(d.conv1, c)))
+    h = relu(d.conv5, relu(d.conv4, F.interpolate(h, scale_factor=2.0, mode="nearest")))
+    out: Tensor = d.conv6(F.interpolate(h, scale_factor=2.0, mode="nearest"))
+    return out
+
+
+def _estimate(relu: Fused, e: Estimator, c: Tensor) -> Tensor:
+    out: Tensor = e.conv2(relu(e.conv1, c))
+    return out
