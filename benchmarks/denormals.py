@@ -13,8 +13,7 @@ from contextlib import nullcontext
 
 import torch
 
-import undegrade.train.muon as module
-from undegrade.train.cpu import denormals_as_zero, multiplies_bfloat16
+from undegrade.train.cpu import denormals_as_zero
 from undegrade.train.muon import Muon
 
 COUNT, CHANNELS, DEAD = 10, 96, 0.2
@@ -35,20 +34,16 @@ def optimizer() -> Muon:
 
 def main(repeats: int = 10) -> None:
     torch.set_num_threads(1)
-    could = multiplies_bfloat16()
     seconds: dict[str, list[float]] = {}
     for _ in range(repeats + 1):
-        for half in (False, True) if could else (False,):
-            module.multiplies_bfloat16 = lambda half=half: half
-            for kept in (True, False):
-                muon = optimizer()
-                with nullcontext() if kept else denormals_as_zero():
-                    started = time.perf_counter()
-                    muon.step()
-                    took = time.perf_counter() - started
-                way = f"{'bfloat16' if half else 'float32'}, denormals {'kept' if kept else 'zero'}"
-                seconds.setdefault(way, []).append(took)
-    base = seconds["float32, denormals zero"][1:]
+        for kept in (True, False):
+            muon = optimizer()
+            with nullcontext() if kept else denormals_as_zero():
+                started = time.perf_counter()
+                muon.step()
+                took = time.perf_counter() - started
+            seconds.setdefault(f"denormals {'kept' if kept else 'zero'}", []).append(took)
+    base = seconds["denormals zero"][1:]
     print(f"{'way':<26} {'ms':>7} {'ratio':>7} {'lowest':>7} {'highest':>7}")
     for way, all_of_it in seconds.items():
         times = all_of_it[1:]  # the first turn warms up

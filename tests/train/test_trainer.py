@@ -12,6 +12,7 @@ from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import Blur, CameraNoise, GaussianNoise, Jpeg, Mixture, OnDirectGrid, Resize
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.train import selection
 from undegrade.train import trainer as module
 from undegrade.train.trainer import TERMS, Trainer
 
@@ -91,10 +92,10 @@ def test_a_two_stage_model_learns_to_read_the_noise_level(make_trainer):
 
 def test_half_precision_is_used_where_the_processor_has_it_and_hardly_changes_a_step(make_trainer, monkeypatch):
     full = values(make_trainer(), 1)
-    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(selection, "multiplies_bfloat16", lambda: False)
     without = make_trainer(replace(TINY, half=True))
     assert torch.equal(full, values(without, 1))
-    monkeypatch.setattr(module, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(selection, "multiplies_bfloat16", lambda: True)
     trainer = make_trainer(replace(TINY, half=True))
     rounded = values(trainer, 1)
     assert not torch.equal(full, rounded)
@@ -106,9 +107,8 @@ def test_a_step_with_bad_gradients_changes_nothing_and_many_stop_the_run(make_tr
     trainer = make_trainer(replace(TINY, lambda_adv=0.0))
     trainer.step()
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
-    monkeypatch.setattr(Trainer, "_forward", None)
-    good = trainer.forward
-    trainer.forward = lambda y, noise: tuple(t * float("nan") for t in good(y, noise))
+    good = trainer.passes.joint
+    trainer.passes.joint = lambda y, noise: tuple(t * float("nan") for t in good(y, noise))
     trainer.step()
     assert all(torch.equal(before[k], v) for k, v in trainer.model.state_dict().items())
     monkeypatch.setattr(module, "MAX_SKIPPED", 3)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 
@@ -19,6 +19,11 @@ class Decay(enum.StrEnum):
 
     HALVING = "halving"
     COSINE = "cosine"
+    CONSTANT = "constant"
+    """Not at all: a run that never ends, from which others branch off to cool down."""
+    LINEAR = "linear"
+    SQUARE_ROOT = "square root"
+    """By 1 - sqrt(progress): fast at first, then long near the floor."""
 
 
 _OLD_NAMES = {"lead": "latent_warmup_steps", "rest_from": "freeze_latent_from"}
@@ -30,15 +35,16 @@ class Recipe:
     """Everything about a training run but the model and the data.
 
     Attributes:
-        steps: iterations (one discriminator and one generator step each).
+        steps: iterations (one discriminator and one generator step each); None for a run without end, whose rate is
+            :attr:`Decay.CONSTANT`.
         batch: images per step over all processes together.
         patch: side of the clean crops, in pixels of y (times the scale in pixels of x).
         lr: Adam's learning rate after warm-up, for generator and discriminator.
         lr_floor: where the decay ends.
         warmup: steps of linear rise from 0.
-        decay: halved every ``halve_every`` steps down to the floor, or a cosine from ``hold`` to ``steps``.
+        decay: halved every ``halve_every`` steps down to the floor, constant, or a curve from ``hold`` to ``steps``.
         halve_every: for :attr:`Decay.HALVING`.
-        hold: for :attr:`Decay.COSINE`, the step at which the decay starts.
+        hold: the step at which a decay over the whole length starts.
         beta: weight of the KL term, averaged over latent elements.
         lambda_adv: lambda_1, weight of the adversarial term; 0 trains without a discriminator.
         lambda_est: lambda_2, weight of the estimation term.
@@ -53,9 +59,12 @@ class Recipe:
         half: convolve in bfloat16 on a CPU that multiplies it natively, at twice the speed; the weights stay in
             float32. A GPU always does.
         seed: of everything random in the run.
+
+    Raises:
+        ValueError: the run has no end, but its rate falls over its length.
     """
 
-    steps: int
+    steps: int | None
     batch: int
     patch: int
     lr: float
@@ -76,15 +85,34 @@ class Recipe:
     half: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.steps is None and self.decay not in (Decay.CONSTANT, Decay.HALVING):
+            raise ValueError(f"a rate that falls as {self.decay} needs a last step")
+
     def learning_rate(self, step: int) -> float:
         """The learning rate of iteration ``step``, counted from 0."""
         if step < self.warmup:
             return self.lr * (step + 1) / self.warmup
         if self.decay is Decay.HALVING:
             return max(self.lr * 0.5 ** (step // self.halve_every), self.lr_floor)
+        if self.decay is Decay.CONSTANT or self.steps is None:
+            return self.lr
         start = max(self.hold, self.warmup)
         progress = min(max((step - start) / max(self.steps - start, 1), 0.0), 1.0)
-        return self.lr_floor + (self.lr - self.lr_floor) * 0.5 * (1 + math.cos(math.pi * progress))
+        left = {
+            Decay.COSINE: 0.5 * (1 + math.cos(math.pi * progress)),
+            Decay.LINEAR: 1 - progress,
+            Decay.SQUARE_ROOT: 1 - math.sqrt(progress),
+        }[self.decay]
+        return self.lr_floor + (self.lr - self.lr_floor) * left
+
+    def open_ended(self) -> Recipe:
+        """The same at a constant rate and without a last step."""
+        return replace(self, steps=None, decay=Decay.CONSTANT)
+
+    def cooldown(self, start: int, steps: int, decay: Decay) -> Recipe:
+        """The same as far as step ``start``, then down to the floor within ``steps``."""
+        return replace(self, steps=start + steps, hold=start, decay=decay)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able description, the inverse of :meth:`from_dict`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from undegrade.train.log import Log
 from undegrade.train.trainer import Trainer
 from undegrade.weights.card import Card, save_weights
 
@@ -21,9 +21,8 @@ def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
     Returns:
         The safetensors file; its card lies beside it as JSON.
     """
-    log = (folder / "metrics.jsonl").read_text().splitlines()
-    seconds = json.loads(log[-1])["seconds"]
-    validated = (row for row in map(json.loads, reversed(log)) if any(k.startswith("psnr/") for k in row))
+    rows = Log(folder / "metrics.jsonl").rows()
+    validated = (row for row in reversed(rows) if any(k.startswith("psnr/") for k in row))
     measured: dict[str, float] = next(validated, {})
     card = Card(
         task=about["task"],
@@ -32,10 +31,12 @@ def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
         data=about["data"],
         licence=about["licence"],
         steps=trainer.done,
-        minutes=round(seconds / 60, 1),
+        minutes=round(rows[-1]["seconds"] / 60, 1),
         hardware=about["hardware"],
         commit=about["commit"],
         recipe=trainer.recipe.to_dict(),
+        pixels=about.get("pixels_before", 0) + rows[-1]["pixels"],
+        started_from=about.get("started_from", ""),
         measured={f"validation {k}": v for k, v in measured.items() if k.startswith(("psnr/", "estimate_error/"))},
     )
     return save_weights(trainer.ema, folder, f"{about['task']}-{about['variant']}", card)

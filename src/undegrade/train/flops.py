@@ -11,8 +11,10 @@ from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
 
 
-def flops_per_step(architecture: Architecture, recipe: Recipe) -> float:
+def flops_per_step(architecture: Architecture, recipe: Recipe, restorer_alone: bool = False) -> float:
     """Floating-point operations (2 per multiply-add) of one iteration, backward passes counted as twice forward.
+
+    With ``restorer_alone`` of a step in which the others are at rest: the encoder runs forward only.
 
     The discriminator judges y and yhat in its own step, and yhat once more, forward and to its input only, in the
     generator's.
@@ -20,6 +22,14 @@ def flops_per_step(architecture: Architecture, recipe: Recipe) -> float:
     with torch.device("meta"):
         model = VDIR(architecture)
         y = torch.empty(recipe.batch, architecture.channels, recipe.patch, recipe.patch)
+        if restorer_alone:
+            with FlopCounterMode(display=False) as counter:
+                c = model.encode(y).mean
+            once: int = counter.get_total_flops()
+            with FlopCounterMode(display=False) as counter:
+                model.restore(y, c)
+            learning: int = counter.get_total_flops()
+            return once + 3.0 * learning
         with FlopCounterMode(display=False) as counter:
             c = model.encode(y).mean
             model.restore(y, c)

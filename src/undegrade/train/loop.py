@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import sys
@@ -16,10 +15,15 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 from tqdm import tqdm
 
+from undegrade.errors import UndegradeError
 from undegrade.tasks.recipe import Recipe
 from undegrade.train.flops import flops_per_step
+from undegrade.train.log import Log
+from undegrade.train.native import NotCompiled
+from undegrade.train.selection import choose
 from undegrade.train.state import compact, load_state, save_state
 from undegrade.train.trainer import TERMS, Trainer
 from undegrade.train.validate import Validation, health, labels
@@ -32,6 +36,7 @@ class Limits:
     Attributes:
         minutes: wall-clock budget of this call; inf for none.
         stop_at: step at which this call stops though the recipe goes on; None for none.
+        pixels: the same by pixels of y that the run has seen; inf for none.
         log_every: steps between lines of ``metrics.jsonl``.
         validate_every: steps between validations.
         save_minutes: minutes between states.
@@ -40,6 +45,7 @@ class Limits:
 
     minutes: float = float("inf")
     stop_at: int | None = None
+    pixels: float = math.inf
     log_every: int = 100
     validate_every: int = 1000
     save_minutes: float = 5.0
@@ -79,7 +85,36 @@ class Meter:
         return row
 
 
-def run(trainer: Trainer, folder: Path, limits: Limits, validation: Validation | None, about: dict[str, Any]) -> bool:
+@dataclass
+class Spent:
+    """What a run has cost so far, this call and those before.
+
+    Attributes:
+        seconds: of wall-clock time, up to ``since``.
+        pixels: of y, over all images of all steps.
+        since: when the clock was last read.
+    """
+
+    seconds: float = 0.0
+    pixels: int = 0
+    since: float = field(default_factory=time.perf_counter)
+
+    def read(self) -> dict[str, float]:
+        """The two as they stand now, by name."""
+        now = time.perf_counter()
+        self.seconds += now - self.since
+        self.since = now
+        return {"seconds": self.seconds, "pixels": self.pixels}
+
+
+def run(
+    trainer: Trainer,
+    folder: Path,
+    limits: Limits,
+    validation: Validation | None,
+    about: dict[str, Any],
+    path: str | None = None,
+) -> bool:
     """Train until the recipe's last step, the limits, or a signal; leave a state behind.
 
     Args:
@@ -88,68 +123,93 @@ def run(trainer: Trainer, folder: Path, limits: Limits, validation: Validation |
         limits: when to log, save and stop.
         validation: held-out crops, or None.
         about: facts about the run to keep in its state (task, variant, data, hardware).
+        path: how to compute convolutions, a name in :data:`undegrade.train.selection.PATHS`, or ``"auto"`` to measure;
+            None as the trainer does already. A run that goes on does as it did, where that is to be had.
 
     Returns:
         Whether the recipe's last step is reached.
+
+    Raises:
+        UndegradeError: the last state cannot be written.
     """
     recipe, main = trainer.recipe, trainer.rank == 0
     folder.mkdir(parents=True, exist_ok=True)
-    seconds_before = _resume(trainer, folder, main)
+    spent, before = _resume(trainer, folder, main)
+    _use(trainer, path, before)
     started = saved = time.perf_counter()
-    last = recipe.steps if limits.stop_at is None else min(limits.stop_at, recipe.steps)
+    last = min(limits.stop_at or math.inf, recipe.steps or math.inf)
+    per_step = recipe.batch * recipe.patch**2
     meter = Meter(trainer, flops_per_step(trainer.architecture, recipe))
 
     def save() -> None:
         meta = about | {
             "recipe": recipe.to_dict(),
             "architecture": trainer.architecture.to_dict(),
-            "seconds": seconds_before + time.perf_counter() - started,
+            "path": trainer.path,
         }
         tensors = trainer.tensors()
-        save_state(folder, trainer.done, compact(tensors) if limits.compact else tensors, meta)
+        save_state(folder, trainer.done, compact(tensors) if limits.compact else tensors, meta | spent.read())
 
     bar = tqdm(
         total=recipe.steps, initial=trainer.done, unit="step", disable=not main, file=sys.stderr,
         mininterval=0.5 if sys.stderr.isatty() else 60, dynamic_ncols=True,
     )  # fmt: skip
-    with _signals() as stop, bar, (folder / "metrics.jsonl").open("a") as log:
-        while trainer.done < last and not stop:
+    log = Log(folder / "metrics.jsonl")
+    with _signals() as stop, bar:
+        while trainer.done < last and spent.pixels < limits.pixels and not stop:
             meter.add(trainer.step())
+            spent.pixels += per_step
             bar.update()
-            logs, looks = trainer.done % limits.log_every == 0, trainer.done % limits.validate_every == 0
-            if logs or looks or trainer.done == last:
+            ends = trainer.done >= last or spent.pixels >= limits.pixels
+            looks = trainer.done % limits.validate_every == 0 or ends
+            if trainer.done % limits.log_every == 0 or looks:
                 row: dict[str, float] = {"step": trainer.done, "lr": recipe.learning_rate(trainer.done - 1)}
-                row |= meter.row()
-                row["seconds"] = seconds_before + time.perf_counter() - started
+                row |= meter.row() | spent.read()
                 bar.set_postfix_str(f"{row['images_per_s']:.0f} images/s, loss {row['total']:.4f}")
-                if main and validation is not None and (looks or trainer.done == last):
-                    measured = validation.measure(trainer.ema)
-                    row |= measured
-                    bar.write(f"step {trainer.done}  {labels(list(validation.cases), measured)}", file=sys.stderr)
-                    if warning := health(measured):
-                        bar.write(f"step {trainer.done}  {warning}", file=sys.stderr)
-                    validation.picture(trainer.ema, folder / "samples" / f"{trainer.done:08d}.png")
+                if main and validation is not None and looks:
+                    row |= _look(trainer, validation, folder, bar)
                 if main:
-                    log.write(json.dumps(row) + "\n")
-                    log.flush()
+                    log.add(row)
                 meter.started = time.perf_counter()
             if main and time.perf_counter() - saved > limits.save_minutes * 60:
-                save()
+                try:
+                    save()
+                except (OSError, SafetensorError) as error:
+                    again = f"training goes on, and tries again in {limits.save_minutes:g} minutes"
+                    bar.write(f"the state of step {trainer.done} cannot be saved ({error}); {again}", file=sys.stderr)
                 saved = time.perf_counter()
             if trainer.done % 10 == 0 and _any_process(
                 bool(stop) or time.perf_counter() - started > limits.minutes * 60, trainer
             ):
                 break
     if main:
-        save()
+        try:
+            save()
+        except (OSError, SafetensorError) as error:
+            raise UndegradeError(
+                f"the last state cannot be saved in {folder} ({error}); free some space and run the same command again."
+            ) from error
     if dist.is_initialized():
         dist.barrier()
-    return trainer.done >= recipe.steps
+    return recipe.steps is not None and trainer.done >= recipe.steps
+
+
+def _look(trainer: Trainer, validation: Validation, folder: Path, bar: Any) -> dict[str, float]:
+    """Measure the averaged weights, say what is found and draw a sheet of samples."""
+    measured = validation.measure(trainer.ema)
+    bar.write(f"step {trainer.done}  {labels(list(validation.cases), measured)}", file=sys.stderr)
+    if warning := health(measured):
+        bar.write(f"step {trainer.done}  {warning}", file=sys.stderr)
+    try:
+        validation.picture(trainer.ema, folder / "samples" / f"{trainer.done:08d}.png")
+    except OSError as error:
+        bar.write(f"step {trainer.done}  no samples are written ({error})", file=sys.stderr)
+    return measured
 
 
 def summary(folder: Path, recipe: Recipe) -> str:
     """One line on how the run went: throughput and what bounds it."""
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    rows = Log(folder / "metrics.jsonl").rows()
     if not rows:
         return "no step was logged"
     rate = sorted(r["images_per_s"] for r in rows)[len(rows) // 2]
@@ -162,12 +222,11 @@ def summary(folder: Path, recipe: Recipe) -> str:
     )
 
 
-def _resume(trainer: Trainer, folder: Path, main: bool) -> float:
-    """Load the newest state, drop log lines beyond it, and return the seconds already spent."""
+def _resume(trainer: Trainer, folder: Path, main: bool) -> tuple[Spent, str | None]:
+    """Load the newest state and drop log lines beyond it; what was spent, and how convolutions were computed."""
     state = load_state(folder)
-    log = folder / "metrics.jsonl"
     if state is None:
-        return 0.0
+        return Spent(), None
     step, tensors, meta = state
     trainer.load(step, tensors)
     before, now = meta["recipe"], trainer.recipe.to_dict()
@@ -176,20 +235,22 @@ def _resume(trainer: Trainer, folder: Path, main: bool) -> float:
         print(f"resuming {folder} at step {step}", file=sys.stderr)
         for name, (old, new) in changed.items():
             print(f"  the recipe's {name} changes from {old} to {new}", file=sys.stderr)
-        if log.exists():
-            kept = [line for line in log.read_text().splitlines() if _step_of(line) <= step]
-            draft = log.with_suffix(".tmp")
-            draft.write_text("".join(f"{line}\n" for line in kept))
-            draft.replace(log)
-    seconds: float = meta["seconds"]
-    return seconds
+        Log(folder / "metrics.jsonl").cut(step)
+    pixels = meta.get("pixels", step * before["batch"] * before["patch"] ** 2)  # states of before version 0.2
+    return Spent(meta["seconds"], pixels), meta.get("path")
 
 
-def _step_of(line: str) -> float:
+def _use(trainer: Trainer, path: str | None, before: str | None) -> None:
+    """Compute convolutions as told, as before, or in the way that a measurement finds."""
+    wanted = before if path in ("auto", None) and before is not None else path
     try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError):
-        return float("inf")  # a line cut short by a kill
+        if wanted is not None and wanted != "auto":
+            trainer.use(wanted)
+            return
+    except NotCompiled as error:
+        print(f"{wanted}: {error}", file=sys.stderr)
+    if path == "auto" or wanted is not None:
+        choose(trainer)
 
 
 @contextmanager

@@ -32,6 +32,9 @@ def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str,
         step: iterations done.
         tensors: name -> tensor, on any device.
         meta: anything JSON can hold.
+
+    Raises:
+        OSError, SafetensorError: the disk is full, or cannot be written; the states before are untouched.
     """
     final, draft = run / f"state-{step:08d}", run / "state.tmp"
     if final.exists():  # whole, and of this very step: replacing it would leave a moment without any state
@@ -46,14 +49,18 @@ def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str,
         parts[-1][name] = tensor.detach().cpu().contiguous()
         room -= size
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
     names = [f"part-{n:02d}.safetensors" for n in range(len(parts))]
-    for name, part in zip(names, parts, strict=True):
-        save_file(part, draft / name)
-        _sync(draft / name)
-    (draft / "manifest.json").write_text(json.dumps({"step": step, "parts": names, "meta": meta}, indent=1))
-    _sync(draft / "manifest.json")
-    draft.rename(final)
+    try:
+        draft.mkdir(parents=True)
+        for name, part in zip(names, parts, strict=True):
+            save_file(part, draft / name)
+            _sync(draft / name)
+        (draft / "manifest.json").write_text(json.dumps({"step": step, "parts": names, "meta": meta}, indent=1))
+        _sync(draft / "manifest.json")
+        draft.rename(final)
+    except (OSError, SafetensorError):
+        shutil.rmtree(draft, ignore_errors=True)  # a full disk needs the room
+        raise
     _sync(run)
     for old in run.glob("state-*"):
         if old != final:
@@ -80,6 +87,55 @@ def load_state(run: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]] | Non
         raise UndegradeError(
             f"the training state {states[-1]} cannot be read ({error}); copy it again, or delete it to start over."
         ) from error
+
+
+def newest(run: Path) -> tuple[int, dict[str, Any]]:
+    """Step and meta of a run's newest state.
+
+    Raises:
+        UndegradeError: there is none, or it cannot be read.
+    """
+    states = sorted(run.glob("state-*"))
+    if not states:
+        raise UndegradeError(f"{run} holds no training state to go on from; train first, or check the folder.")
+    try:
+        manifest = json.loads((states[-1] / "manifest.json").read_text())
+        return manifest["step"], manifest["meta"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UndegradeError(
+            f"the training state {states[-1]} cannot be read ({error}); copy it again, or delete it to start over."
+        ) from error
+
+
+def branch(run: Path, folder: Path, meta: dict[str, Any]) -> Path:
+    """Start another run from the newest state of this one, which stays as it is.
+
+    Args:
+        run: the run's folder.
+        folder: the new run's; it appears whole or not at all, its first state with ``meta`` beside what it held.
+        meta: added to the state's.
+
+    Raises:
+        UndegradeError: there is no state yet, or it cannot be copied.
+    """
+    newest(run)
+    states = sorted(run.glob("state-*"))
+    draft = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        state = draft / states[-1].name
+        shutil.copytree(states[-1], state)
+        manifest = json.loads((state / "manifest.json").read_text())
+        manifest["meta"] |= meta
+        (state / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        for file in state.iterdir():
+            _sync(file)
+        draft.rename(folder)
+        _sync(run)
+    except (OSError, ValueError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise UndegradeError(f"{states[-1]} cannot be copied ({error}); check folder and free space.") from error
+    return folder
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:

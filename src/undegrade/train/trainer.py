@@ -6,15 +6,15 @@
 A two-stage model (eqs. (6)-(7)) has one step instead: Adam on |x - xhat| for the restorer, and on
 lambda_2 |f(T) - EST(c)| for encoder and estimator, with c = mu(y).
 
-The randomness of step n is a function of (seed, n) alone: no generator state has to be kept, a resumed run sees the
-same crops and noise, and so does every process of a distributed run, which draws the whole batch and keeps its share.
+The randomness of step n depends on (seed, n) alone: a resumed run sees the same crops and noise, and so does every
+process of a distributed run, which draws the whole batch and keeps its share.
 """
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, TypeVar
 
@@ -30,17 +30,17 @@ from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.objective import Losses, discriminator_loss, estimation_loss, losses
 from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
-from undegrade.train.cpu import multiplies_bfloat16
-from undegrade.train.muon import Muon
+from undegrade.train import selection
+from undegrade.train.convolution import install
+from undegrade.train.optimizers import adam, average_gradients, optimizers_of
+from undegrade.train.passes import Passes
 from undegrade.train.state import load_optimizer, optimizer_tensors
 
 MAX_SKIPPED = 20
 """So many non-finite steps in a row mean that the run has diverged."""
-
 M = TypeVar("M", bound=nn.Module)
 
 PARTS = ("encoder", "restorer", "decoder", "estimator")
-"""Of a model, by name."""
 
 TERMS = (*Losses._fields, "total", "discriminator", "grad_norm")
 
@@ -85,20 +85,41 @@ class Trainer:
             discriminator = Discriminator(architecture.channels) if recipe.lambda_adv > 0 else None
         self.model = _placed(model, self.device)
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
-        self.optimizers = _optimizers(self.model, recipe)
+        self.optimizers = optimizers_of(self.model, recipe)
         self.discriminator = _placed(discriminator, self.device) if discriminator is not None else None
         if self.discriminator is not None:
-            self.optimizers_d = {"adam_d": _adam(self.discriminator.parameters(), beta1=0.5)}
-        self.forward, self.forward_latent = self._forward, self._forward_latent
-        self.forward_restorer, self.forward_two_stage = self._forward_restorer, self._forward_two_stage
-        if compile_mode:
-            self.forward_latent = torch.compile(self._forward_latent, mode=compile_mode)
-            self.forward = torch.compile(self._forward, mode=compile_mode)
-            self.forward_restorer = torch.compile(self._forward_restorer, mode=compile_mode)
-            self.forward_two_stage = torch.compile(self._forward_two_stage, mode=compile_mode)
+            self.optimizers_d = {"adam_d": adam(self.discriminator.parameters(), beta1=0.5)}
+        self.passes = Passes(self.model, compile_mode)
+        self.use(selection.usual(recipe.half))
         self.done = 0
         self.skipped = 0
         self.data_seconds = 0.0
+
+    def use(self, path: str) -> None:
+        """Compute convolutions on the CPU in the way of this name in :data:`undegrade.train.selection.PATHS`.
+
+        Raises:
+            UndegradeError: there is no such way here.
+        """
+        kernels, self._half = selection.build(path)
+        install(self.model, kernels)
+        self.path = path
+
+    def gradients(self, batch: Batch) -> list[Tensor]:
+        """What a step of the kind that the run has most of would descend along, without the adversarial term."""
+        frozen = self.recipe.freeze_latent_from == 0
+        with self._precision():
+            if self._two_stage:
+                xhat, estimate = self.passes.two_stage(batch.y)
+                loss = (batch.x - xhat.float()).abs().mean() + estimate.float().abs().mean()
+            elif frozen:
+                loss = (batch.x - self.passes.restorer(batch.y, batch.noise).float()).abs().mean()
+            else:
+                mean, _, xhat, yhat, estimate = self.passes.joint(batch.y, batch.noise)
+                loss = (batch.x - xhat.float()).abs().mean() + (batch.y - yhat.float()).abs().mean()
+                loss = loss + estimate.float().abs().mean() + mean.float().square().mean()
+        parameters = [*self.model.parameters()]
+        return [g for g in torch.autograd.grad(loss, parameters, allow_unused=True) if g is not None]
 
     def batch(self, step: int) -> Batch:
         """The data of a step: crops, their degraded versions, f(T), and the latent's noise."""
@@ -139,7 +160,7 @@ class Trainer:
     def _joint_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
         """Everything learns. Returns the values of :data:`TERMS` but the last, and the norm of the gradient."""
         with self._precision():
-            mean, logvar, xhat, yhat, estimate = self.forward(batch.y, batch.noise)
+            mean, logvar, xhat, yhat, estimate = self.passes.joint(batch.y, batch.noise)
         yhat = yhat.float()
         loss_d = self._discriminator_step(batch.y, yhat.detach(), lr)
         terms = losses(
@@ -159,7 +180,7 @@ class Trainer:
     def _latent_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
         """Encoder, decoder and estimator learn: eq. (19) without the restoration, and without an adversary."""
         with self._precision():
-            mean, logvar, yhat, estimate = self.forward_latent(batch.y, batch.noise)
+            mean, logvar, yhat, estimate = self.passes.latent(batch.y, batch.noise)
         terms = losses(
             x=batch.x,
             xhat=batch.x,  # a restoration term of zero
@@ -181,7 +202,7 @@ class Trainer:
         The terms that nothing learns from are not worked out, and are reported as not a number.
         """
         with self._precision():
-            xhat = self.forward_restorer(batch.y, batch.noise)
+            xhat = self.passes.restorer(batch.y, batch.noise)
         restoration = (batch.x - xhat.float()).abs().mean()
         norm = self._descend(restoration, self.optimizers, lr, clip=self.recipe.clip)
         unknown = restoration.new_full((), float("nan"))
@@ -194,7 +215,7 @@ class Trainer:
         reported as not a number.
         """
         with self._precision():
-            xhat, estimate = self.forward_two_stage(batch.y)
+            xhat, estimate = self.passes.two_stage(batch.y)
         restoration = (batch.x - xhat.float()).abs().mean()
         estimation = estimation_loss(estimate.float(), batch.params)
         total = restoration + self.recipe.lambda_est * estimation
@@ -208,27 +229,6 @@ class Trainer:
         for part, averaged in ((self.model.encoder, self.ema.encoder), (self.model.decoder, self.ema.decoder),
                                (self.model.estimator, self.ema.estimator)):  # fmt: skip
             part.load_state_dict(averaged.state_dict())
-
-    def _forward(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        posterior = self.model.encode(y)
-        c = posterior.at(noise)
-        size = (y.shape[-2], y.shape[-1])
-        return (*posterior, self.model.restore(y, c), self.model.decode(c, size), self.model.estimate(c))
-
-    def _forward_latent(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        posterior = self.model.encode(y)
-        c = posterior.at(noise)
-        return (*posterior, self.model.decode(c, (y.shape[-2], y.shape[-1])), self.model.estimate(c))
-
-    def _forward_restorer(self, y: Tensor, noise: Tensor) -> Tensor:
-        with torch.no_grad():
-            c = self.model.encode(y).at(noise)
-        return self.model.restore(y, c)
-
-    def _forward_two_stage(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        estimate = self.model.estimate(self.model.encode(y).mean)
-        # Without its gradient: what the restorer would like to be told is not for the estimator to learn.
-        return self.model.restorer(y, estimate.detach()), estimate
 
     def _discriminator_step(self, y: Tensor, yhat: Tensor, lr: float) -> Tensor:
         if self.discriminator is None:
@@ -256,7 +256,7 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
         parameters = [p for group in groups for p in group["params"] if p.grad is not None]
-        self._average_gradients(parameters)
+        average_gradients(parameters, self.world)
         norm = nn.utils.clip_grad_norm_(parameters, clip)
         if bool(torch.isfinite(norm)):
             self.skipped = 0
@@ -279,16 +279,6 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.parameters()), list(self.model.parameters()), 1 - decay)
 
-    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        if self.world == 1:
-            return
-        grads = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in grads])
-        dist.all_reduce(flat)
-        flat /= self.world
-        for grad, piece in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
-            grad.copy_(piece.view_as(grad))
-
     def _across_processes(self, values: Tensor) -> Tensor:
         if self.world > 1:
             dist.all_reduce(values)
@@ -296,7 +286,7 @@ class Trainer:
         return values
 
     def _precision(self) -> AbstractContextManager[object]:
-        if self.device.type == "cuda" or (self.recipe.half and multiplies_bfloat16()):
+        if self.device.type == "cuda" or self._half:
             return torch.autocast(self.device.type, torch.bfloat16)
         return nullcontext()
 
@@ -350,23 +340,6 @@ def _placed(module: M, device: torch.device) -> M:
     module.to(device)
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module
-
-
-def _adam(parameters: Iterable[nn.Parameter], beta1: float) -> torch.optim.Adam:
-    return torch.optim.Adam(parameters, lr=0.0, betas=(beta1, 0.999), fused=True)
-
-
-def _optimizers(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-    """Adam for all, or Muon for the square convolutions of restorer and encoder, and Adam for the rest."""
-    if not recipe.muon:
-        return {"adam": _adam(model.parameters(), beta1=0.9)}
-    both = (*model.restorer.parameters(), *model.encoder.parameters())
-    square = [p for p in both if p.ndim == 4 and p.shape[0] == p.shape[1]]
-    turned = {id(p) for p in square}
-    return {
-        "adam": _adam([p for p in model.parameters() if id(p) not in turned], beta1=0.9),
-        "muon": Muon(square, lr=0.0),
-    }
 
 
 def _seed(seed: int, step: int) -> int:

@@ -30,6 +30,10 @@ MAX_BYTES = 5_000_000
 """Largest size of a weights file, small enough to ship with the package."""
 
 
+_NEWER = {"pixels", "started_from"}
+"""Fields that cards of before version 0.2 do not have."""
+
+
 @dataclass(frozen=True)
 class Card:
     """What a weights file contains and how it was trained. All values can be written as JSON.
@@ -47,6 +51,8 @@ class Card:
         recipe: the training recipe.
         measured: numbers by name, e.g. ``{"CBSD68 sigma 50 psnr": 27.9}``.
         notes: other information for users.
+        pixels: of y seen in training, by this run and, where known, by those that its weights came from.
+        started_from: the weights that the run began with, e.g. ``"gaussian-fast 0123456789ab"``; "" for none.
         sha256: of the safetensors file, filled in by :func:`save_weights`.
         dtype: of the stored tensors, filled in by :func:`save_weights`.
     """
@@ -63,6 +69,8 @@ class Card:
     recipe: Mapping[str, Any]
     measured: Mapping[str, Any]
     notes: str = ""
+    pixels: int = 0
+    started_from: str = ""
     sha256: str = ""
     dtype: str = ""
 
@@ -80,11 +88,11 @@ class Card:
         """The inverse of :meth:`to_json`.
 
         Raises:
-            ValueError: not JSON, or fields are missing or unknown.
+            ValueError: not JSON, or fields are missing or unknown. Cards written before a field existed may lack it.
         """
         values = json.loads(text)
         names = {f.name for f in dataclasses.fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
+        if not isinstance(values, dict) or not names - _NEWER <= set(values) <= names:
             raise ValueError(f"a card has the fields {', '.join(sorted(names))}")
         return cls(**values)
 

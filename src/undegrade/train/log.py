@@ -1,0 +1,50 @@
+"""``metrics.jsonl``: one line for every stretch of a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from undegrade.atomic import replacing
+
+
+class Log:
+    """The log of a run.
+
+    Args:
+        path: of the file, which need not be there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, row: dict[str, float]) -> None:
+        """Append a line; where the disk is full, say so and go on."""
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            print(f"{self.path} cannot be written ({error.strerror}); training goes on", file=sys.stderr)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All lines but those that a kill or a full disk cut short."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_text().splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int | float):
+                found.append(row)
+        return found
+
+    def cut(self, step: int) -> None:
+        """Drop what comes after a step."""
+        if self.path.exists():
+            kept = [row for row in self.rows() if row["step"] <= step]
+            with replacing(self.path) as file:
+                file.write("".join(json.dumps(row) + "\n" for row in kept).encode())
