@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu fuzz format clean
+.PHONY: demo test test-slow test-data test-gpu fuzz format clean train train-status train-stop train-pause train-resume
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -27,6 +27,13 @@ MINUTES ?= 10
 fuzz: $(VENV)/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 60 * $(MINUTES) ))
+
+# The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/training.md.
+train: $(VENV)/installed
+	$(BIN)/python training/relay.py start
+
+train-status train-stop train-pause train-resume: $(VENV)/installed
+	$(BIN)/python training/relay.py $(@:train-%=%)
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
