@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu fuzz docs format clean
+.PHONY: demo test test-slow test-data test-gpu fuzz docs format clean train train-status train-stop train-pause train-resume
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -31,6 +31,13 @@ fuzz: $(VENV)/installed-dev
 # The site in site/, from docs/ and the docstrings; a broken link or name is an error.
 docs: $(VENV)/installed-docs
 	$(BIN)/zensical build --strict --clean
+
+# The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/training.md.
+train: $(VENV)/installed
+	$(BIN)/python training/relay.py start
+
+train-status train-stop train-pause train-resume: $(VENV)/installed
+	$(BIN)/python training/relay.py $(@:train-%=%)
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -61,10 +61,7 @@ def double_precision() -> Iterator[None]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with (
-            patch.object(torch.Tensor, "float", torch.Tensor.double),
-            patch("undegrade.train.muon.multiplies_bfloat16", lambda: False),
-        ):
+        with patch.object(torch.Tensor, "float", torch.Tensor.double):
             yield
     finally:
         torch.set_default_dtype(before)

@@ -22,7 +22,7 @@ ALWAYS = Limits(log_every=1, save_minutes=0.0)
 
 
 def rows(folder: Path) -> list[dict]:
-    timing = {"images_per_s", "tflop_per_s", "data_share", "seconds"}
+    timing = {"images_per_s", "pixels_per_s", "tflop_per_s", "data_share", "seconds"}
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
 

@@ -56,7 +56,8 @@ def begin(run: Path, recipe: Recipe, minutes: float, decay: Decay = DECAY) -> Br
         if folder.exists():
             raise UndegradeError(f"step {step} has been cooled down already in {folder}; train on first.")
         steps = max(round(60 * minutes * per_second), 1)
-        branch(run, folder, {"cooldown": {"start": step, "steps": steps, "decay": str(decay)}})
+        fixed = {"start": step, "steps": steps, "decay": str(decay), "pixels": meta["pixels"]}
+        branch(run, folder, {"cooldown": fixed})
     _, meta = newest(folder)
     fixed = meta["cooldown"]
     return Branch(folder, recipe.cooldown(fixed["start"], fixed["steps"], Decay(fixed["decay"])))

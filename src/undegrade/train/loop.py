@@ -76,6 +76,7 @@ class Meter:
         seconds = time.perf_counter() - self.started
         # A term that no step of this stretch worked out is not a number, which JSON does not know.
         row = {term: mean for term, mean in zip(TERMS, means, strict=True) if math.isfinite(mean)} | {
+            "pixels_per_s": self.steps * self.trainer.recipe.batch * self.trainer.recipe.patch**2 / seconds,
             "images_per_s": self.steps * self.trainer.recipe.batch / seconds,
             "tflop_per_s": self.steps * self.flops / seconds / 1e12,
             "data_share": self.trainer.data_seconds / seconds,

@@ -11,7 +11,7 @@ from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.results import Result
 from undegrade.weights.card import Card, load_weights
 
-SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[1] / "training" / "ship.py")
+SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[2] / "training" / "ship.py")
 ship = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(ship)
 

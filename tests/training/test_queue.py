@@ -1,0 +1,106 @@
+"""The queue file, whose turn it is, and the page that is made of it."""
+
+import json
+import math
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+TRAINING = Path(__file__).parents[2] / "training"
+sys.path.append(str(TRAINING))
+
+import entries  # noqa: E402
+import page  # noqa: E402
+from entries import Standing, choose, initial_weights, next_cooldown, read_queue, standing  # noqa: E402
+
+ENTRY = read_queue()[0]
+START = Standing(0, 0.0, None, (), ())
+
+
+def test_the_page_is_not_stale():
+    assert page.PAGE.read_text(encoding="utf-8") == page.render(), "run: python training/page.py"
+
+
+def test_every_entry_says_what_undegrade_train_understands():
+    import argparse
+
+    from undegrade.cli.train import add_arguments
+    from undegrade.tasks import TASKS
+    from undegrade.train.options import TrainOptions, plan
+
+    for entry in read_queue():
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        words = [entry.task, "--variant", entry.variant, *entry.options, "--data", "d", "--out", "o", "--open-ended"]
+        args = parser.parse_args(words)
+        if entry.task in TASKS and entry.variant in TASKS[entry.task].variants:  # else the relay puts it aside
+            made = plan(TrainOptions(**{f.name: getattr(args, f.name) for f in fields(TrainOptions)}))
+            assert made.recipe.steps is None
+            assert entry.name == f"{made.task.name}-{made.variant}"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("pixels = 8e9\n", ""), "not complete"),
+        (("share = 1\n", "share = 1\nspeed = 2\n"), "has more"),
+        (("pixels = 8e9", "pixels = -1"), "make no sense"),
+        (('name = "gaussian-fast"', 'name = "universal-fast"'), "there twice"),
+    ],
+)
+def test_mistakes_in_the_queue_are_named(tmp_path, change, message):
+    text = entries.QUEUE.read_text().replace(*change, 1)
+    (tmp_path / "queue.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_queue(tmp_path / "queue.toml")
+
+
+def test_cooldowns_come_after_every_so_many_pixels_and_at_the_end():
+    entry = replace(ENTRY, pixels=25, cooldown_every=10)
+    at = [next_cooldown(entry, replace(START, results=({"stable_pixels": p},))) for p in (0, 9, 10, 20, 24, 25, 30)]
+    assert at == [10, 10, 20, 25, 25, math.inf, math.inf]
+
+
+def test_shares_are_kept_and_entries_without_one_wait():
+    a, b, c = (replace(ENTRY, name=n, share=s) for n, s in (("a", 2), ("b", 1), ("c", 0)))
+    done = replace(START, results=({"stable_pixels": ENTRY.pixels},))
+    states = {"a": replace(START, seconds=100), "b": replace(START, seconds=60), "c": START}
+    assert choose([a, b, c], states, set()) is a
+    assert choose([a, b, c], states | {"a": replace(START, seconds=130)}, set()) is b
+    assert choose([a, b, c], states, {"a", "b"}) is c
+    assert choose([a, b, c], {"a": done, "b": done, "c": START}, set()) is c
+    assert choose([a, b, c], {"a": done, "b": done, "c": done}, set()) is None
+
+
+def test_where_a_run_stands_is_read_from_the_disk(tmp_path):
+    def state(folder, **meta):
+        (folder / "state-00000007").mkdir(parents=True)
+        (folder / "state-00000007" / "manifest.json").write_text(json.dumps({"step": 7, "meta": meta}))
+
+    assert standing(tmp_path) == START
+    state(tmp_path, pixels=700, seconds=3.5)
+    for number in (1, 2, 3):
+        state(tmp_path / f"cooldown-0000000{number}", pixels=1, seconds=1, cooldown={"pixels": 100 * number})
+    (tmp_path / "cooldown-00000009.tmp").mkdir()
+    for number in (1, 2):
+        (tmp_path / f"cooldown-0000000{number}" / "w.safetensors").touch()
+    (tmp_path / "cooldown-00000001" / "result.json").write_text('{"mean_gain": 0.5}')
+    found = standing(tmp_path)
+    assert (found.pixels, found.seconds) == (700, 3.5)
+    assert found.results == ({"mean_gain": 0.5, "stable_pixels": 100},)
+    assert [w.parent.name for w in found.unmeasured] == ["cooldown-00000002"]
+    assert found.cooling.name == "cooldown-00000003"
+
+
+def test_weights_to_start_from_are_cooled_ones_then_shipped_ones(tmp_path):
+    assert initial_weights(replace(ENTRY, start="nothing"), tmp_path) is None
+    assert initial_weights(replace(ENTRY, start="gaussian-fast"), tmp_path).parent == entries.SHIPPED
+    with pytest.raises(LookupError, match="waits for weights of huge"):
+        initial_weights(replace(ENTRY, start="huge"), tmp_path)
+    for step in (1, 2):
+        (tmp_path / "gaussian-fast" / f"cooldown-0000000{step}").mkdir(parents=True)
+        (tmp_path / "gaussian-fast" / f"cooldown-0000000{step}" / "w.safetensors").touch()
+    found = initial_weights(replace(ENTRY, start="gaussian-fast"), tmp_path)
+    assert found.parent.name == "cooldown-00000002"

@@ -1,0 +1,187 @@
+"""The relay as processes: it trains, cools down and measures, and kill -9 of any of them loses nothing but minutes."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.pictures import make_photo
+from undegrade.train.state import load_state
+from undegrade.weights.card import load_weights
+
+ROOT = Path(__file__).parents[2]
+
+QUEUE = """
+[[run]]
+name = "absent-fast"
+task = "absent"
+variant = "fast"
+from = "nothing"
+pixels = 1e9
+cooldown_every = 1e9
+cooldown_minutes = 1
+share = 1
+
+[[run]]
+name = "gaussian-fast"
+task = "gaussian"
+variant = "fast"
+from = "nothing"
+options = ["--recipe", "cpu", "--batch", "2", "--patch", "16", "--convolution", "float32", "--freeze-latent-from", "9"]
+pixels = {pixels}
+cooldown_every = {every}
+cooldown_minutes = 0.01
+share = 1
+"""
+
+RELAY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+import relay
+relay.SAVE_MINUTES = 0.003
+handle = relay.take_lock(120)
+assert handle is not None
+loop = relay.Relay(Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))
+while not loop.stopping and (relay.folder() / "enough").exists() is False:
+    entries = relay.read_queue(loop.queue)
+    states = {e.name: relay.standing(relay.folder() / e.name) for e in entries}
+    entry = relay.choose(entries, states, set(loop.aside))
+    if entry is None:
+        break
+    if not loop.turn(entry, states[entry.name]):
+        loop.aside[entry.name] = 0
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Folders of images, one picture for validation."""
+    for name, count, side in (("train", 2, 64), ("val", 1, 256)):
+        (tmp_path / name).mkdir()
+        for seed in range(count):
+            Image.fromarray(make_photo(side, side, seed)).save(tmp_path / name / f"{seed}.png")
+    (tmp_path / "queue.toml").write_text(QUEUE.format(pixels=1e9, every=1e9))
+    return tmp_path
+
+
+def begin(place, cache):
+    environment = os.environ | {
+        "UNDEGRADE_CACHE": str(place / cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")
+    }  # fmt: skip
+    (place / cache).mkdir(exist_ok=True)
+    folders = [str(place / name) for name in ("train", "val", "queue.toml")]
+    with (place / cache / "log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", RELAY, str(ROOT / "training"), *folders],
+            env=environment, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+def children(process):
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    return [int(number) for number in found.stdout.split()]
+
+
+def to_the_end(place, cache, deadline=400):
+    process = begin(place, cache)
+    assert process.wait(deadline) == 0, (place / cache / "log").read_text()
+
+
+def stable(place, cache):
+    step, tensors, meta = load_state(place / cache / "relay" / "gaussian-fast")
+    return step, tensors, meta["pixels"]
+
+
+def check(place, cooldowns, kills, seed):
+    """Kill relay and trainers again and again, then compare with a run that nobody killed: 20 steps a cooldown."""
+    steps = 20 * cooldowns
+    (place / "queue.toml").write_text(QUEUE.format(pixels=steps * 512, every=20 * 512))
+    to_the_end(place, "whole")
+    chance = random.Random(seed)
+    for kill in range(kills):
+        process = begin(place, "killed")
+        time.sleep(chance.uniform(1, 12))
+        if kill % 2:
+            for number in children(process):
+                os.kill(number, signal.SIGKILL)
+            time.sleep(chance.uniform(0, 3))  # the relay goes on with another one
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    to_the_end(place, "killed")
+    (step, tensors, pixels), (killed_step, killed, killed_pixels) = stable(place, "whole"), stable(place, "killed")
+    assert (step, pixels) == (killed_step, killed_pixels) == (steps, steps * 512)
+    assert tensors.keys() == killed.keys()
+    assert all(torch.equal(tensors[name], killed[name]) for name in tensors)
+    for cache in ("whole", "killed"):
+        run = place / cache / "relay" / "gaussian-fast"
+        logged = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+        assert logged == sorted(set(logged))
+        cooled = sorted(run.glob("cooldown-????????"))
+        ends = range(20, steps + 1, 20)
+        assert [c.name for c in cooled] == [f"cooldown-{end:08d}" for end in ends]
+        for branch, seen in zip(cooled, ends, strict=True):
+            result = json.loads((branch / "result.json").read_text())
+            _, card = load_weights(branch / "gaussian-fast.safetensors")
+            assert result["sha256"] == card.sha256
+            assert card.pixels == 512 * card.steps > 512 * seen
+            assert result["mean_gain"] < 0  # against the shipped weights, after 40 steps
+        assert not list(run.glob("*.tmp"))
+    assert "no task 'absent'" in (place / "whole" / "log").read_text()
+
+
+def test_kills_of_relay_and_trainer_change_nothing(place):
+    check(place, cooldowns=1, kills=2, seed=0)
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_nothing(place):
+    check(place, cooldowns=2, kills=20, seed=1)
+
+
+def command(place, *words):
+    environment = {
+        **os.environ, "UNDEGRADE_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1",
+        "UNDEGRADE_TRAIN_DATA": str(place / "train"), "UNDEGRADE_VAL_DATA": str(place / "val"),
+    }  # fmt: skip
+    script = str(ROOT / "training" / "relay.py")
+    return subprocess.run(
+        [sys.executable, script, *words], env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_start_status_pause_resume_and_stop(place):
+    assert "no relay runs" in command(place, "status").stdout
+    try:
+        assert "the relay runs" in command(place, "start").stdout
+        deadline = time.time() + 60
+        while "the relay runs (process" not in (said := command(place, "status").stdout) and time.time() < deadline:
+            time.sleep(0.2)
+        assert "gaussian-fast: 0 of 3e+09 pixels" in said
+        assert "runs already" in command(place, "start").stdout
+        assert "paused" in command(place, "pause").stdout
+        assert "resumed" in command(place, "resume").stdout
+    finally:
+        stopped = command(place, "stop").stdout
+    assert "stopped" in stopped
+    assert "no relay runs" in command(place, "stop").stdout
+
+
+@pytest.mark.parametrize(("name", "value"), [("UNDEGRADE_TRAIN_DATA", ""), ("UNDEGRADE_VAL_DATA", "/nowhere")])
+def test_missing_data_is_said_at_once(place, monkeypatch, name, value):
+    environment = {**os.environ, "UNDEGRADE_TRAIN_DATA": str(place), "UNDEGRADE_VAL_DATA": str(place), name: value}
+    script = str(ROOT / "training" / "relay.py")
+    done = subprocess.run(
+        [sys.executable, script, "start"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "set it to a folder" in done.stderr

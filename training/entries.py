@@ -1,0 +1,134 @@
+"""The entries of ``queue.toml``, and where each stands: read from what lies on the disk, nothing else is remembered."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+QUEUE = Path(__file__).with_name("queue.toml")
+SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model to train; ``queue.toml`` explains the fields."""
+
+    name: str
+    task: str
+    variant: str
+    start: str
+    options: tuple[str, ...]
+    pixels: float
+    cooldown_every: float
+    cooldown_minutes: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an entry stands.
+
+    Attributes:
+        pixels: seen by the newest state.
+        seconds: spent until then.
+        cooling: a cooldown that was begun and has no weights yet, or None.
+        unmeasured: cooled weights without a result.
+        results: of the cooldowns, oldest first, as ``measure.py`` wrote them.
+    """
+
+    pixels: int
+    seconds: float
+    cooling: Path | None
+    unmeasured: tuple[Path, ...]
+    results: tuple[dict[str, Any], ...]
+
+
+def read_queue(path: Path = QUEUE) -> list[Entry]:
+    """The entries in order.
+
+    Raises:
+        ValueError: not TOML, a field is missing, unknown or impossible, or a name is there twice.
+    """
+    entries = []
+    for table in tomllib.loads(path.read_text()).get("run", []):
+        try:
+            given = {"start" if k == "from" else k: v for k, v in table.items()}
+            entry = Entry(**given | {"options": tuple(given.get("options", ()))})
+        except TypeError as error:
+            name = table.get("name", table)
+            raise ValueError(f"{path}: the entry {name} is not complete, or has more ({error})") from None
+        if not (entry.pixels > 0 and entry.cooldown_every > 0 and entry.cooldown_minutes > 0 and entry.share >= 0):
+            raise ValueError(f"{path}: the numbers of {entry.name} make no sense")
+        entries.append(entry)
+    if len({entry.name for entry in entries}) != len(entries):
+        raise ValueError(f"{path}: a name is there twice")
+    return entries
+
+
+def standing(folder: Path) -> Standing:
+    """Where the run in a folder stands; of one that never began, at nothing."""
+    pixels, seconds = 0, 0.0
+    for state in sorted(folder.glob("state-*"), reverse=True)[:1]:
+        meta = json.loads((state / "manifest.json").read_text())["meta"]
+        pixels, seconds = meta.get("pixels", 0), meta["seconds"]
+    cooling, unmeasured, results = None, [], []
+    for branch in sorted(folder.glob("cooldown-????????")):
+        weights = sorted(branch.glob("*.safetensors"))
+        if not weights:
+            cooling = branch
+        elif not (branch / "result.json").exists():
+            unmeasured.append(weights[0])
+        else:
+            results.append(json.loads((branch / "result.json").read_text()) | {"stable_pixels": _stable_pixels(branch)})
+    return Standing(pixels, seconds, cooling, tuple(unmeasured), tuple(results))
+
+
+def _stable_pixels(branch: Path) -> int:
+    """What the run had seen when the branch began."""
+    state = sorted(branch.glob("state-*"))[-1]
+    pixels: int = json.loads((state / "manifest.json").read_text())["meta"]["cooldown"]["pixels"]
+    return pixels
+
+
+def next_cooldown(entry: Entry, found: Standing) -> float:
+    """How many pixels the run has to see before it is cooled down next; inf when it is finished."""
+    last = max((r["stable_pixels"] for r in found.results), default=0)
+    if last >= entry.pixels:
+        return math.inf
+    return min((last // entry.cooldown_every + 1) * entry.cooldown_every, entry.pixels)
+
+
+def choose(entries: list[Entry], states: dict[str, Standing], aside: set[str]) -> Entry | None:
+    """Whose turn it is: of those with a share the one that had the least of it, else the first that is not finished.
+
+    Args:
+        entries: in the queue's order.
+        states: by name.
+        aside: names to leave out for now.
+    """
+    open_ = [e for e in entries if e.name not in aside and next_cooldown(e, states[e.name]) < math.inf]
+    sharing = [e for e in open_ if e.share > 0]
+    if sharing:
+        return min(sharing, key=lambda e: states[e.name].seconds / e.share)
+    return open_[0] if open_ else None
+
+
+def initial_weights(entry: Entry, runs: Path) -> Path | None:
+    """What the entry starts from, None for nothing.
+
+    Raises:
+        LookupError: those weights are not there yet.
+    """
+    if entry.start == "nothing":
+        return None
+    cooled = sorted((runs / entry.start).glob("cooldown-????????/*.safetensors")) if entry.start != entry.name else []
+    shipped = SHIPPED / f"{entry.start}.safetensors"
+    if cooled:
+        return cooled[-1]
+    if shipped.exists():
+        return shipped
+    raise LookupError(f"{entry.name} waits for weights of {entry.start}: none are shipped, none are cooled down")

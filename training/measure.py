@@ -1,0 +1,77 @@
+"""Whether cooled weights beat the shipped ones: PSNR on the held-out pictures, on the cases that training watches.
+
+    python training/measure.py WEIGHTS VAL [--shipped WEIGHTS] [--json FILE]
+
+WEIGHTS is a safetensors file with its card beside it. The weights that the package ships for the same task and variant
+are measured in the same way (none where none are shipped).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from undegrade.atomic import replacing
+from undegrade.errors import UndegradeError
+from undegrade.tasks import TASKS
+from undegrade.train.validate import Validation, centre_crops
+from undegrade.weights.card import load_weights
+
+SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
+
+
+def psnr(weights: Path, val: Path) -> tuple[dict[str, float], dict[str, object]]:
+    """PSNR in dB by case, and the facts of the card that say how far training went."""
+    model, card = load_weights(weights)
+    cases = TASKS[card.task].validation
+    side = 256 - 256 % max(d.scale for d in cases.values())
+    rows = Validation(centre_crops(val, model.architecture.channels, side, "cpu"), cases, estimated=False).measure(
+        model
+    )
+    facts = {"name": card.name, "pixels": card.pixels, "minutes": card.minutes, "sha256": card.sha256}
+    return {case: round(rows[f"psnr/{case}"], 4) for case in cases}, facts
+
+
+def compare(weights: Path, val: Path, shipped: Path | None = None) -> dict[str, object]:
+    """Both, and by how much the new weights are ahead in each case and on average (None without shipped ones)."""
+    new, facts = psnr(weights, val)
+    against = shipped or SHIPPED / f"{facts['name']}.safetensors"
+    old = psnr(against, val)[0] if against.exists() else None
+    gains = None if old is None else {case: round(new[case] - old[case], 4) for case in new if case in old}
+    mean = None if not gains else round(sum(gains.values()) / len(gains), 4)
+    return {**facts, "psnr": new, "shipped": old, "gain": gains, "mean_gain": mean}
+
+
+def sentence(found: dict[str, object]) -> str:
+    """For people: what was found."""
+    cases = "  ".join(f"{case} {value:.2f}" for case, value in found["psnr"].items())  # type: ignore[attr-defined]
+    if found["mean_gain"] is None:
+        return f"{found['name']}: {cases} dB; none are shipped to compare with"
+    gains = "  ".join(f"{case} {value:+.2f}" for case, value in found["gain"].items())  # type: ignore[attr-defined]
+    verdict = "beat" if found["mean_gain"] > 0 else "do not beat"  # type: ignore[operator]
+    mean = f"{found['mean_gain']:+.3f} dB"
+    return f"{found['name']}: {cases} dB; the new weights {verdict} the shipped ones: {mean} on average ({gains})"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("val", type=Path)
+    parser.add_argument("--shipped", type=Path, help="compare with these instead")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what is found here as well")
+    args = parser.parse_args()
+    found = compare(args.weights, args.val, args.shipped)
+    print(sentence(found))
+    if args.json:
+        with replacing(args.json) as file:
+            file.write(json.dumps(found, indent=1).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except UndegradeError as error:
+        sys.exit(f"measure.py: {error}")

@@ -1,0 +1,310 @@
+"""The relay: trains the models of ``queue.toml`` one after another, all the time, beside all other work.
+
+    UNDEGRADE_TRAIN_DATA=DIR UNDEGRADE_VAL_DATA=DIR make train      start, or go on; returns at once
+    make train-status      what runs, how far each model is, what the last cooldowns brought
+    make train-pause, train-resume      let go of the CPU for a while, without losing anything
+    make train-stop        save and end
+
+UNDEGRADE_TRAIN_THREADS limits the cores. States, logs and cooled weights are in UNDEGRADE_CACHE (default
+~/.cache/undegrade), folder relay. Training runs at the lowest priority. Everything may be killed at any moment: the
+next start goes on from the newest states, which are five minutes old at most.
+
+It is a plain loop over plain processes: the relay decides from what lies on the disk whose turn it is (``entries.py``)
+and runs `undegrade train` for a while, or for a cooldown, or ``measure.py``. The lock file is held by the relay and
+whatever it started, so that no two ever work on the same states.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "src")]
+
+from entries import QUEUE, Entry, Standing, choose, initial_weights, next_cooldown, read_queue, standing  # noqa: E402
+
+from undegrade.train.log import Log  # noqa: E402
+from undegrade.train.native import cache_folder  # noqa: E402
+
+SLICE_MINUTES = 120.0
+SAVE_MINUTES = 4.0
+RETRY_MINUTES = 10.0
+DATA = {"UNDEGRADE_TRAIN_DATA": "clean images to train on", "UNDEGRADE_VAL_DATA": "held-out images"}
+
+
+def folder() -> Path:
+    """Of the relay: a folder for each run, ``relay.log``, ``lock``."""
+    return cache_folder() / "relay"
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", flush=True)
+
+
+class Relay:
+    """The loop.
+
+    Args:
+        train, val: folders of clean images to train on and of held-out ones.
+        queue: the queue file, read anew before every turn.
+    """
+
+    def __init__(self, train: Path, val: Path, queue: Path = QUEUE) -> None:
+        self.train, self.val, self.queue = train, val, queue
+        self.stopping = False
+        self.child: subprocess.Popen[bytes] | None = None
+        self.aside: dict[str, float] = {}
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+        if self.child is not None and self.child.poll() is None:
+            self.child.terminate()
+
+    def run(self) -> None:
+        """Until told to stop, or all is done."""
+        while not self.stopping:
+            entries = read_queue(self.queue)
+            states = {e.name: standing(folder() / e.name) for e in entries}
+            now = time.monotonic()
+            aside = {name for name, until in self.aside.items() if until > now}
+            entry = choose(entries, states, aside)
+            if entry is not None:
+                if not self.turn(entry, states[entry.name]):
+                    self.aside[entry.name] = time.monotonic() + 60 * RETRY_MINUTES
+            elif aside:
+                time.sleep(1)
+            else:
+                say("all entries are finished")
+                return
+        say("stopped")
+
+    def turn(self, entry: Entry, found: Standing) -> bool:
+        """The next thing that an entry needs. Returns whether it went well."""
+        run = folder() / entry.name
+        if found.unmeasured:
+            weights = found.unmeasured[0]
+            return self._measure(entry, weights)
+        wanted = next_cooldown(entry, found)
+        if found.cooling is not None or found.pixels >= wanted:
+            say(f"{entry.name}: cooldown at {found.pixels:.3g} pixels")
+            return self._call(entry, run, ["--cooldown", str(entry.cooldown_minutes)])
+        try:
+            start = initial_weights(entry, folder())
+        except LookupError as error:
+            say(str(error))
+            return False
+        init = [] if start is None or found.pixels else ["--init", str(start)]
+        say(f"{entry.name}: from {found.pixels:.4g} of {entry.pixels:.3g} pixels, next cooldown at {wanted:.3g}")
+        arguments = ["--open-ended", "--pixels", str(wanted), "--minutes", str(SLICE_MINUTES), *init]
+        well = self._call(entry, run, arguments)
+        after = standing(run)
+        if after.seconds > found.seconds:
+            rate = (after.pixels - found.pixels) / (after.seconds - found.seconds)
+            say(f"{entry.name}: {after.pixels:.4g} pixels seen, {rate / 1e3:.0f} kpixel/s; {validation(run)}")
+        return well
+
+    def _call(self, entry: Entry, run: Path, arguments: list[str]) -> bool:
+        command = [
+            sys.executable, "-m", "undegrade", "train", entry.task, "--variant", entry.variant, *entry.options,
+            "--data", str(self.train), "--val", str(self.val), "--out", str(run), "--save-minutes", str(SAVE_MINUTES),
+            "--validate-every", "20000", *arguments,
+        ]  # fmt: skip
+        run.mkdir(parents=True, exist_ok=True)
+        return self._wait(entry, command, run / "train.log")
+
+    def _measure(self, entry: Entry, weights: Path) -> bool:
+        script = Path(__file__).with_name("measure.py")
+        result = weights.with_name("result.json")
+        command = [sys.executable, str(script), str(weights), str(self.val), "--json", str(result)]
+        log = weights.with_name("measure.log")
+        well = self._wait(entry, command, log)
+        if well:
+            say(log.read_text().splitlines()[-1])
+        return well
+
+    def _wait(self, entry: Entry, command: list[str], log: Path) -> bool:
+        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+        if threads := os.environ.get("UNDEGRADE_TRAIN_THREADS"):
+            environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        with log.open("ab") as output:
+            # The lock goes with the child: as long as it lives, no other relay starts.
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, close_fds=False,
+                preexec_fn=_end_with_parent,
+            )  # fmt: skip
+            if self.stopping:  # the signal came just before
+                self.child.terminate()
+            code = self.child.wait()
+        self.child = None
+        if code == 0 or self.stopping:
+            return True
+        last = (log.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]
+        say(f"{entry.name}: put aside for {RETRY_MINUTES:g} minutes, exit code {code}: {last}")
+        return False
+
+
+def _end_with_parent() -> None:
+    """Let the system ask a child to save and end when the relay is killed (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def validation(run: Path) -> str:
+    """The last line of a run's validation curve, in words."""
+    rows = [row for row in Log(run / "metrics.jsonl").rows() if any(k.startswith("psnr/") for k in row)]
+    if not rows:
+        return "not validated yet"
+    cases = "  ".join(f"{k.removeprefix('psnr/')} {v:.2f}" for k, v in rows[-1].items() if k.startswith("psnr/"))
+    return f"validation at step {rows[-1]['step']}: {cases} dB"
+
+
+def lowest_priority() -> None:
+    """nice 19, and idle input and output where the system knows it."""
+    os.nice(19)
+    if ionice := shutil.which("ionice"):
+        subprocess.run([ionice, "-c", "3", "-p", str(os.getpid())], check=False)
+
+
+def take_lock(wait: float) -> int | None:
+    """The lock file, open and locked, with this process's number in it; None where another has it for ``wait`` s."""
+    folder().mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder() / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    until = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(handle)
+                return None
+            time.sleep(0.1)
+            continue
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        os.set_inheritable(handle, True)
+        return handle
+
+
+def running() -> int | None:
+    """The process number of the relay at work, or None."""
+    try:
+        number = int((folder() / "lock").read_text() or 0)
+        with (folder() / "lock").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.kill(number, 0)  # else only what it had started still saves
+                return number
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def data_folders() -> tuple[Path, Path]:
+    """Of training and held-out images, from the environment."""
+    found = []
+    for variable, what in DATA.items():
+        given = os.environ.get(variable)
+        if not given or not Path(given).is_dir():
+            said = f"{variable} is not set" if not given else f"{variable}={given} is no folder"
+            sys.exit(f"{said}; set it to a folder of {what}, none of them from a benchmark.")
+        found.append(Path(given).resolve())
+    return found[0], found[1]
+
+
+def start() -> None:
+    data_folders()
+    if (number := running()) is not None:
+        print(f"the relay runs already (process {number}); its log is {folder() / 'relay.log'}")
+        return
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / "relay.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, __file__, "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    time.sleep(1)
+    if process.poll() is not None and running() is None:
+        sys.exit(f"the relay ended at once; see {folder() / 'relay.log'}")
+    print(f"the relay runs (process {process.pid}); its log is {folder() / 'relay.log'}")
+
+
+def run() -> None:
+    train, val = data_folders()
+    with suppress(OSError, ValueError):  # what a killed relay had started may still be saving, or sleep in a pause
+        os.killpg(int((folder() / "lock").read_text()), signal.SIGCONT)
+    handle = take_lock(wait=300)
+    if handle is None:
+        say("another relay is at work")
+        return
+    lowest_priority()
+    say(f"started: process {os.getpid()}, states in {folder()}")
+    Relay(train, val).run()
+
+
+def stop() -> None:
+    number = running()
+    if number is None:
+        print("no relay runs")
+        return
+    os.killpg(number, signal.SIGCONT)
+    os.kill(number, signal.SIGTERM)
+    handle = take_lock(wait=600)
+    print("stopped" if handle is not None else f"process {number} has not ended yet; see {folder() / 'relay.log'}")
+
+
+def group(number: int) -> None:
+    """Send a signal to the relay and all that it started."""
+    process = running()
+    if process is None:
+        print("no relay runs")
+        return
+    os.killpg(process, number)
+    print("paused" if number == signal.SIGSTOP else "resumed")
+
+
+def status() -> None:
+    number = running()
+    print(f"the relay runs (process {number})" if number is not None else "no relay runs")
+    for entry in read_queue():
+        run = folder() / entry.name
+        found = standing(run)
+        rows = Log(run / "metrics.jsonl").rows()
+        print(f"\n{entry.name}: {found.pixels:.4g} of {entry.pixels:.3g} pixels, {found.seconds / 3600:.1f} hours")
+        if rows and found.pixels:
+            last = rows[-1]
+            age = (time.time() - (run / "metrics.jsonl").stat().st_mtime) / 60
+            speed = last["pixels_per_s"]
+            print(f"  step {last['step']}, {speed / 1e3:.0f} kpixel/s, {age:.0f} minutes ago; {validation(run)}")
+        for result in found.results[-3:]:
+            gain = result["mean_gain"]
+            verdict = "none are shipped" if gain is None else f"{gain:+.3f} dB against the shipped ones"
+            cases = "  ".join(f"{case} {value:.2f}" for case, value in result["psnr"].items())
+            print(f"  cooled down at {result['stable_pixels']:.3g} pixels: {cases}; {verdict}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("start", "run", "status", "stop", "pause", "resume"))
+    command = parser.parse_args().command
+    if command == "pause":
+        group(signal.SIGSTOP)
+    elif command == "resume":
+        group(signal.SIGCONT)
+    else:
+        {"start": start, "run": run, "status": status, "stop": stop}[command]()
+
+
+if __name__ == "__main__":
+    main()
