@@ -133,7 +133,7 @@ TABLES = (
         ),
         hardware="one CPU core: 15 minutes.",
         hours=0.25,
-        expected="0.7 to 2.2 dB above bicubic enlargement, a displacement under 0.1 pixels (docs/notebook.md).",
+        expected="0.7 to 2.5 dB above bicubic enlargement, a displacement under 0.1 pixels (docs/notebook.md).",
         data=_SETS,
         results={"sr-x2-fast.json": ("sr-x2-fast.json",), "sr-x4-fast.json": ("sr-x4-fast.json",)},
     ),
