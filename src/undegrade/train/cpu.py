@@ -42,8 +42,8 @@ KEPT = 2**30
 def keep_memory() -> None:
     """Let glibc keep the memory that is freed, in large pages where the system has them, instead of handing it back.
 
-    A step frees and asks for the same large tensors again and again: the system would clear every page it gives, and the
-    processor look up each of them. Both together cost a tenth of the time.
+    A step frees and asks for the same large tensors again and again: the system would clear every page it gives, and
+    the processor look up each of them.
     """
     if sys.platform != "linux":
         return
