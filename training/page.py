@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from entries import QUEUE, SHIPPED, Entry, read_queue
+
+from undegrade.weights.card import Card
+
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "src")]
-
-from entries import QUEUE, SHIPPED, Entry, read_queue  # noqa: E402
-
-from undegrade.weights.card import Card  # noqa: E402
-
 PAGE = ROOT / "docs" / "training.md"
 
 INTRODUCTION = """\
@@ -57,7 +58,8 @@ def card_of(name: str) -> Card | None:
 
 def row(entry: Entry) -> str:
     """An entry as a line of the table."""
-    command = f"`{entry.task} --variant {entry.variant} {' '.join(entry.options)}`"
+    options = entry.options[: entry.options.index("--licence")] if "--licence" in entry.options else entry.options
+    command = f"`{entry.task} --variant {entry.variant} {' '.join(options)}`"
     every = f"{number(entry.cooldown_every)}, {entry.cooldown_minutes:g} min"
     return f"| {entry.name} | {command} | {entry.start} | {number(entry.pixels)} | {every} |"
 

@@ -28,14 +28,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from entries import QUEUE, Entry, Standing, choose, initial_weights, next_cooldown, read_queue, standing
+
+from undegrade.train.log import Log
+from undegrade.train.native import cache_folder
+
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "src")]
-
-from entries import QUEUE, Entry, Standing, choose, initial_weights, next_cooldown, read_queue, standing  # noqa: E402
-
-from undegrade.train.log import Log  # noqa: E402
-from undegrade.train.native import cache_folder  # noqa: E402
-
 SLICE_MINUTES = 120.0
 SAVE_MINUTES = 4.0
 RETRY_MINUTES = 10.0

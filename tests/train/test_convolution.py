@@ -87,6 +87,29 @@ def test_a_relu_and_a_residual_block_pass_gradients_where_torch_does(kernels):
             assert a is None or off(a, b) < tolerance
 
 
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (5, 7), (1, 1)])
+def test_pooling_and_enlarging_pass_gradients_where_torch_does(kernels, height, width):
+    kernels, tolerance = kernels
+    torch.manual_seed(0)
+    conv = nn.Conv2d(32, 40, 3, padding=1)
+    with torch.no_grad():
+        conv.weight.copy_(torch.randint(-1, 2, conv.weight.shape))  # many ties, and sums that are exact in bfloat16
+        conv.bias.fill_(0.5)
+    x = torch.randint(-1, 2, (2, 32, height, width)).float().requires_grad_()
+    for found, wanted in (
+        (kernels.conv_relu_pool(conv, x), F.max_pool2d(torch.relu(conv(x)), 2, ceil_mode=True)),
+        (kernels.double(x), F.interpolate(x, scale_factor=2.0, mode="nearest")),
+    ):
+        assert off(found, wanted) < tolerance
+        g = torch.randint(-2, 3, wanted.shape).float()
+        leaves = (x, conv.weight, conv.bias)
+        ours = torch.autograd.grad(found, leaves, g.to(found.dtype), allow_unused=True)
+        theirs = torch.autograd.grad(wanted, leaves, g, allow_unused=True)
+        for a, b in zip(ours, theirs, strict=True):
+            assert (a is None) == (b is None)
+            assert a is None or off(a, b) < tolerance
+
+
 @pytest.mark.parametrize("restorer", ["fast", "ffdnet"])
 def test_steps_have_the_losses_of_torchs_way(make_trainer, restorer):
     recipe = replace(CPU, steps=12, patch=16, batch=2)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-TRAINING = Path(__file__).parents[2] / "training"
-sys.path.append(str(TRAINING))
+sys.path.append(str(Path(__file__).parents[2] / "training"))
 
-import entries  # noqa: E402
-import page  # noqa: E402
-from entries import Standing, choose, initial_weights, next_cooldown, read_queue, standing  # noqa: E402
+import entries
+import page
+from entries import Standing, choose, initial_weights, next_cooldown, read_queue, standing
 
 ENTRY = read_queue()[0]
 START = Standing(0, 0.0, None, (), ())

@@ -47,7 +47,17 @@ class Amx:
 
     def conv(self, conv: nn.Conv2d, x: Tensor, relu: bool = False) -> Tensor:
         """``conv`` and perhaps a ReLU: (B, C, H, W) -> (B, O, H, W), bfloat16."""
-        y: Tensor = _Conv.apply(self, x, conv.weight, conv.bias, relu)  # type: ignore[no-untyped-call]
+        y: Tensor = _Conv.apply(self, x, conv.weight, conv.bias, relu, False)  # type: ignore[no-untyped-call]
+        return y
+
+    def conv_relu_pool(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        """``conv``, a ReLU and the largest of each 2x2: (B, C, H, W) -> (B, O, ceil(H / 2), ceil(W / 2)), bfloat16."""
+        y: Tensor = _Conv.apply(self, x, conv.weight, conv.bias, True, True)  # type: ignore[no-untyped-call]
+        return y
+
+    def double(self, x: Tensor) -> Tensor:
+        """Every pixel four times: (B, C, H, W) -> (B, C, 2 H, 2 W), bfloat16."""
+        y: Tensor = _Double.apply(self, x)  # type: ignore[no-untyped-call]
         return y
 
     def block(self, conv1: nn.Conv2d, conv2: nn.Conv2d, h: Tensor) -> Tensor:
@@ -78,7 +88,7 @@ class Amx:
     ) -> Tensor:
         """relu?(x * w + bias + skip), 0 where ``mask`` is not positive."""
         b, c, h, w = x.shape
-        y = torch.empty((b, outputs, h, w), dtype=torch.bfloat16, memory_format=torch.channels_last)
+        y = _empty(b, outputs, h, w)
         sizes = map(ctypes.c_long, (b, h, w, c, outputs))
         wrong = self._library.amx_convolve(
             _at(x), _at(packed), _at(bias), _at(skip), _at(mask), _at(y), *sizes, int(relu), torch.get_num_threads()
@@ -95,6 +105,12 @@ class Amx:
         self._library.amx_weights(_at(x), _at(g), _at(dw), _at(db), *sizes, torch.get_num_threads())
         return dw, db
 
+    def run(self, name: str, size: tuple[int, int, int, int], *tensors: Tensor) -> None:
+        """Call a pass over tensors, given its N, C, H and W."""
+        n, c, h, w = size
+        sizes = map(ctypes.c_long, (n, h, w, c))
+        getattr(self._library, f"amx_{name}")(*map(_at, tensors), *sizes, torch.get_num_threads())
+
     def masked(self, g: Tensor, y: Tensor) -> Tensor:
         """g where y, which a ReLU gave, is not zero."""
         to = torch.empty_like(g)
@@ -104,26 +120,53 @@ class Amx:
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, amx: Amx, x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
-        ctx.amx, ctx.relu, ctx.dtype = amx, relu, x.dtype
+    def forward(ctx: Any, amx: Amx, x: Tensor, weight: Tensor, bias: Tensor, relu: bool, pool: bool) -> Tensor:
+        ctx.amx, ctx.dtype = amx, x.dtype
         x = _ours(x)
         y = amx.convolve(x, amx.packed(weight), weight.shape[0], bias, relu=relu)
-        ctx.save_for_backward(x, weight, *([y] if relu else []))
-        return y
+        if not pool:
+            ctx.save_for_backward(x, weight, *([y] if relu else []))
+            return y
+        n, o, h, w = y.shape
+        pooled = _empty(n, o, (h + 1) // 2, (w + 1) // 2)
+        amx.run("pool", (n, o, h, w), y, pooled)
+        ctx.save_for_backward(x, weight, y, pooled)
+        return pooled
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, *y = ctx.saved_tensors
         g = _ours(g)
-        if ctx.relu:
+        if len(y) == 2:
+            given, g = g, torch.empty_like(y[0])
+            ctx.amx.run("unpool", tuple(g.shape), given, *y, g)
+        elif y:
             g = ctx.amx.masked(g, y[0])
         dx = dw = db = None
         if ctx.needs_input_grad[1]:
             dx = ctx.amx.convolve(g, ctx.amx.packed(weight, backward=True), x.shape[1]).to(ctx.dtype)
         if ctx.needs_input_grad[2]:
             dw, db = ctx.amx.weights(x, g)
-        return None, dx, dw, db, None
+        return None, dx, dw, db, None, None
+
+
+class _Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, amx: Amx, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        ctx.amx, ctx.dtype = amx, x.dtype
+        y = _empty(n, c, 2 * h, 2 * w)
+        amx.run("double", (n, c, h, w), _ours(x), y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        n, c, h, w = g.shape
+        to = _empty(n, c, h // 2, w // 2)
+        ctx.amx.run("halve", (n, c, h // 2, w // 2), _ours(g), to)
+        return None, to.to(ctx.dtype)
 
 
 class _Block(torch.autograd.Function):
@@ -148,6 +191,10 @@ class _Block(torch.autograd.Function):
 def _ours(x: Tensor) -> Tensor:
     """bfloat16, (B, H, W, C) in memory, whatever sizes of 1 make torch believe of strides."""
     return x.detach().to(torch.bfloat16).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+
+
+def _empty(n: int, c: int, h: int, w: int) -> Tensor:
+    return torch.empty((n, c, h, w), dtype=torch.bfloat16, memory_format=torch.channels_last)
 
 
 def _at(tensor: Tensor | None) -> ctypes.c_void_p:

@@ -11,15 +11,11 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undegrade.model.autoencoder import Decoder, Encoder, Estimator
 from undegrade.model.blocks import ResBlock
 from undegrade.model.posterior import Posterior
-
-Fused = Callable[[nn.Conv2d, Tensor], Tensor]
-"""A convolution and the ReLU behind it."""
 
 
 class Kernels(Protocol):
@@ -30,6 +26,8 @@ class Kernels(Protocol):
 
     def takes(self, conv: nn.Conv2d) -> bool: ...
     def conv(self, conv: nn.Conv2d, x: Tensor, relu: bool = False) -> Tensor: ...
+    def conv_relu_pool(self, conv: nn.Conv2d, x: Tensor) -> Tensor: ...
+    def double(self, x: Tensor) -> Tensor: ...
     def block(self, conv1: nn.Conv2d, conv2: nn.Conv2d, h: Tensor) -> Tensor: ...
 
 
@@ -49,31 +47,30 @@ def _stand_in(kernels: Kernels, module: nn.Module) -> Callable[..., Any] | None:
         return None
     if isinstance(module, ResBlock):
         return partial(kernels.block, module.conv1, module.conv2)
-    relu = partial(kernels.conv, relu=True)
-    if isinstance(module, Encoder):
-        return partial(_encode, relu, module)
-    if isinstance(module, Decoder):
-        return partial(_decode, relu, module)
-    return partial(_estimate, relu, module) if isinstance(module, Estimator) else None
+    for kind, forward in ((Encoder, _encode), (Decoder, _decode), (Estimator, _estimate)):
+        if isinstance(module, kind):
+            return partial(forward, kernels, module)
+    return None
 
 
 # Encoder, decoder and estimator of undegrade.model.autoencoder, each ReLU together with the convolution before it.
 
 
-def _encode(relu: Fused, e: Encoder, y: Tensor) -> Posterior:
-    h = relu(e.conv1, y)
-    h = relu(e.conv3, relu(e.conv2, F.max_pool2d(h, 2, ceil_mode=True)))
-    h = relu(e.conv5, relu(e.conv4, F.max_pool2d(h, 2, ceil_mode=True)))
+def _encode(k: Kernels, e: Any, y: Tensor) -> Posterior:
+    h = k.conv_relu_pool(e.conv1, y)
+    h = k.conv_relu_pool(e.conv3, k.conv(e.conv2, h, relu=True))
+    h = k.conv(e.conv5, k.conv(e.conv4, h, relu=True), relu=True)
     return Posterior(e.mean(h), e.logvar(h))
 
 
-def _decode(relu: Fused, d: Decoder, c: Tensor) -> Tensor:
-    h = relu(d.conv3, relu(d.conv2, relu(d.conv1, c)))
-    h = relu(d.conv5, relu(d.conv4, F.interpolate(h, scale_factor=2.0, mode="nearest")))
-    out: Tensor = d.conv6(F.interpolate(h, scale_factor=2.0, mode="nearest"))
+def _decode(k: Kernels, d: Any, c: Tensor) -> Tensor:
+    h = k.conv(d.conv2, k.conv(d.conv1, c, relu=True), relu=True)
+    h = k.double(k.conv(d.conv3, h, relu=True))
+    h = k.conv(d.conv5, k.conv(d.conv4, h, relu=True), relu=True)
+    out: Tensor = d.conv6(k.double(h))
     return out
 
 
-def _estimate(relu: Fused, e: Estimator, c: Tensor) -> Tensor:
-    out: Tensor = e.conv2(relu(e.conv1, c))
+def _estimate(k: Kernels, e: Any, c: Tensor) -> Tensor:
+    out: Tensor = e.conv2(k.conv(e.conv1, c, relu=True))
     return out

@@ -35,14 +35,29 @@ def multiplies_bfloat16() -> bool:
     return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
 
 
-def keep_memory() -> None:
-    """Let glibc keep the memory that is freed, up to the largest that was in use, instead of handing it back.
+KEPT = 2**30
+"""Bytes that are asked for at once, and kept, at the start; what is not touched costs nothing."""
 
-    A step frees and asks for the same large tensors again and again, and the system clears every page it gives.
+
+def keep_memory() -> None:
+    """Let glibc keep the memory that is freed, in large pages where the system has them, instead of handing it back.
+
+    A step frees and asks for the same large tensors again and again: the system would clear every page it gives, and
+    the processor look up each of them.
     """
     if sys.platform != "linux":
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for parameter, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
-            mallopt(parameter, value)
+    libc = ctypes.CDLL(None)
+    if not (hasattr(libc, "mallopt") and hasattr(libc, "madvise")):
+        return
+    for parameter, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+        libc.mallopt(parameter, value)
+    libc.malloc.restype = ctypes.c_void_p
+    start = libc.malloc(ctypes.c_size_t(KEPT))
+    if start:
+        page = 2**21
+        first = -(-start // page) * page
+        libc.madvise(
+            ctypes.c_void_p(first), ctypes.c_size_t((start + KEPT - first) // page * page), 14
+        )  # MADV_HUGEPAGE
+        libc.free(ctypes.c_void_p(start))

@@ -41,7 +41,8 @@ def library(name: str) -> ctypes.CDLL:
     source = Path(__file__).parent / "native" / f"{name}.cpp"
     compiler = _compiler()
     version = _run([compiler, "--version"])
-    facts = "\0".join((source.read_text(), *FLAGS, compiler, version, platform.platform(), _cpu()))
+    sources = [file.read_text() for file in sorted(source.parent.iterdir())]
+    facts = "\0".join((*sources, *FLAGS, compiler, version, platform.platform(), _cpu()))
     built = cache_folder() / "native" / f"{name}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.so"
     try:
         if not built.exists():

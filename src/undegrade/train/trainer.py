@@ -65,11 +65,7 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        architecture: Architecture,
-        source: Source,
-        recipe: Recipe,
-        compile_mode: str | None = None,
+        self, architecture: Architecture, source: Source, recipe: Recipe, compile_mode: str | None = None
     ) -> None:
         self.architecture, self.source, self.recipe = architecture, source, recipe
         self.device = source.device
@@ -118,8 +114,8 @@ class Trainer:
                 mean, _, xhat, yhat, estimate = self.passes.joint(batch.y, batch.noise)
                 loss = (batch.x - xhat.float()).abs().mean() + (batch.y - yhat.float()).abs().mean()
                 loss = loss + estimate.float().abs().mean() + mean.float().square().mean()
-        parameters = [*self.model.parameters()]
-        return [g for g in torch.autograd.grad(loss, parameters, allow_unused=True) if g is not None]
+        gradients = torch.autograd.grad(loss, [*self.model.parameters()], allow_unused=True)
+        return [g for g in gradients if g is not None]
 
     def batch(self, step: int) -> Batch:
         """The data of a step: crops, their degraded versions, f(T), and the latent's noise."""

@@ -60,6 +60,14 @@ class Winograd:
         done: Tensor = _Conv.apply(self, x, conv.weight, conv.bias, None, relu)  # type: ignore[no-untyped-call]
         return done
 
+    def conv_relu_pool(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        """``conv``, a ReLU and the largest of each 2x2: (B, C, H, W) -> (B, O, ceil(H / 2), ceil(W / 2))."""
+        return F.max_pool2d(self.conv(conv, x, relu=True), 2, ceil_mode=True)
+
+    def double(self, x: Tensor) -> Tensor:
+        """Every pixel four times: (B, C, H, W) -> (B, C, 2 H, 2 W)."""
+        return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
     def block(self, conv1: nn.Conv2d, conv2: nn.Conv2d, h: Tensor) -> Tensor:
         """h + conv2(relu(conv1(h))), float32."""
         inner = self.conv(conv1, h, relu=True)
