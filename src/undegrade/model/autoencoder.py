@@ -106,7 +106,10 @@ class Estimator(nn.Module):
         self.bounds = None if bounds is None else tuple(bounds)
 
     def forward(self, c: Tensor) -> Tensor:
-        out: Tensor = self.conv2(torch.relu_(self.conv1(c)))
+        return self.bound(self.conv2(torch.relu_(self.conv1(c))))
+
+    def bound(self, out: Tensor) -> Tensor:
+        """What the last convolution gives, (B, P, h, w), within :attr:`bounds`."""
         if self.bounds is None:
             return out
         # In float32: between 0.99 and 1 bfloat16 knows three numbers.
@@ -114,7 +117,8 @@ class Estimator(nn.Module):
         inside = wide.clamp(min=0).minimum(self._most(out))
         # Learning, the gradient passes as if nothing was cut: an L1 term has none where the bound is the truth, and
         # where it is not it leads back inside.
-        return wide + (inside - wide).detach() if torch.is_grad_enabled() else inside
+        # The value has to be the bound to the last bit: else the sign of that L1 term is rounding.
+        return inside.detach() + (wide - wide.detach()) if torch.is_grad_enabled() else inside
 
     def _most(self, like: Tensor) -> Tensor:
         return torch.tensor(self.bounds, device=like.device).view(-1, 1, 1)

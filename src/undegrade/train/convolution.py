@@ -72,5 +72,5 @@ def _decode(k: Kernels, d: Any, c: Tensor) -> Tensor:
 
 
 def _estimate(k: Kernels, e: Any, c: Tensor) -> Tensor:
-    out: Tensor = e.conv2(k.conv(e.conv1, c, relu=True))
+    out: Tensor = e.bound(e.conv2(k.conv(e.conv1, c, relu=True)))
     return out

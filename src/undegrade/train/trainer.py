@@ -107,13 +107,14 @@ class Trainer:
         with self._precision():
             if self._two_stage:
                 xhat, estimate = self.passes.two_stage(batch.y)
-                loss = (batch.x - xhat.float()).abs().mean() + estimate.float().abs().mean()
+                loss = (batch.x - xhat.float()).abs().mean() + estimation_loss(estimate.float(), batch.params)
             elif frozen:
                 loss = (batch.x - self.passes.restorer(batch.y, batch.noise).float()).abs().mean()
             else:
                 mean, _, xhat, yhat, estimate = self.passes.joint(batch.y, batch.noise)
                 loss = (batch.x - xhat.float()).abs().mean() + (batch.y - yhat.float()).abs().mean()
-                loss = loss + estimate.float().abs().mean() + mean.float().square().mean()
+                # Not of the estimate alone: a fresh estimator gives zeros, where the sign of |.| is rounding.
+                loss = loss + estimation_loss(estimate.float(), batch.params) + mean.float().square().mean()
         gradients = torch.autograd.grad(loss, [*self.model.parameters()], allow_unused=True)
         return [g for g in gradients if g is not None]
 
