@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu fuzz docs format clean train train-status train-stop train-pause train-resume
+.PHONY: demo test test-slow test-data test-gpu fuzz docs format clean train train-status train-stop train-pause train-resume train-cooldown
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -23,7 +23,7 @@ test-data: $(VENV)/installed-dev
 test-gpu: $(VENV)/installed-dev
 	$(BIN)/pytest -m gpu
 
-MINUTES ?= 10
+fuzz: MINUTES ?= 10
 fuzz: $(VENV)/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 60 * $(MINUTES) ))
@@ -38,6 +38,10 @@ train: $(VENV)/installed
 
 train-status train-stop train-pause train-resume: $(VENV)/installed
 	$(BIN)/python training/relay.py $(@:train-%=%)
+
+train-cooldown: MINUTES ?= 30
+train-cooldown: $(VENV)/installed
+	$(BIN)/python training/relay.py cooldown --minutes $(MINUTES)
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

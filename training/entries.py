@@ -33,14 +33,16 @@ class Standing:
     """Where an entry stands.
 
     Attributes:
-        pixels: seen by the newest state.
-        seconds: spent until then.
+        pixels: seen until the newest state, by this run and by those of the same name that it goes on from.
+        before: how many of them by those.
+        seconds: spent by this run.
         cooling: a cooldown that was begun and has no weights yet, or None.
         unmeasured: cooled weights without a result.
         results: of the cooldowns, oldest first, as ``measure.py`` wrote them.
     """
 
     pixels: int
+    before: int
     seconds: float
     cooling: Path | None
     unmeasured: tuple[Path, ...]
@@ -69,12 +71,22 @@ def read_queue(path: Path = QUEUE) -> list[Entry]:
     return entries
 
 
-def standing(folder: Path) -> Standing:
-    """Where the run in a folder stands; of one that never began, at nothing."""
-    pixels, seconds = 0, 0.0
-    for state in sorted(folder.glob("state-*"), reverse=True)[:1]:
-        meta = json.loads((state / "manifest.json").read_text())["meta"]
-        pixels, seconds = meta.get("pixels", 0), meta["seconds"]
+def standing(entry: Entry, runs: Path, shipped: Path | None = None) -> Standing:
+    """Where an entry stands.
+
+    Args:
+        entry: the entry.
+        runs: the folder of all runs; this entry's bears its name.
+        shipped: the folder of the shipped weights: a run without states goes on from those of its name.
+    """
+    folder = runs / entry.name
+    pixels, before, seconds = 0, 0, 0.0
+    states = sorted(folder.glob("state-*"))
+    if states:
+        meta = _meta(states[-1])
+        pixels, before, seconds = meta.get("pixels", 0), _before(entry, meta), meta["seconds"]
+    elif (card := (shipped or SHIPPED) / f"{entry.name}.json").exists() and entry.start in ("nothing", entry.name):
+        before = json.loads(card.read_text(encoding="utf-8")).get("pixels", 0)
     cooling, unmeasured, results = None, [], []
     for branch in sorted(folder.glob("cooldown-????????")):
         weights = sorted(branch.glob("*.safetensors"))
@@ -83,20 +95,26 @@ def standing(folder: Path) -> Standing:
         elif not (branch / "result.json").exists():
             unmeasured.append(weights[0])
         else:
-            results.append(json.loads((branch / "result.json").read_text()) | {"stable_pixels": _stable_pixels(branch)})
-    return Standing(pixels, seconds, cooling, tuple(unmeasured), tuple(results))
+            meta = _meta(sorted(branch.glob("state-*"))[-1])
+            seen = {"stable_pixels": meta["cooldown"]["pixels"] + _before(entry, meta)}
+            results.append(json.loads((branch / "result.json").read_text()) | seen)
+    return Standing(pixels + before, before, seconds, cooling, tuple(unmeasured), tuple(results))
 
 
-def _stable_pixels(branch: Path) -> int:
-    """What the run had seen when the branch began."""
-    state = sorted(branch.glob("state-*"))[-1]
-    pixels: int = json.loads((state / "manifest.json").read_text())["meta"]["cooldown"]["pixels"]
-    return pixels
+def _meta(state: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((state / "manifest.json").read_text())["meta"]
+    return found
+
+
+def _before(entry: Entry, meta: dict[str, Any]) -> int:
+    """What the weights had seen that a run started from, if they were of the same name; others are another model."""
+    own = str(meta.get("started_from", "")).startswith(f"{entry.name} ")
+    return int(meta.get("pixels_before", 0)) if own else 0
 
 
 def next_cooldown(entry: Entry, found: Standing) -> float:
-    """How many pixels the run has to see before it is cooled down next; inf when it is finished."""
-    last = max((r["stable_pixels"] for r in found.results), default=0)
+    """How many pixels the entry has to see before it is cooled down next; inf when it is finished."""
+    last = max((r["stable_pixels"] for r in found.results), default=found.before)
     if last >= entry.pixels:
         return math.inf
     return min((last // entry.cooldown_every + 1) * entry.cooldown_every, entry.pixels)
@@ -117,18 +135,19 @@ def choose(entries: list[Entry], states: dict[str, Standing], aside: set[str]) -
     return open_[0] if open_ else None
 
 
-def initial_weights(entry: Entry, runs: Path) -> Path | None:
-    """What the entry starts from, None for nothing.
+def initial_weights(entry: Entry, runs: Path, shipped: Path | None = None) -> Path | None:
+    """What the entry starts from, None for nothing. Of its own weights the shipped ones: they measured best.
 
     Raises:
         LookupError: those weights are not there yet.
     """
-    if entry.start == "nothing":
-        return None
-    cooled = sorted((runs / entry.start).glob("cooldown-????????/*.safetensors")) if entry.start != entry.name else []
-    shipped = SHIPPED / f"{entry.start}.safetensors"
+    name = entry.name if entry.start == "nothing" else entry.start
+    cooled = sorted((runs / name).glob("cooldown-????????/*.safetensors")) if name != entry.name else []
+    weights = (shipped or SHIPPED) / f"{name}.safetensors"
     if cooled:
         return cooled[-1]
-    if shipped.exists():
-        return shipped
+    if weights.exists():
+        return weights
+    if entry.start == "nothing":
+        return None
     raise LookupError(f"{entry.name} waits for weights of {entry.start}: none are shipped, none are cooled down")

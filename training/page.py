@@ -28,9 +28,11 @@ work, and returns at once. It needs two folders of images, none of them from a b
     make train-status     # what runs, how far each model is, what the last cooldowns brought
     make train-pause      # let go of the CPU for a while; make train-resume
     make train-stop       # save and end
+    make train-cooldown MINUTES=30    # cool the model at work down now, measure, go on
 
 States, logs and cooled weights are in `UNDEGRADE_CACHE` (default `~/.cache/undegrade`), folder `relay`;
-`UNDEGRADE_TRAIN_THREADS` limits the cores. Everything may be killed at any moment: the next `make train` goes on from
+`UNDEGRADE_TRAIN_THREADS` limits the cores. Where no states are, an entry goes on from the shipped weights of its name.
+Everything may be killed at any moment: the next `make train` goes on from
 the newest states, which are five minutes old at most.
 
 A run has no length. It warms up and stays at a constant rate; after every so many pixels a branch of it cools down: its

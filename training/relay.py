@@ -4,6 +4,7 @@
     make train-status      what runs, how far each model is, what the last cooldowns brought
     make train-pause, train-resume      let go of the CPU for a while, without losing anything
     make train-stop        save and end
+    make train-cooldown MINUTES=30      cool the model at work down now, then go on
 
 UNDEGRADE_TRAIN_THREADS limits the cores. States, logs and cooled weights are in UNDEGRADE_CACHE (default
 ~/.cache/undegrade), folder relay. Training runs at the lowest priority. Everything may be killed at any moment: the
@@ -37,6 +38,8 @@ from undegrade.train.log import Log
 from undegrade.train.native import cache_folder
 
 ROOT = Path(__file__).parents[1]
+ASKED = "cooldown-asked"
+"""A file in the folder of a run, with a number of minutes in it: cool down at the next turn."""
 SLICE_MINUTES = 120.0
 SAVE_MINUTES = 4.0
 RETRY_MINUTES = 10.0
@@ -67,17 +70,23 @@ class Relay:
         self.aside: dict[str, float] = {}
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGUSR1, self._next)
 
     def _stop(self, *_: object) -> None:
         self.stopping = True
         if self.child is not None and self.child.poll() is None:
             self.child.terminate()
 
+    def _next(self, *_: object) -> None:
+        """Save and begin another turn, unless it is a cooldown that is going on."""
+        if self.child is not None and self.child.poll() is None and "--open-ended" in self.child.args:
+            self.child.terminate()
+
     def run(self) -> None:
         """Until told to stop, or all is done."""
         while not self.stopping:
             entries = read_queue(self.queue)
-            states = {e.name: standing(folder() / e.name) for e in entries}
+            states = {e.name: standing(e, folder()) for e in entries}
             now = time.monotonic()
             aside = {name for name, until in self.aside.items() if until > now}
             entry = choose(entries, states, aside)
@@ -98,19 +107,24 @@ class Relay:
             weights = found.unmeasured[0]
             return self._measure(entry, weights)
         wanted = next_cooldown(entry, found)
-        if found.cooling is not None or found.pixels >= wanted:
-            say(f"{entry.name}: cooldown at {found.pixels:.3g} pixels")
-            return self._call(entry, run, ["--cooldown", str(entry.cooldown_minutes)])
+        asked = run / ASKED
+        if found.cooling is not None or found.pixels >= wanted or (asked.exists() and found.pixels > found.before):
+            minutes = asked.read_text().strip() if asked.exists() else str(entry.cooldown_minutes)
+            say(f"{entry.name}: cooldown of {minutes} minutes at {found.pixels:.3g} pixels")
+            well = self._call(entry, run, ["--cooldown", minutes])
+            if well and not self.stopping:
+                asked.unlink(missing_ok=True)
+            return well
         try:
             start = initial_weights(entry, folder())
         except LookupError as error:
             say(str(error))
             return False
-        init = [] if start is None or found.pixels else ["--init", str(start)]
+        init = [] if start is None or found.pixels > found.before else ["--init", str(start)]
         say(f"{entry.name}: from {found.pixels:.4g} of {entry.pixels:.3g} pixels, next cooldown at {wanted:.3g}")
-        arguments = ["--open-ended", "--pixels", str(wanted), "--minutes", str(SLICE_MINUTES), *init]
+        arguments = ["--open-ended", "--pixels", str(wanted - found.before), "--minutes", str(SLICE_MINUTES), *init]
         well = self._call(entry, run, arguments)
-        after = standing(run)
+        after = standing(entry, folder())
         if after.seconds > found.seconds:
             rate = (after.pixels - found.pixels) / (after.seconds - found.seconds)
             say(f"{entry.name}: {after.pixels:.4g} pixels seen, {rate / 1e3:.0f} kpixel/s; {validation(run)}")
@@ -120,7 +134,7 @@ class Relay:
         command = [
             sys.executable, "-m", "undegrade", "train", entry.task, "--variant", entry.variant, *entry.options,
             "--data", str(self.train), "--val", str(self.val), "--out", str(run), "--save-minutes", str(SAVE_MINUTES),
-            "--validate-every", "20000", *arguments,
+            "--validate-every", "5000", *arguments,
         ]  # fmt: skip
         run.mkdir(parents=True, exist_ok=True)
         return self._wait(entry, command, run / "train.log")
@@ -265,6 +279,20 @@ def stop() -> None:
     print("stopped" if handle is not None else f"process {number} has not ended yet; see {folder() / 'relay.log'}")
 
 
+def cooldown(minutes: float) -> None:
+    """Ask for a cooldown of the entry that trains now."""
+    number = running()
+    if number is None:
+        sys.exit("no relay runs; start it by make train.")
+    runs = [path.parent for path in folder().glob("*/train.log")]
+    if not runs:
+        sys.exit("nothing has been trained yet; see make train-status.")
+    now = max(runs, key=lambda run: (run / "train.log").stat().st_mtime)
+    (now / ASKED).write_text(f"{minutes:g}")
+    os.kill(number, signal.SIGUSR1)
+    print(f"{now.name} cools down within {minutes:g} minutes, then trains on; see make train-status")
+
+
 def group(number: int) -> None:
     """Send a signal to the relay and all that it started."""
     process = running()
@@ -280,7 +308,7 @@ def status() -> None:
     print(f"the relay runs (process {number})" if number is not None else "no relay runs")
     for entry in read_queue():
         run = folder() / entry.name
-        found = standing(run)
+        found = standing(entry, folder())
         rows = Log(run / "metrics.jsonl").rows()
         print(f"\n{entry.name}: {found.pixels:.4g} of {entry.pixels:.3g} pixels, {found.seconds / 3600:.1f} hours")
         if rows and found.pixels:
@@ -297,12 +325,16 @@ def status() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("start", "run", "status", "stop", "pause", "resume"))
-    command = parser.parse_args().command
+    parser.add_argument("command", choices=("start", "run", "status", "stop", "pause", "resume", "cooldown"))
+    parser.add_argument("--minutes", type=float, default=30, help="of the cooldown")
+    args = parser.parse_args()
+    command = args.command
     if command == "pause":
         group(signal.SIGSTOP)
     elif command == "resume":
         group(signal.SIGCONT)
+    elif command == "cooldown":
+        cooldown(args.minutes)
     else:
         {"start": start, "run": run, "status": status, "stop": stop}[command]()
 

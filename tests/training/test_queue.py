@@ -15,7 +15,7 @@ import page
 from entries import Standing, choose, initial_weights, next_cooldown, read_queue, standing
 
 ENTRY = read_queue()[0]
-START = Standing(0, 0.0, None, (), ())
+START = Standing(0, 0, 0.0, None, (), ())
 
 
 def test_the_page_is_not_stale():
@@ -73,28 +73,49 @@ def test_shares_are_kept_and_entries_without_one_wait():
     assert choose([a, b, c], {"a": done, "b": done, "c": done}, set()) is None
 
 
-def test_where_a_run_stands_is_read_from_the_disk(tmp_path):
-    def state(folder, **meta):
-        (folder / "state-00000007").mkdir(parents=True)
-        (folder / "state-00000007" / "manifest.json").write_text(json.dumps({"step": 7, "meta": meta}))
+def state(folder, **meta):
+    (folder / "state-00000007").mkdir(parents=True)
+    (folder / "state-00000007" / "manifest.json").write_text(json.dumps({"step": 7, "meta": meta}))
 
-    assert standing(tmp_path) == START
-    state(tmp_path, pixels=700, seconds=3.5)
+
+def test_where_a_run_stands_is_read_from_the_disk(tmp_path):
+    assert standing(ENTRY, tmp_path, tmp_path) == START
+    run = tmp_path / ENTRY.name
+    state(run, pixels=700, seconds=3.5, started_from="another-model 0123", pixels_before=50)
     for number in (1, 2, 3):
-        state(tmp_path / f"cooldown-0000000{number}", pixels=1, seconds=1, cooldown={"pixels": 100 * number})
-    (tmp_path / "cooldown-00000009.tmp").mkdir()
+        state(run / f"cooldown-0000000{number}", pixels=1, seconds=1, cooldown={"pixels": 100 * number})
+    (run / "cooldown-00000009.tmp").mkdir()
     for number in (1, 2):
-        (tmp_path / f"cooldown-0000000{number}" / "w.safetensors").touch()
-    (tmp_path / "cooldown-00000001" / "result.json").write_text('{"mean_gain": 0.5}')
-    found = standing(tmp_path)
-    assert (found.pixels, found.seconds) == (700, 3.5)
+        (run / f"cooldown-0000000{number}" / "w.safetensors").touch()
+    (run / "cooldown-00000001" / "result.json").write_text('{"mean_gain": 0.5}')
+    found = standing(ENTRY, tmp_path, tmp_path)
+    assert (found.pixels, found.before, found.seconds) == (700, 0, 3.5)
     assert found.results == ({"mean_gain": 0.5, "stable_pixels": 100},)
     assert [w.parent.name for w in found.unmeasured] == ["cooldown-00000002"]
     assert found.cooling.name == "cooldown-00000003"
 
 
+def test_a_run_without_states_goes_on_from_the_shipped_weights_of_its_name(tmp_path):
+    # On another machine the states are lost; what was shipped has seen its pixels all the same.
+    entry = replace(ENTRY, pixels=2500, cooldown_every=1000)
+    (tmp_path / f"{entry.name}.json").write_text('{"pixels": 1200}')
+    (tmp_path / f"{entry.name}.safetensors").touch()
+    found = standing(entry, tmp_path / "runs", tmp_path)
+    assert (found.pixels, found.before, next_cooldown(entry, found)) == (1200, 1200, 2000)
+    assert initial_weights(entry, tmp_path / "runs", tmp_path) == tmp_path / f"{entry.name}.safetensors"
+    origin = {"started_from": f"{entry.name} 0123456789ab", "pixels_before": 1200}
+    run = tmp_path / "runs" / entry.name
+    state(run, pixels=900, seconds=1, **origin)
+    state(run / "cooldown-00000001", pixels=990, seconds=1, cooldown={"pixels": 800}, **origin)
+    (run / "cooldown-00000001" / "w.safetensors").touch()
+    (run / "cooldown-00000001" / "result.json").write_text("{}")
+    found = standing(entry, tmp_path / "runs", tmp_path)
+    assert (found.pixels, found.results[0]["stable_pixels"]) == (2100, 2000)
+    assert next_cooldown(entry, found) == 2500
+
+
 def test_weights_to_start_from_are_cooled_ones_then_shipped_ones(tmp_path):
-    assert initial_weights(replace(ENTRY, start="nothing"), tmp_path) is None
+    assert initial_weights(replace(ENTRY, start="nothing"), tmp_path, tmp_path) is None
     assert initial_weights(replace(ENTRY, start="gaussian-fast"), tmp_path).parent == entries.SHIPPED
     with pytest.raises(LookupError, match="waits for weights of huge"):
         initial_weights(replace(ENTRY, start="huge"), tmp_path)
