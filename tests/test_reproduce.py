@@ -30,7 +30,7 @@ experiments, planning, pictures, report, runner, study, words = map(
     importlib.import_module, ("experiments", "plan", "pictures", "report", "run", "study", "words")
 )
 EXPERIMENTS = experiments.EXPERIMENTS
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/QUEUE.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def given_all(experiment, **changes):

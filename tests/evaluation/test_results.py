@@ -12,6 +12,7 @@ from undegrade.errors import UndegradeError
 from undegrade.evaluation.paper import paper
 from undegrade.evaluation.results import Result, comparison, merged, page, read_folder
 from undegrade.tasks import TASKS
+from undegrade.weights.card import shipped_cards
 
 
 def section(text: str, task: str) -> str:
@@ -35,6 +36,14 @@ def test_the_page_shows_ours_beside_the_papers() -> None:
     assert "29.00 (2)" in gaussian  # only the first two images
     assert "weights `0123456789ab`, 13 s on a CPU, PyTorch 2" in gaussian
     assert "Mean error of the estimated noise level, 8-bit levels" in gaussian
+
+
+def test_the_page_says_on_what_the_weights_were_trained() -> None:
+    (card,) = (c for c in shipped_cards() if c.name == "gaussian-fast")
+    ours = dataclasses.replace(FULL, weights_sha256=card.sha256)
+    assert f"weights `{card.sha256[:12]}` (trained on x86_64 CPU, 1 threads), 13 s on a CPU" in page(
+        [ours], TASKS, paper(), [card]
+    )
 
 
 def test_the_page_holds_every_task_the_peers_and_the_papers_discrepancy() -> None:

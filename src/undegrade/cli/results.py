@@ -34,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.evaluation.paper import paper
     from undegrade.evaluation.results import page, read_folder
     from undegrade.tasks import TASKS
+    from undegrade.weights.card import shipped_cards
 
-    text = page(read_folder(args.folder), TASKS, paper())
+    text = page(read_folder(args.folder), TASKS, paper(), shipped_cards())
     if args.check:
         current = args.page.is_file() and args.page.read_text(encoding="utf-8") == text
         if not current:
