@@ -22,6 +22,7 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, Layout, from_float, is_grey, transformed
 from undegrade.inference.engine import Engine, Window, usable
 from undegrade.inference.estimates import Estimates
+from undegrade.inference.held import Held
 from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
 from undegrade.inference.steering import amount_of_level
 from undegrade.inference.tiles import Tile, slices
@@ -148,6 +149,32 @@ class Pipeline:
         over_tiles(images[0], self._side(options), self._reach, self.model.stride, self.device, add)
         assert found.mean is not None  # at_mean=True above
         return EstimateMap(*found.in_units(quantity), quantity.decode(found.mean))
+
+    def hold(
+        self, image: Any, rows: tuple[int, int], columns: tuple[int, int], level: float | None = None
+    ) -> Held:
+        """Keep the latent of a part of one image, to restore that part at one strength after another.
+
+        Args:
+            image: see the module; not a batch.
+            rows: first row of the part, and the one after its last.
+            columns: the same along the other axis.
+            level: see :class:`RestoreOptions`.
+
+        Raises:
+            UndegradeError: see :meth:`__call__`; or the model enlarges, the input is a batch, or the part is not
+                within the image.
+        """
+        layout = Layout.of(image)
+        (source, *others) = layout.images(image)
+        if others:
+            raise UndegradeError("only a part of a single image can be kept; pass the images one at a time.")
+        if self.model.architecture.scale != 1:
+            raise UndegradeError(f"the super-resolution task {self.task.name} has no strength; use another task.")
+        if not all(0 <= low < high <= n for (low, high), n in zip((rows, columns), source.shape[:2], strict=True)):
+            raise UndegradeError(f"rows {rows} and columns {columns} are not within the image; give a part of it.")
+        amount = self._amount(source, RestoreOptions(level=level))
+        return Held(self.engine, layout, source, rows, columns, self._reach, amount)
 
     def _one(self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None) -> Restoration:
         """Restore one image, (H, W, C); it may be a view with any strides."""

@@ -51,6 +51,21 @@ def tiles(height: int, width: int, side: int, halo: int, stride: int) -> Iterato
             yield Tile(rows, columns)
 
 
+def around(rows: tuple[int, int], columns: tuple[int, int], height: int, width: int, halo: int, stride: int) -> Tile:
+    """One tile, at any place.
+
+    Args:
+        rows: first row of the tile, and the one after its last.
+        columns: the same along the other axis.
+        height: of the image.
+        width: of the image.
+        halo: pixels of context around the tile, a multiple of the stride.
+        stride: of the model: the window starts on multiples of it.
+    """
+    tall, wide = _least(height, width)
+    return Tile(_at(*rows, height, halo, stride, tall), _at(*columns, width, halo, stride, wide))
+
+
 def split(tile: Tile, height: int, width: int, halo: int, stride: int) -> list[Tile]:
     """Two to four smaller tiles in place of one; only the tile itself if its window has the smallest size."""
     tall, wide = _least(height, width)
@@ -81,6 +96,10 @@ def _spans(length: int, side: int, halo: int, stride: int, least: int) -> list[S
     count = -(-length // side)
     step = -(-length // (count * stride)) * stride
     return [_span(start, min(start + step, length), length, halo, stride, least) for start in range(0, length, step)]
+
+
+def _at(start: int, stop: int, length: int, halo: int, stride: int, least: int) -> Span:
+    return _span(start // stride * stride, stop, length, halo, stride, least)._replace(start=start)
 
 
 def _halves(span: Span, length: int, halo: int, stride: int, least: int) -> list[Span]:
