@@ -30,7 +30,8 @@ def test_with_a_level_and_in_other_layouts():
     held = pipeline.hold(small, (16, 48), (30, 90), level=30)
     np.testing.assert_array_equal(held.restored(0.8), whole[16:48, 30:90])
     grey = np.repeat(small[..., :1], 3, axis=2)
-    for image in (grey, grey[..., 0], torch.from_numpy(small.astype(np.float32) / 255).permute(2, 0, 1)):
+    twelve_bits = small.astype(np.uint16) * 16
+    for image in (grey, grey[..., 0], twelve_bits, torch.from_numpy(small.astype(np.float32) / 255).permute(2, 0, 1)):
         whole = pipeline(image, strength=1.5).image
         part = pipeline.hold(image, (16, 48), (30, 90)).restored(1.5)
         assert type(part) is type(whole)

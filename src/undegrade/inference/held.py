@@ -9,6 +9,7 @@ import numpy as np
 from undegrade.inference.arrays import Image, Layout, from_float, is_grey, to_float
 from undegrade.inference.engine import Engine
 from undegrade.inference.options import BLEND, RestoreOptions
+from undegrade.inference.ranges import Range
 from undegrade.inference.tiles import around, slices
 
 
@@ -21,11 +22,12 @@ class Held:
     Args:
         engine: with the model.
         layout: of the caller's image.
-        source: the whole image, (H, W, C).
+        source: the whole image as the model is shown it, (H, W, C).
         rows: first row of the part, and the one after its last.
         columns: the same along the other axis.
         reach: how far from a pixel its result reads the image, a multiple of the stride.
         amount: of strength 1, see :meth:`Engine.steered`.
+        black_and_white: of the caller's image, by which ``source`` was scaled unless it is the full range.
     """
 
     def __init__(
@@ -37,11 +39,12 @@ class Held:
         columns: tuple[int, int],
         reach: int,
         amount: float,
+        black_and_white: Range,
     ) -> None:
         h, w, self._channels = source.shape
         if self._channels == 3 and is_grey(source):  # as Pipeline does: grey stays exactly grey
             source = source[..., :1]
-        self._engine, self._layout, self._amount = engine, layout, amount
+        self._engine, self._layout, self._amount, self._range = engine, layout, amount, black_and_white
         stride = engine.model.stride
         tile = around(rows, columns, h, w, reach, stride)
         # The second encoding reads the restoration in the whole window, which the first therefore needs with a halo.
@@ -78,4 +81,6 @@ class Held:
         return self._back(from_float(restored, self._source.dtype))
 
     def _back(self, part: Image) -> Any:
+        if not self._range.is_full:
+            part = self._range.back(part)
         return self._layout.back([np.repeat(part, self._channels // part.shape[2], axis=2)])
