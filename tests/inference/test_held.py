@@ -14,7 +14,7 @@ NOISY = np.clip(
 ).astype(np.uint8)  # fmt: skip
 
 
-@pytest.mark.parametrize("rows, columns", [((131, 250), (102, 230)), ((0, 40), (400, 460))])
+@pytest.mark.parametrize(("rows", "columns"), [((131, 250), (102, 230)), ((0, 40), (400, 460))])
 def test_a_part_equals_that_of_the_whole_image_bit_for_bit(rows, columns):
     pipeline = load_pipeline("gaussian")
     held = pipeline.hold(NOISY, rows, columns)

@@ -143,6 +143,7 @@ class Pipeline:
         tile: int | None = None,
         memory: float | None = None,
         white: float | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> EstimateMap:
         """The damage at every position of one image, without restoring it; arguments as for :meth:`__call__`.
 
@@ -159,8 +160,14 @@ class Pipeline:
         self._check(source, options)
         found = Estimates(self.model.architecture.params, source, at_mean=True)
 
+        done = 0
+
         def add(tile: Tile, window: Window) -> None:
+            nonlocal done
             found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), tile)
+            done += tile.pixels
+            if progress is not None:
+                progress(done / (source.shape[0] * source.shape[1]))
 
         over_tiles(source, self._side(options), self._reach, self.model.stride, self.device, add)
         assert found.mean is not None  # at_mean=True above
@@ -236,7 +243,7 @@ class Pipeline:
             target[...] = from_float(restored, source.dtype) if total is None else target + restored
             if std is not None:
                 std[slices(tile, s)] = deviation
-            done += (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start)
+            done += tile.pixels
             if progress is not None:
                 progress(done / (h * w * passes))
 

@@ -34,6 +34,11 @@ class Tile(NamedTuple):
     rows: Span
     columns: Span
 
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of the tile, without its halo."""
+        return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
+
 
 def tiles(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[Tile]:
     """Cover an image with tiles of about equal size, in reading order.
