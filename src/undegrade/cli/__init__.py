@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from undegrade.errors import UndegradeError
 
-COMMANDS = ("restore", "estimate", "evaluate", "calibrate", "analyse", "train", "results")
+COMMANDS = ("restore", "estimate", "serve", "evaluate", "calibrate", "analyse", "train", "results")
 """Each is a module in this package with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args) -> int``."""
 
 

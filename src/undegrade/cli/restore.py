@@ -111,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
     """
     options = _options(args)
     from undegrade.atomic import remove_leftovers
+    from undegrade.files.level import LEVELS, check_level, task_of_level
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import Outcome, Status, restore_file
     from undegrade.files.select_task import Choice, select_task
@@ -119,12 +120,16 @@ def run(args: argparse.Namespace) -> int:
     def load(task: str | None) -> Pipeline:
         return load_pipeline(task, args.variant, args.weights, args.device, args.half)
 
-    task = args.task if args.task is not None or args.weights is not None else _task_of_level(args)
+    replaced = next((option for option in LEVELS if getattr(args, option) is not None), None)
+    task = args.task
+    if task is None and args.weights is None and replaced is not None:
+        task = task_of_level(replaced)
     given = None if task is None and args.weights is None else load(task)
     known = {}
     if given is not None:
         assert given.card is not None  # a loaded pipeline has a card
-        _check_level(args, given)
+        if replaced is not None:
+            check_level(replaced, given)
         known = {"task": given.task.name, "variant": given.card.variant}
     else:
         load("gaussian")  # select_task needs it first: missing weights are reported before any file is read
@@ -196,30 +201,6 @@ def _options(args: argparse.Namespace) -> FileOptions:
     if args.max_pixels is None:
         return options
     return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
-
-
-_LEVELS = {"sigma": "noise level", "quality": "JPEG quality"}
-"""Options that replace an estimate, and the name of the quantity that they replace."""
-
-
-def _task_of_level(args: argparse.Namespace) -> str | None:
-    """The first task that estimates the quantity of --sigma or --quality; None if neither is given."""
-    from undegrade.tasks import TASKS
-
-    for option, name in _LEVELS.items():
-        if getattr(args, option) is not None:
-            return next(task.name for task in TASKS.values() if task.degradation.quantity.name == name)
-    return None
-
-
-def _check_level(args: argparse.Namespace, pipeline: Pipeline) -> None:
-    """Check that the task estimates a noise level for --sigma, or a JPEG quality for --quality."""
-    known = None if pipeline.quantity is None else pipeline.quantity.name
-    for option, name in _LEVELS.items():
-        if getattr(args, option) is not None and known != name:
-            raise UndegradeError(
-                f"--{option} replaces an estimated {name}, but {pipeline.task.name} estimates none; leave it out."
-            )
 
 
 def _check_std(todo: Plan) -> None:

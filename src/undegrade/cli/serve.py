@@ -1,0 +1,81 @@
+"""``undegrade serve``: the local page, and the service behind it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from undegrade.errors import UndegradeError
+
+HELP = "open a page on this machine to see, steer and judge restorations; the service behind it is for programs too"
+
+
+EXAMPLES = """examples:
+  undegrade serve                                        then open the address that it prints
+  undegrade serve --port 0                               on a free port
+  undegrade serve --host 0.0.0.0                         for the whole network; prints the token that is then needed
+"""
+
+TOKEN = "UNDEGRADE_TOKEN"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("address")
+    where.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (default: 127.0.0.1)")
+    where.add_argument("--port", type=int, default=8000, metavar="N", help="port, 0 for a free one (default: 8000)")
+    where.add_argument(
+        "--token", metavar="T",
+        help=f"that every call needs, at least 16 characters (default: the environment's {TOKEN}; none on this "
+        "machine alone, else one is made up and printed)",
+    )  # fmt: skip
+    where.add_argument(
+        "--server-name", action="append", default=[], metavar="NAME",
+        help="a further host name under which the service is called, e.g. behind a proxy; may be repeated",
+    )  # fmt: skip
+    limits = parser.add_argument_group("limits")
+    limits.add_argument(
+        "--max-bytes", type=float, default=200, metavar="MB", help="of a file, in megabytes (default: 200)"
+    )
+    limits.add_argument(
+        "--max-pixels", type=float, default=100, metavar="M", help="of a picture (default: 100 million)"
+    )
+    limits.add_argument("--max-seconds", type=float, default=900, metavar="S", help="for one picture (default: 900)")
+    limits.add_argument(
+        "--max-memory", type=float, default=6, metavar="GB", help="of the worker, on Linux (default: 6)"
+    )
+    limits.add_argument("--max-queue", type=int, default=16, metavar="N", help="waiting jobs (default: 16)")
+    parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
+    parser.add_argument("--log-names", action="store_true", help="name pictures in the lines that are printed")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C.
+
+    Raises:
+        UndegradeError: the extra ``serve`` is not installed, or the address, the token or a limit cannot be used.
+    """
+    try:
+        from undegrade.serve import server
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "undegrade":
+            raise
+        raise UndegradeError(f"the page needs {error.name}; run: pip install 'undegrade[serve]'.") from error
+    from undegrade.serve.limits import Limits
+
+    limits = Limits(
+        bytes=_count(args.max_bytes, 1e6, "--max-bytes"),
+        pixels=_count(args.max_pixels, 1e6, "--max-pixels"),
+        queue=args.max_queue,
+        seconds=args.max_seconds,
+        memory=_count(args.max_memory, 1e9, "--max-memory"),
+    )
+    return server.run(
+        args.host, args.port, token=args.token or os.environ.get(TOKEN) or None, names=args.server_name,
+        limits=limits, device=args.device, log_names=args.log_names,
+    )  # fmt: skip
+
+
+def _count(value: float, times: float, option: str) -> int:
+    if not 0 < value < 1e9:
+        raise UndegradeError(f"{option} {value:g} is out of range; give a number above 0.")
+    return int(value * times)

@@ -1,0 +1,225 @@
+"""What the worker does with pictures: look at one, restore it, restore a part of it at another strength."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from undegrade import image
+from undegrade.degrade.numbers import Numbers
+from undegrade.errors import UndegradeError
+from undegrade.files.level import check_level, task_of_level
+from undegrade.files.plan import Job
+from undegrade.files.restore_file import STD_PEAK, FileOptions, Status, restore_file, std_path
+from undegrade.files.select_task import Choice, select_task
+from undegrade.image import Format, Picture
+from undegrade.inference.held import Held
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.options import EstimateMap, RestoreOptions
+from undegrade.inference.pipeline import Pipeline
+from undegrade.serve import views
+from undegrade.serve.readings import Reading, readings
+from undegrade.serve.wishes import Wishes
+from undegrade.tasks import TASKS
+from undegrade.weights.card import shipped_cards
+
+TILE = 320
+"""Side of the tiles. Smaller than the command line's, which is a little faster: between two tiles a job can be
+cancelled, and a part of another strength is computed. Tiles never change the result."""
+LEVELS = 255.0
+
+Progress = Callable[[float], None]
+Tell = Callable[..., None]
+Message = dict[str, Any]
+
+
+class Jobs:
+    """The kinds of jobs, by name. Each takes a message, says how far it is, and returns JSON values.
+
+    Args:
+        folder: the only one with pictures.
+        max_pixels: larger pictures are refused by their header.
+        device: see :func:`undegrade.inference.load.load_pipeline`.
+    """
+
+    def __init__(self, folder: Path, max_pixels: int, device: str | None) -> None:
+        self._folder, self._max_pixels, self._device = folder, max_pixels, device
+        self._picture = functools.lru_cache(maxsize=2)(self._read)
+        self._held = functools.lru_cache(maxsize=4)(self._hold)
+
+    def models(self) -> list[dict[str, Any]]:
+        """The shipped models; loads those that every picture needs."""
+        models = []
+        for card in shipped_cards():
+            task = TASKS[card.task]
+            reads = self._load(card.task).quantity if task.degradation.scale == 1 else task.degradation.quantity
+            models.append(
+                {
+                    "name": card.name,
+                    "task": card.task,
+                    "variant": card.variant,
+                    "summary": task.summary,
+                    "scale": task.degradation.scale,
+                    "reads": None if reads is None else reads.name,
+                }
+            )
+        return models
+
+    def look(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
+        """Read a picture; say what it is, what was found in it, and which task it needs."""
+        folder = Path(message["folder"])
+        picture = self._picture(message["source"])
+        shown = views.range_of(picture)
+        h, w = picture.pixels.shape[:2]
+        with_view = views.needs_view(picture.format, shown)
+        if message.get("views", True):
+            views.write_thumbnail(folder / "thumbnail.png", picture, shown)
+            if with_view:
+                views.write_view(folder / "view.png", picture, shown)
+        tell(
+            event="looked", width=w, height=h, channels=1 if picture.grey else 3, bits=picture.bits,
+            format=str(picture.format), quality=picture.quality, notes=list(picture.notes),
+            view="view.png" if with_view else None,
+        )  # fmt: skip
+        pixels = picture.pixels if shown.is_full else shown.scaled(picture.pixels)
+        once = {task: _Once(self._load(task)) for task in self._readers()}
+
+        def load(task: str) -> Pipeline:
+            return once[task] if task in once else self._load(task)
+
+        found = readings(list(once.values()), pixels, TILE, lambda fraction: progress(0.95 * fraction))
+        choice = select_task(pixels, load, TILE, picture.quality)
+        progress(1.0)
+        return {
+            "found": [self._record(reading, folder, i) for i, reading in enumerate(found)],
+            "quality": picture.quality,
+            "task": None if choice.pipeline is None else choice.pipeline.task.name,
+            "reason": choice.reason,
+        }
+
+    def restore(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
+        """Restore a picture into a file, as ``undegrade restore`` does."""
+        wishes = Wishes.of(message["wishes"])
+        source, output = Path(message["source"]), Path(message["output"])
+        select = self._selector(wishes, message.get("choice"))
+        options = FileOptions(
+            RestoreOptions(
+                strength=wishes.strength,
+                level=wishes.sigma if wishes.sigma is not None else wishes.quality,
+                samples=wishes.samples,
+                tile=self._tile(wishes.task),
+            ),
+            max_pixels=self._max_pixels,
+            strip_metadata=wishes.strip_metadata,
+        )
+        outcome = restore_file(
+            Job(source, output, Format.PNG if wishes.save_as == "png" else None), options, select, progress
+        )
+        if outcome.status is Status.FAILED:
+            raise UndegradeError(outcome.reason or "")
+        record = outcome.to_record()
+        del record["source"], record["output"]
+        scale = 1 if outcome.task is None else TASKS[outcome.task].degradation.scale
+        format = Format.PNG if wishes.save_as == "png" else Format(outcome.format or "png")
+        record["result"] = {
+            "format": str(format), "width": scale * (outcome.width or 0), "height": scale * (outcome.height or 0),
+            "bytes": output.stat().st_size, "view": None, "std": None,
+        }  # fmt: skip
+        shown = views.range_of(self._picture(str(source)))
+        if views.needs_view(format, shown):
+            view = output.with_name(f"{output.name}-view.png")
+            views.write_view(view, image.read(output, 16 * self._max_pixels + 1), shown)
+            record["result"]["view"] = view.name
+        deviation = std_path(output)
+        if wishes.samples and outcome.status is Status.RESTORED and deviation.exists():
+            std = image.read(deviation, 16 * self._max_pixels + 1).pixels.astype(np.float32) * np.float32(
+                STD_PEAK / 65535
+            )
+            # A square of several pixels has the root of the mean variance.
+            plane = np.sqrt(views.reduced(np.square(std), -(-max(std.shape) // views.OVERLAY))) * np.float32(LEVELS)
+            high = max(float(np.percentile(plane, 99.5)), 0.5)
+            views.write_plane(output.with_name(f"{output.name}-sure.png"), plane, 0.0, high)
+            record["result"]["std"] = {"file": f"{output.name}-sure.png", "low": 0.0, "high": high,
+                                       "mean": float(plane.mean()), "unit": "8-bit levels"}  # fmt: skip
+        return record
+
+    def part(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
+        """Restore a part of a picture at one strength into a PNG; its latent is kept for the next one."""
+        wishes = Wishes.of(message["wishes"])
+        choice = self._selector(wishes, message.get("choice"))(np.empty((0, 0)), None)
+        if choice.pipeline is None:
+            raise UndegradeError("the picture was left alone; choose a task to restore it.")
+        level = wishes.sigma if wishes.sigma is not None else wishes.quality
+        (top, bottom), (left, right) = message["rows"], message["columns"]
+        held = self._held(message["source"], choice.pipeline.task.name, (top, bottom), (left, right), level)
+        picture = self._picture(message["source"])
+        shown = views.range_of(picture) if picture.bits > 8 else None
+        pixels = held.restored(wishes.strength)
+        part = Picture(pixels, metadata=picture.metadata.stripped())
+        output = Path(message["output"])
+        if shown is None:
+            image.write(output, part, Format.PNG)
+        else:
+            views.write_view(output, part, shown)
+        return {"rows": [top, bottom], "columns": [left, right]}
+
+    def _selector(self, wishes: Wishes, known: dict[str, Any] | None) -> Callable[[Any, int | None], Choice]:
+        """The choice of the task: the client's, or what was chosen when the picture was looked at."""
+        replaced = wishes.replaced
+        task = wishes.task or (None if replaced is None else task_of_level(replaced))
+        if task is not None:
+            pipeline = self._load(task)
+            if replaced is not None:
+                check_level(replaced, pipeline)
+            return lambda image, quality: Choice(pipeline)
+        if known is not None:
+            choice = Choice(None if known["task"] is None else self._load(known["task"]), known["reason"])
+            return lambda image, quality: choice
+        return lambda image, quality: select_task(image, self._load, TILE, quality)
+
+    def _tile(self, task: str | None) -> int:
+        scale = 1 if task is None or task not in TASKS else TASKS[task].degradation.scale
+        return TILE // scale
+
+    def _load(self, task: str) -> Pipeline:
+        return load_pipeline(task, device=self._device)
+
+    def _readers(self) -> list[str]:
+        """The tasks whose models read something off a picture of ordinary size; one that reads several things first."""
+        tasks = sorted({card.task for card in shipped_cards() if TASKS[card.task].degradation.scale == 1})
+        known = {task: quantity for task in tasks if (quantity := self._load(task).quantity) is not None}
+        told = {task: q.size for task, q in known.items() if q.size == 1 or isinstance(q, Numbers)}
+        return sorted(told, key=lambda task: (-told[task], task))
+
+    def _record(self, reading: Reading, folder: Path, i: int) -> dict[str, Any]:
+        low, high = (float(v) for v in np.percentile(reading.plane, (1, 99)))
+        high = max(high, low + 1e-3)
+        name = f"map-{i}.png"
+        views.write_plane(folder / name, reading.plane, low, high)
+        return reading.to_record() | {"map": {"file": name, "low": low, "high": high, "unit": reading.unit}}
+
+    def _read(self, source: str) -> Picture:
+        return image.read(Path(source), self._max_pixels)
+
+    def _hold(
+        self, source: str, task: str, rows: tuple[int, int], columns: tuple[int, int], level: float | None
+    ) -> Held:
+        return self._load(task).hold(self._picture(source).pixels, rows, columns, level)
+
+
+class _Once(Pipeline):
+    """A pipeline for one picture that gives an estimate of the whole picture a second time without computing it."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.__dict__.update(vars(pipeline))
+        self._known: dict[tuple[int, ...], EstimateMap] = {}
+
+    def estimate_map(self, image: Any, **options: Any) -> EstimateMap:
+        shape = image.shape[:2]
+        if shape not in self._known:
+            self._known[shape] = super().estimate_map(image, **options)
+        return self._known[shape]

@@ -1,0 +1,136 @@
+"""What was found in a picture: named numbers with unit and spread, in words, and as a map; from whichever models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from undegrade.degrade.blur import Kernel, Shape
+from undegrade.degrade.numbers import Number, Numbers
+from undegrade.inference.options import EstimateMap
+from undegrade.inference.pipeline import Pipeline
+
+Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One number that was found.
+
+    Attributes:
+        name, unit: for people; the unit may be empty.
+        value: in the unit.
+        spread: its posterior standard deviation, in the unit.
+        low, high: the 10th and the 90th percentile over the picture.
+        digits: after the point, as people read it.
+        words: for a photographer; may be empty.
+        plane: the number at every position of the latent, (ceil(H / 4), ceil(W / 4)).
+    """
+
+    name: str
+    unit: str
+    value: float
+    spread: float
+    low: float
+    high: float
+    digits: int
+    words: str
+    plane: Plane
+
+    def to_record(self) -> dict[str, Any]:
+        """The attributes as JSON values, without the plane."""
+        record = {name: value for name, value in vars(self).items() if name != "plane"}
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
+
+
+def readings_of(pipeline: Pipeline, found: EstimateMap) -> Iterator[Reading]:
+    """The numbers that one model found, whether its quantity is one number, several, or a blur."""
+    quantity = pipeline.quantity
+    if quantity is None:
+        return
+    if isinstance(quantity, Numbers):
+        for i, number in enumerate(quantity.numbers):
+            yield _reading(number, found.estimate[i], found.spread[i], found.map[i])
+    elif isinstance(quantity, Kernel):
+        widths = np.sqrt(np.maximum(_wider(found.map), 0))
+        width = math.sqrt(max(Shape.of(found.estimate.tolist()).first, 0.0))
+        # d sqrt(v) = dv / (2 sqrt(v))
+        spread = float(found.spread[:2].mean()) / (2 * max(width, 0.1))
+        yield _reading(Number("blur", "pixels of the result", 0, 10), width, spread, widths)
+    elif quantity.size == 1:
+        number = Number(quantity.name, quantity.unit, 0, 1, digits=quantity.digits)
+        yield _reading(number, found.estimate[0], found.spread[0], found.map[0])
+
+
+def readings(
+    pipelines: Sequence[Pipeline], image: Any, tile: int, progress: Callable[[float], None] | None = None
+) -> list[Reading]:
+    """The numbers that several models find in one image; of those of one name, the first model's."""
+    found: list[Reading] = []
+    for n, pipeline in enumerate(pipelines):
+
+        def within(fraction: float, n: int = n) -> None:
+            if progress is not None:
+                progress((n + fraction) / len(pipelines))
+
+        known = {reading.name for reading in found}
+        estimates = pipeline.estimate_map(image, tile=tile, progress=within)
+        found += [reading for reading in readings_of(pipeline, estimates) if reading.name not in known]
+    return found
+
+
+def _reading(number: Number, value: float, spread: float, plane: Plane) -> Reading:
+    low, high = np.percentile(plane, (10, 90))
+    in_words = _WORDS.get(number.name)
+    words = "" if in_words is None else in_words(float(value))
+    return Reading(
+        number.name, number.unit, float(value), float(spread), float(low), float(high), number.digits, words, plane
+    )
+
+
+def _wider(sigma: Plane) -> Plane:
+    """The larger eigenvalue of Sigma, (3, h, w) -> (h, w)."""
+    column, row, both = sigma
+    wider: Plane = (column + row) / 2 + np.hypot((column - row) / 2, both)
+    return wider
+
+
+_ISO = 3200 / 4.3**2
+"""ISO per squared noise level. The pictures of CC15 at ISO 3200 differ from their means of many shots by 4.3 levels in
+the root mean square (full-frame cameras); the variance of shot noise is in proportion to ISO."""
+
+
+def _noise(level: float) -> str:
+    if level < 1.0:
+        return "no visible noise"
+    iso = 100 * 2 ** round(math.log2(max(_ISO * level**2 / 100, 1)))
+    strength = "a little grainy" if level < 4 else "grainy" if level < 15 else "very grainy"
+    if iso > 102_400:
+        return f"{strength}, beyond ISO 102400"
+    return f"{strength}, like ISO {iso} on a full-frame camera"
+
+
+def _grain(correlation: float) -> str:
+    if correlation < 0.1:
+        return "fine: every pixel on its own"
+    return "soft: neighbours share it, as behind a camera" if correlation < 0.45 else "coarse, as on film"
+
+
+def _saving(quality: float) -> str:
+    if quality >= 90:
+        return "hardly any compression to be seen"
+    return f"looks as saved as a JPEG of about {round(quality / 5) * 5 if quality >= 10 else round(quality)}"
+
+
+def _blur(width: float) -> str:
+    return "sharp" if width < 0.5 else "a little soft" if width < 1.2 else "blurred"
+
+
+_WORDS: dict[str, Callable[[float], str]] = {
+    "noise level": _noise, "grain": _grain, "JPEG quality": _saving, "blur": _blur,
+}  # fmt: skip

@@ -1,0 +1,130 @@
+"""Runs the service: its private folder, its address, its token, and what is said about them."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from undegrade.errors import UndegradeError
+from undegrade.serve.app import Service, make_app
+from undegrade.serve.guard import LOCAL
+from undegrade.serve.limits import Limits
+
+SHORTEST_TOKEN = 16
+CLIENTS = 128
+"""Connections at once; further ones are refused with status 503."""
+
+
+class Impatient(H11Protocol):
+    """HTTP, but a connection that asks for nothing is closed: uvicorn alone would wait for its headers for ever."""
+
+    PATIENCE = 20.0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.loop.call_later(self.PATIENCE, self._end_unless_asked)
+
+    def _end_unless_asked(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def run(
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    token: str | None = None,
+    names: Sequence[str] = (),
+    limits: Limits | None = None,
+    device: str | None = None,
+    log_names: bool = False,
+) -> int:
+    """Serve until stopped; returns the exit code.
+
+    Args:
+        host: address to listen on. Any but the loopback's makes a token necessary.
+        port: 0 for a free one.
+        token: that every call needs; None for none on the loopback, else for one made up and printed.
+        names: more host names under which the service may be called.
+        limits: what clients may use.
+        device: see :func:`undegrade.inference.load.load_pipeline`.
+        log_names: whether its lines name pictures.
+
+    Raises:
+        UndegradeError: the token is too short, or the address cannot be used.
+    """
+    if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable()):
+        raise UndegradeError(f"the token is not {SHORTEST_TOKEN} or more ASCII characters; give another, or none.")
+    local = is_loopback(host)
+    if not local and token is None:
+        token = secrets.token_urlsafe(24)
+    listening = _listening(host, port)
+    port = listening.getsockname()[1]
+    known = {*LOCAL, *names} | (set() if local else {host, socket.gethostname()})
+    with tempfile.TemporaryDirectory(prefix="undegrade-") as name:
+        tempfile.tempdir = name  # what the form parser spools to disk lies there too
+        service = Service(Path(name), limits or Limits(), tuple(known), token, device, log_names)
+        config = uvicorn.Config(
+            make_app(service), http=Impatient, ws="none", log_level="warning", access_log=False,
+            server_header=False, proxy_headers=False, limit_concurrency=CLIENTS, timeout_keep_alive=15,
+            timeout_graceful_shutdown=2,
+        )  # fmt: skip
+        _say_where(host, port, token, local)
+        server = uvicorn.Server(config)
+        try:
+            asyncio.run(server.serve(sockets=[listening]))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            tempfile.tempdir = None
+    return 0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UndegradeError(
+            f"{host} port {port} cannot be used ({reason}); give another --host or --port, or --port 0 for a free one."
+        ) from error
+    return listening
+
+
+def _say_where(host: str, port: int, token: str | None, local: bool) -> None:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{port}/" + (f"#token={token}" if token is not None else "")
+    lines = [f"undegrade serves its page at {address}", "Ctrl-C stops it."]
+    if not local:
+        lines[1:1] = [
+            f"It listens on {host}: every machine that can reach this one can call it, and what it sends is not "
+            "encrypted.",
+            f"Each call needs the token {token}; keep it to yourself, and use a proxy with HTTPS beyond your own "
+            "network.",
+        ]
+    print("\n".join(lines), file=sys.stderr, flush=True)
