@@ -1,0 +1,389 @@
+// The page: its pictures, one of which is shown, and what happens to them.
+
+import * as calls from "./calls.js";
+import * as panel from "./panel.js";
+import * as strip from "./strip.js";
+import * as viewer from "./viewer.js";
+
+const $ = (id) => document.getElementById(id);
+const SHOWN = ["image/png", "image/jpeg", "image/webp", "image/avif"];
+const AT_ONCE = 6; // pictures with the service at a time; the others wait here
+const SAMPLES = 8;
+const BUSY = ["sending", "looking", "restoring"];
+const items = [];
+let current = null, models = [], limits = { bytes: Infinity, pictures: Infinity }, sending = false;
+
+function say(sentence) {
+  $("live").textContent = sentence;
+}
+
+function warn(sentence) {
+  const alert = $("alert");
+  alert.textContent = sentence;
+  alert.hidden = false;
+  clearTimeout(warn.timer);
+  warn.timer = setTimeout(() => { alert.hidden = true; }, 8000);
+}
+
+// --- pictures come ---
+
+function take(files) {
+  for (const file of files) {
+    if (items.length >= limits.pictures) return warn(`There are ${items.length} pictures; remove some first.`);
+    const item = {
+      file, name: file.name || "pasted.png", number: null, state: "waiting", fraction: null, began: 0, reason: "",
+      url: SHOWN.includes(file.type) ? URL.createObjectURL(file) : "", before: null, facts: null, found: null,
+      quality: null, task: null, choice: "", wishes: { ...panel.readWishes(0), ...plain }, result: null, command: "",
+      shown: null, gone: false, version: 0,
+    };
+    item.before = item.url || null;
+    items.push(item);
+    strip.add(item, show, discard);
+    strip.update(item);
+    if (file.size > limits.bytes) fail(item, `the file is larger than ${limits.bytes / 1e6} MB; restart with --max-bytes.`);
+  }
+  document.body.classList.toggle("empty", items.length === 0);
+  if (current === null && items.length) show(items[0]);
+  sendNext();
+}
+const plain = { task: null, strength: 1, sigma: null, quality: null, samples: 0, save_as: "same", strip_metadata: false };
+
+async function sendNext() {
+  if (sending) return;
+  sending = true;
+  try {
+    for (;;) {
+      const item = items.find((one) => one.state === "waiting" && one.number === null);
+      if (!item || items.filter((one) => BUSY.includes(one.state)).length >= AT_ONCE) return;
+      set(item, "sending");
+      try {
+        const sent = await calls.send(item.file, () => !item.gone);
+        item.number = sent.picture;
+        if (item.gone) calls.remove(item.number).catch(() => {});
+        else if (item.state === "sending") set(item, "looking");
+        replay(item);
+      } catch (error) {
+        fail(item, error.message);
+      }
+    }
+  } finally {
+    sending = false;
+  }
+}
+
+function set(item, state) {
+  item.state = state;
+  item.fraction = null;
+  item.began = performance.now();
+  changed(item);
+}
+
+function fail(item, reason) {
+  item.reason = reason;
+  set(item, "failed");
+  say(`${item.name}: ${reason}`);
+  sendNext();
+}
+
+function changed(item) {
+  strip.update(item);
+  if (item === current) showState();
+}
+
+function discard(item) {
+  const at = items.indexOf(item);
+  item.gone = true;
+  items.splice(at, 1);
+  strip.remove(item);
+  if (item.number !== null) calls.remove(item.number).catch((error) => warn(error.message));
+  if (item.url) URL.revokeObjectURL(item.url);
+  say(`${item.name} removed`);
+  if (item === current) {
+    current = null;
+    const next = items[Math.min(at, items.length - 1)];
+    if (next) { show(next); strip.focus(next); }
+  }
+  document.body.classList.toggle("empty", items.length === 0);
+  if (!items.length) { viewer.setBefore(null); viewer.setAfter(null); $("choose").focus(); }
+  showSave();
+  sendNext();
+}
+
+// --- what the service tells ---
+
+const early = new Map(); // events of pictures whose number is not known yet
+
+function heard(event) {
+  const item = items.find((one) => one.number === event.picture);
+  if (item) return happened(item, event);
+  if (!early.has(event.picture)) early.set(event.picture, []);
+  early.get(event.picture).push(event);
+}
+
+function replay(item) {
+  for (const event of early.get(item.number) ?? []) happened(item, event);
+  early.delete(item.number);
+}
+
+function happened(item, event) {
+  if (event.event === "looked") {
+    item.facts = event;
+    strip.setThumbnail(item, calls.file(item.number, "thumbnail.png"));
+    item.before = event.view ? calls.file(item.number, event.view) : item.url || calls.file(item.number, "source");
+    if (item === current) { showPicture(false); showState(); }
+  } else if (event.event === "progress") {
+    item.fraction = event.fraction;
+    changed(item);
+  } else if (event.event === "found") {
+    Object.assign(item, { found: event.found, quality: event.quality, task: event.task, choice: event.reason });
+    if (item === current) { showFound(); panel.showWishes(item, models); }
+    restore(item);
+  } else if (event.event === "restored") {
+    restored(item, event);
+  } else if (event.event === "failed") {
+    fail(item, event.reason);
+  } else if (event.event === "cancelled" && item.stopping) {
+    item.stopping = false;
+    set(item, "cancelled");
+    say(`${item.name}: cancelled`);
+    sendNext();
+  }
+}
+
+function restored(item, record) {
+  item.result = record;
+  item.choice = record.choice ?? item.choice;
+  item.command = record.command;
+  if (item.shown === "sure" || !record.result.std) item.shown = item.shown === "sure" ? null : item.shown;
+  if (record.result.std) item.shown = "sure";
+  set(item, record.status === "left" ? "left" : "restored");
+  say(`${item.name}: ${record.status === "left" ? "left alone" : `restored in ${record.seconds.toFixed(1)} seconds`}`);
+  if (item === current) { showPicture(true); showFound(); }
+  showSave();
+  sendNext();
+}
+
+async function restore(item) {
+  const version = ++item.version;
+  set(item, "restoring");
+  try {
+    const { command } = await calls.restore(item.number, item.wishes, () => !item.gone && item.version === version);
+    item.command = command;
+    if (item === current) showSave();
+  } catch (error) {
+    if (item.version === version) fail(item, error.message);
+  }
+}
+
+// --- what is shown ---
+
+function show(item) {
+  current = item;
+  strip.setCurrent(item);
+  viewer.clearPart();
+  panel.showWishes(item, models);
+  showPicture(false);
+  showFound();
+  showState();
+}
+
+function size(item) {
+  if (item.result) return [item.result.result.width, item.result.result.height];
+  return item.facts ? [item.facts.width, item.facts.height] : null;
+}
+
+let shownSize = null;
+async function showPicture(keep) {
+  const item = current, now = size(item);
+  viewer.setBefore(item.before);
+  if (now) {
+    viewer.setSize(...now, keep && shownSize?.item === item);
+    shownSize = { item };
+  } else if (item.before) {
+    const image = new Image(); // the browser's own preview, before the service has looked
+    image.src = item.before;
+    try { await image.decode(); } catch { return; }
+    if (item === current && !size(item)) viewer.setSize(image.naturalWidth, image.naturalHeight, false);
+  }
+  const file = item.result && (item.result.result.view ?? item.result.file);
+  await viewer.setAfter(file ? calls.file(item.number, file) : null, () => item === current);
+}
+
+function showFound() {
+  panel.showFound(current, where);
+  panel.showSure(current);
+  showPlane();
+  showSave();
+}
+
+function showPlane() {
+  const item = current, shown = item?.shown ?? null, still = () => item === current && item.shown === shown;
+  if (shown === null) return viewer.setPlane(null);
+  const sure = shown === "sure";
+  const one = sure ? null : item.found[Number(shown.slice(4))];
+  const from = sure ? item.result.result.std : one.map;
+  viewer.setFade(sure ? $("fade").value : 0.85);
+  return viewer.setPlane({
+    url: calls.file(item.number, from.file), low: from.low, high: from.high, kind: sure ? "sure" : "map",
+    name: sure ? "differs by" : one.name, unit: sure ? "levels" : one.unit.startsWith("8-bit") ? "levels" : "",
+  }, still);
+}
+
+function where(i) {
+  current.shown = current.shown === `map-${i}` ? null : `map-${i}`;
+  showFound();
+  document.querySelector(`#found button[data-map="${i}"]`)?.focus();
+}
+
+const WORDS = { waiting: "Waiting", sending: "Sending", looking: "Reading what was done to it", restoring: "Restoring" };
+
+function showState() {
+  const item = current, busy = item && (BUSY.includes(item.state) || item.state === "waiting");
+  const state = $("state"), bar = $("progress");
+  state.classList.toggle("bad", item?.state === "failed");
+  bar.classList.toggle("idle", !busy);
+  if (busy && item.fraction === null) bar.removeAttribute("value");
+  else bar.value = item?.fraction ?? 0;
+  $("cancel").disabled = !busy;
+  state.textContent = !item ? "" : busy ? `${WORDS[item.state]}${left(item)}` : ended(item);
+  const nothing = item && !item.before && !item.result;
+  $("placeholder").hidden = !nothing && !(item?.state === "failed" && !item.facts);
+  $("placeholder").classList.toggle("bad", item?.state === "failed");
+  $("placeholder").textContent = item?.state === "failed" ? `${item.name}: ${item.reason}` : nothing ? "A preview comes as soon as the file is read." : "";
+}
+
+function left(item) {
+  if (item.fraction === null || item.fraction < 0.02) return "…";
+  const seconds = ((performance.now() - item.began) / 1000) * (1 / item.fraction - 1);
+  const time = seconds < 90 ? `${Math.max(Math.round(seconds), 1)} s` : `${Math.round(seconds / 60)} min`;
+  return `, ${Math.round(100 * item.fraction)} %, about ${time} left`;
+}
+
+function ended(item) {
+  if (item.state === "failed") return item.reason;
+  if (item.state === "cancelled") return item.result ? "Cancelled; the result before is shown." : "Cancelled. Move the strength to begin again.";
+  const { result } = item;
+  if (!result) return "";
+  const facts = `${result.width} × ${result.height}, ${result.bits} bit ${result.format.toUpperCase()}`;
+  if (item.state === "left") return `Left alone: the result is the file itself. ${facts}`;
+  return `Restored by ${result.task}-${result.variant} in ${result.seconds.toFixed(1)} s. ${facts}`;
+}
+
+function showSave() {
+  const link = current?.result ? `${calls.file(current.number, current.result.file)}?download=true` : null;
+  panel.showSave(current, link, items.some((item) => item.result) ? calls.zip() : null, current?.command ?? "");
+}
+
+// --- the wishes change ---
+
+function wish(samples = 0) {
+  const item = current;
+  if (!item || item.number === null) return;
+  for (const id of ["sigma", "quality"]) if (!$(id).reportValidity()) return;
+  item.wishes = panel.readWishes(samples);
+  panel.showWishes(item, models);
+  restore(item);
+}
+
+const parts = { side: 192, box: null, busy: false, next: null };
+
+// Restores the middle of the view at the strength of the slider; of several wishes only the newest is done.
+async function steer() {
+  panel.showStrength();
+  const item = current;
+  if (!item?.found || $("strength").disabled) return;
+  parts.box ??= viewer.middlePart(parts.side);
+  parts.next = { item, box: parts.box, wishes: panel.readWishes(0) };
+  if (parts.busy) return;
+  parts.busy = true;
+  while (parts.next) {
+    const { item: of, box, wishes } = parts.next;
+    parts.next = null;
+    const began = performance.now();
+    try {
+      const blob = await calls.part(of.number, wishes, box.rows, box.columns);
+      if (of === current) viewer.setPart(URL.createObjectURL(blob), box.rows, box.columns);
+    } catch (error) {
+      warn(error.message);
+    }
+    const took = performance.now() - began;
+    document.body.dataset.partTook = Math.round(took);
+    // As large as can be answered in well under a second.
+    if (took < 300) parts.side = Math.min(parts.side + 64, 512);
+    else if (took > 800) parts.side = Math.max(parts.side - 64, 128);
+  }
+  parts.busy = false;
+}
+
+// --- hands ---
+
+function wire() {
+  const files = $("files");
+  for (const id of ["choose", "more-pictures"]) $(id).addEventListener("click", () => files.click());
+  files.addEventListener("change", () => { take(files.files); files.value = ""; });
+  document.addEventListener("paste", (event) => { if (event.clipboardData?.files.length) take(event.clipboardData.files); });
+  document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    take(event.dataTransfer.files);
+  });
+  $("cancel").addEventListener("click", () => {
+    if (current.number === null) return discard(current);
+    current.stopping = true;
+    current.version++;
+    return calls.cancel(current.number).catch((error) => warn(error.message));
+  });
+  const strength = $("strength");
+  strength.addEventListener("input", steer);
+  strength.addEventListener("change", () => { parts.box = null; wish(); });
+  for (const id of ["task", "save-as", "strip-metadata"]) $(id).addEventListener("change", () => wish());
+  for (const [id, other] of [["sigma", "quality"], ["quality", "sigma"]]) {
+    $(id).addEventListener("change", () => { if ($(id).value) $(other).value = ""; wish(); });
+  }
+  $("measure").addEventListener("click", () => {
+    if (!current.result?.result.std) return wish(SAMPLES);
+    current.shown = current.shown === "sure" ? null : "sure";
+    return showFound();
+  });
+  $("fade").addEventListener("input", () => viewer.setFade($("fade").value));
+  $("copy").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText($("command").textContent);
+      say("copied");
+      $("copy").textContent = "Copied";
+      setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+    } catch { getSelection().selectAllChildren($("command")); }
+  });
+  let pointer = null;
+  const under = () => { $("under").textContent = current ? viewer.under(pointer) : ""; };
+  $("view").addEventListener("pointermove", (event) => { pointer = event; under(); });
+  $("view").addEventListener("pointerleave", () => { pointer = null; under(); });
+  viewer.onChange(under);
+  const themes = ["auto", "light", "dark"];
+  const theme = (name) => {
+    if (name === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = name;
+    $("theme").textContent = `Theme: ${name}`;
+    localStorage.setItem("theme", name);
+  };
+  theme(themes.includes(localStorage.getItem("theme")) ? localStorage.getItem("theme") : "auto");
+  $("theme").addEventListener("click", () => theme(themes[(themes.indexOf(localStorage.getItem("theme")) + 1) % 3]));
+  addEventListener("pagehide", () => calls.close());
+}
+
+wire();
+viewer.begin();
+panel.showWishes(null, models);
+panel.showSave(null, null, null, "");
+try {
+  limits = (await calls.open(heard, () => warn("The service has stopped. Start it again and reload this page."))).limits;
+  document.body.dataset.ready = "yes";
+  sendNext();
+  models = await calls.models();
+  panel.showModels(models);
+  panel.showWishes(current, models);
+} catch (error) {
+  warn(error.message);
+}

@@ -1,0 +1,155 @@
+// The controls: what was found, the wishes, how sure, and saving.
+
+const $ = (id) => document.getElementById(id);
+const number = (value, digits) => (value === null ? "–" : value.toFixed(digits));
+
+// --- what was found ---
+
+export function showFound(item, where) {
+  const found = item?.found ?? null;
+  $("summary").textContent = found === null ? "" : sentence(item);
+  $("reason").textContent = item?.choice ?? "";
+  $("found").replaceChildren(...(found ?? []).map((one, i) => reading(item, one, i, where)));
+}
+
+function sentence(item) {
+  const words = item.found.map((one) => one.words).filter(Boolean);
+  if (item.quality !== null) words.push(`the file says JPEG quality ${item.quality}`);
+  const text = words.join("; ");
+  return text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "";
+}
+
+function reading(item, one, i, where) {
+  const row = document.createElement("div");
+  const name = document.createElement("dt");
+  name.textContent = one.name + (one.unit && one.unit !== "QF" ? `, ${one.unit}` : "");
+  const value = document.createElement("dd");
+  const large = document.createElement("span");
+  large.className = "number";
+  large.textContent = number(one.value, one.digits);
+  const spread = document.createElement("span");
+  spread.className = "spread";
+  spread.textContent = ` ± ${number(one.spread, Math.max(one.digits, 1))}`;
+  value.append(large, spread);
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Where";
+  button.setAttribute("aria-label", `Show where: ${one.name}`);
+  const on = item.shown === `map-${i}`;
+  button.setAttribute("aria-pressed", on);
+  button.dataset.map = i;
+  button.addEventListener("click", () => where(i));
+  row.append(name, value, button);
+  if (on) row.append(scale("map", one.map.low, one.map.high, one.digits));
+  return row;
+}
+
+function scale(kind, low, high, digits) {
+  const line = document.createElement("dd");
+  line.className = "scale";
+  const [from, to] = [document.createElement("span"), document.createElement("span")];
+  from.textContent = low.toFixed(digits);
+  to.textContent = high.toFixed(digits);
+  const ramp = document.createElement("i");
+  ramp.className = `ramp ${kind}`;
+  line.append(from, ramp, to);
+  return line;
+}
+
+// --- the wishes ---
+
+export function showModels(models) {
+  for (const model of models) {
+    const option = document.createElement("option");
+    option.value = model.task;
+    option.textContent = model.task;
+    option.title = model.summary;
+    $("task").append(option);
+  }
+}
+
+const optional = (id) => ($(id).value === "" || !$(id).checkValidity() ? null : $(id).valueAsNumber);
+
+export function readWishes(samples) {
+  const sigma = optional("sigma");
+  return {
+    task: $("task").value || null,
+    strength: $("strength").valueAsNumber,
+    sigma,
+    quality: sigma === null ? optional("quality") : null,
+    samples,
+    save_as: $("save-as").value,
+    strip_metadata: $("strip-metadata").checked,
+  };
+}
+
+export function showWishes(item, models) {
+  const wishes = item?.wishes ?? { task: null, strength: 1, sigma: null, quality: null, save_as: "same", strip_metadata: false };
+  $("strength").value = wishes.strength;
+  showStrength();
+  $("task").value = wishes.task ?? "";
+  $("sigma").value = wishes.sigma ?? "";
+  $("quality").value = wishes.quality ?? "";
+  $("save-as").value = wishes.save_as;
+  $("strip-metadata").checked = wishes.strip_metadata;
+  enable(item, models);
+}
+
+export function showStrength() {
+  $("strength-value").textContent = $("strength").valueAsNumber.toFixed(2);
+}
+
+// What has an effect can be used: an enlarging model has no strength, a picture that is left alone neither.
+function enable(item, models) {
+  const given = item?.wishes?.task ?? null;
+  const task = given ?? item?.task ?? null;
+  const replaced = item?.wishes && (item.wishes.sigma !== null || item.wishes.quality !== null);
+  const enlarges = models.some((model) => model.task === task && model.scale > 1);
+  const alone = item?.found && task === null && !replaced;
+  const ready = Boolean(item?.found);
+  $("strength").disabled = !ready || enlarges || Boolean(alone);
+  $("strength-hint").textContent = enlarges
+    ? "Enlarging has no strength."
+    : alone
+      ? "Left alone, as there is nothing to remove. Under More you can choose a task nevertheless."
+      : "The frame in the middle answers at once; the whole picture follows.";
+  if (alone) $("more").open = true;
+  for (const id of ["task", "sigma", "quality", "strip-metadata", "save-as"]) $(id).disabled = !ready;
+  $("measure").disabled = !ready || Boolean(alone);
+}
+
+// --- how sure, and saving ---
+
+export function showSure(item) {
+  const std = item?.result?.result.std ?? null;
+  $("measure").textContent = std === null ? "Measure" : item.shown === "sure" ? "Hide" : "Show";
+  $("measure").setAttribute("aria-pressed", item?.shown === "sure");
+  $("fade").disabled = std === null || item.shown !== "sure";
+  $("sure-text").textContent = std === null
+    ? "Restores the picture from eight draws of the latent and shows where they differ. Takes eight times as long."
+    : `Eight restorations differ by ${std.mean.toFixed(2)} levels of 255 on average. A pixel that differs more is less certain; its error can be larger than the number.`;
+  const line = $("sure-scale");
+  line.hidden = std === null || item.shown !== "sure";
+  if (std !== null) {
+    line.firstElementChild.textContent = "0";
+    line.lastElementChild.textContent = `${std.high.toFixed(1)} levels`;
+  }
+}
+
+export function showSave(item, link, zip, command) {
+  setLink($("download"), item?.result ? link : null);
+  const size = item?.result ? ` (${bytes(item.result.result.bytes)})` : "";
+  $("download").textContent = `Download${size}`;
+  setLink($("zip"), zip);
+  $("command").textContent = command;
+  $("copy").disabled = !command;
+}
+
+const bytes = (n) => (n < 1e6 ? `${Math.max(Math.round(n / 1e3), 1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
+
+function setLink(link, target) {
+  link.setAttribute("aria-disabled", target === null);
+  if (target === null) link.removeAttribute("href");
+  else link.href = target;
+  link.download = "";
+}
