@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from undegrade.degrade.blur import Kernel, Shape
 from undegrade.degrade.numbers import Number, Numbers
+from undegrade.files.select_task import EVEN, NOISE
 from undegrade.inference.options import EstimateMap
 from undegrade.inference.pipeline import Pipeline
 
@@ -88,6 +89,8 @@ def _reading(number: Number, value: float, spread: float, plane: Plane) -> Readi
     low, high = np.percentile(plane, (10, 90))
     in_words = _WORDS.get(number.name)
     words = "" if in_words is None else in_words(float(value))
+    if number.name == "noise level" and low < max(NOISE, EVEN * float(np.median(plane))):
+        words = "no noise to speak of"  # by the rule that selects the task: only texture looks like noise
     return Reading(
         number.name, number.unit, float(value), float(spread), float(low), float(high), number.digits, words, plane
     )

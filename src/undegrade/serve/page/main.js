@@ -9,6 +9,7 @@ const $ = (id) => document.getElementById(id);
 const SHOWN = ["image/png", "image/jpeg", "image/webp", "image/avif"];
 const AT_ONCE = 6; // pictures with the service at a time; the others wait here
 const SAMPLES = 8;
+const PLAIN = { task: null, strength: 1, sigma: null, quality: null, samples: 0, save_as: "same", strip_metadata: false };
 const BUSY = ["sending", "looking", "restoring"];
 const items = [];
 let current = null, models = [], limits = { bytes: Infinity, pictures: Infinity }, sending = false;
@@ -33,7 +34,7 @@ function take(files) {
     const item = {
       file, name: file.name || "pasted.png", number: null, state: "waiting", fraction: null, began: 0, reason: "",
       url: SHOWN.includes(file.type) ? URL.createObjectURL(file) : "", before: null, facts: null, found: null,
-      quality: null, task: null, choice: "", wishes: { ...panel.readWishes(0), ...plain }, result: null, command: "",
+      quality: null, task: null, choice: "", wishes: { ...PLAIN }, result: null, command: "",
       shown: null, gone: false, version: 0,
     };
     item.before = item.url || null;
@@ -46,7 +47,6 @@ function take(files) {
   if (current === null && items.length) show(items[0]);
   sendNext();
 }
-const plain = { task: null, strength: 1, sigma: null, quality: null, samples: 0, save_as: "same", strip_metadata: false };
 
 async function sendNext() {
   if (sending) return;
@@ -154,8 +154,8 @@ function restored(item, record) {
   item.result = record;
   item.choice = record.choice ?? item.choice;
   item.command = record.command;
-  if (item.shown === "sure" || !record.result.std) item.shown = item.shown === "sure" ? null : item.shown;
   if (record.result.std) item.shown = "sure";
+  else if (item.shown === "sure") item.shown = null;
   set(item, record.status === "left" ? "left" : "restored");
   say(`${item.name}: ${record.status === "left" ? "left alone" : `restored in ${record.seconds.toFixed(1)} seconds`}`);
   if (item === current) { showPicture(true); showFound(); }
@@ -222,7 +222,7 @@ function showPlane() {
   const sure = shown === "sure";
   const one = sure ? null : item.found[Number(shown.slice(4))];
   const from = sure ? item.result.result.std : one.map;
-  viewer.setFade(sure ? $("fade").value : 0.85);
+  viewer.setFade(sure ? $("fade").value : 0.72);
   return viewer.setPlane({
     url: calls.file(item.number, from.file), low: from.low, high: from.high, kind: sure ? "sure" : "map",
     name: sure ? "differs by" : one.name, unit: sure ? "levels" : one.unit.startsWith("8-bit") ? "levels" : "",

@@ -10,7 +10,7 @@ export function add(item, pick, remove) {
   button.className = "pick";
   const image = document.createElement("img");
   image.alt = "";
-  image.src = item.url;
+  if (item.url) image.src = item.url;
   image.onerror = () => { image.removeAttribute("src"); };
   const name = document.createElement("span");
   name.className = "name";

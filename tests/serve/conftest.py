@@ -1,0 +1,94 @@
+"""A running service on a free port, as a user starts it, and pictures for it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.pictures import make_photo
+
+
+class Running:
+    """``undegrade serve`` in a process of its own."""
+
+    def __init__(self, *options: str, temporary: Path, environment: dict[str, str] | None = None) -> None:
+        self.temporary = temporary
+        command = [sys.executable, "-m", "undegrade", "serve", "--port", "0", *options]
+        self.log = (temporary / "log").open("w+b")
+        self.process = subprocess.Popen(
+            command, stderr=self.log,
+            env={**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1", **(environment or {})},
+        )  # fmt: skip
+        self.url = self._address()
+
+    def said(self) -> str:
+        return (self.temporary / "log").read_text()
+
+    def wait_until_ready(self, **headers: str) -> None:
+        self.wait_for(lambda: httpx.get(f"{self.url}/health", headers=headers).json()["status"] == "ok")
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.05)
+
+    @property
+    def folder(self) -> Path:
+        """Where its pictures lie."""
+        (folder,) = self.temporary.glob("undegrade-*")
+        return folder
+
+    @property
+    def worker(self) -> int:
+        """The number of its worker process."""
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=True
+        )
+        (pid,) = children.stdout.split()
+        return int(pid)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.log.close()
+
+    def _address(self) -> str:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            if match := re.search(r"page at (http://[^/]+)/", self.said()):
+                return match[1]
+            time.sleep(0.05)
+        raise AssertionError(self.said())
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One service with small limits, for all tests that leave it whole."""
+    running = Running(
+        "--max-bytes", "2", "--max-pixels", "4", "--max-queue", "16", "--max-seconds", "60",
+        temporary=tmp_path_factory.mktemp("service"),
+    )  # fmt: skip
+    running.wait_until_ready()
+    yield running
+    running.stop()
+
+
+def png(height: int = 32, width: int = 40, noise: float = 20.0, seed: int = 0) -> bytes:
+    """A noisy picture as a PNG file."""
+    clean = make_photo(height, width, seed)
+    noisy = clean + np.random.default_rng(seed).normal(0, noise, clean.shape) if noise else clean
+    file = io.BytesIO()
+    Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
