@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu fuzz docs format clean train train-status train-stop train-pause train-resume train-cooldown
+.PHONY: demo test test-slow test-data test-gpu test-page fuzz docs format clean train train-status train-stop train-pause train-resume train-cooldown
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -22,6 +22,11 @@ test-data: $(VENV)/installed-dev
 
 test-gpu: $(VENV)/installed-dev
 	$(BIN)/pytest -m gpu
+
+# The page in the system's chromium (apt-get install chromium).
+test-page: $(VENV)/installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[page]'
+	$(BIN)/pytest -m page tests/serve
 
 fuzz: MINUTES ?= 10
 fuzz: $(VENV)/installed-dev

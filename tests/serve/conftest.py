@@ -77,7 +77,7 @@ class Running:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One service with small limits, for all tests that leave it whole."""
     running = Running(
-        "--max-bytes", "2", "--max-pixels", "4", "--max-queue", "16", "--max-seconds", "60",
+        "--max-bytes", "2", "--max-pixels", "4", "--max-queue", "16", "--max-seconds", "60", "--max-silence", "3",
         temporary=tmp_path_factory.mktemp("service"),
     )  # fmt: skip
     running.wait_until_ready()

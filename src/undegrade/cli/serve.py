@@ -43,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limits.add_argument(
         "--max-memory", type=float, default=6, metavar="GB", help="of the worker, on Linux (default: 6)"
     )
+    limits.add_argument(
+        "--max-silence",
+        type=float,
+        default=20,
+        metavar="S",
+        help="of a client while it sends, in seconds (default: 20)",
+    )
     limits.add_argument("--max-queue", type=int, default=16, metavar="N", help="waiting jobs (default: 16)")
     parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument("--log-names", action="store_true", help="name pictures in the lines that are printed")
@@ -67,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         pixels=_count(args.max_pixels, 1e6, "--max-pixels"),
         queue=args.max_queue,
         seconds=args.max_seconds,
+        patience=args.max_silence,
         memory=_count(args.max_memory, 1e9, "--max-memory"),
     )
     return server.run(

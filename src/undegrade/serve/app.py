@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, File, Form, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
@@ -85,6 +86,12 @@ def make_app(service: Service) -> App:
     async def refused(request: Request, error: UndegradeError) -> Response:
         return JSONResponse({"detail": str(error)}, 422)
 
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+        return JSONResponse({"detail": f"{field or 'the request'}: {first['msg'].lower()}; see /api."}, 422)
+
     @app.exception_handler(Full)
     async def full(request: Request, error: Full) -> Response:
         return JSONResponse({"detail": str(error)}, 429, {"Retry-After": str(error.wait)})
@@ -137,7 +144,7 @@ def _add_calls(app: FastAPI, service: Service, pool: Pool) -> None:
         responses={200: {"content": {"image/*": {}}, "description": f"The restored file; {FOUND}: what was found."}},
     )  # fmt: skip
     async def restore(request: Request, file: Picture, wanted: Annotated[Wishes, Depends(wishes)]) -> Response:
-        """Restore one file, as `undegrade restore` does: the result is the same, bit for bit."""
+        """Restore one file as the command line does: the result is the same, bit for bit."""
         folder = await _received(service, file)
         try:
             message = {

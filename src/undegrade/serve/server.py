@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
@@ -72,9 +73,13 @@ def run(
     listening = _listening(host, port)
     port = listening.getsockname()[1]
     known = {*LOCAL, *names} | (set() if local else {host, socket.gethostname()})
+    # uvicorn passes SIGTERM on when it has stopped: the folder must still be deleted then.
+    signal.signal(signal.SIGTERM, _end)
     with tempfile.TemporaryDirectory(prefix="undegrade-") as name:
         tempfile.tempdir = name  # what the form parser spools to disk lies there too
-        service = Service(Path(name), limits or Limits(), tuple(known), token, device, log_names)
+        limits = limits or Limits()
+        Impatient.PATIENCE = limits.patience
+        service = Service(Path(name), limits, tuple(known), token, device, log_names)
         config = uvicorn.Config(
             make_app(service), http=Impatient, ws="none", log_level="warning", access_log=False,
             server_header=False, proxy_headers=False, limit_concurrency=CLIENTS, timeout_keep_alive=15,
@@ -89,6 +94,10 @@ def run(
         finally:
             tempfile.tempdir = None
     return 0
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(0)
 
 
 def is_loopback(host: str) -> bool:
