@@ -181,11 +181,11 @@ def test_with_the_keyboard_alone(opened: Opened, tmp_path: Path) -> None:
     for _ in range(40):
         page.keyboard.press("Tab")
         here = page.evaluate(
-            "(() => { const e = document.activeElement, s = getComputedStyle(e); return { id: e.id || e.className, "
+            "(() => { const e = document.activeElement, s = getComputedStyle(e); return { id: e.id || e.outerHTML, "
             "name: e.ariaLabel || e.labels?.[0]?.innerText || e.innerText || e.title, "
             "seen: s.outlineStyle !== 'none' || e.id === 'split' || e.name === 'mode' }; })()"
         )
-        if here["id"] in reached:
+        if here["id"] in reached or here["id"].startswith("<body"):
             break
         reached.append(here["id"])
         assert here["name"], here
@@ -245,12 +245,11 @@ def test_at_360_pixels(playwright: sync_api.Playwright, running: Running, tmp_pa
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         light = sum(map(int, re.findall(r"\d+", background)[:3])) > 3 * 128
         assert light == (scheme == "light")
-        height = page.evaluate("document.querySelector('#panel').getBoundingClientRect().top")
+        top = "document.querySelector('#panel').getBoundingClientRect().top + scrollY"
+        before = page.evaluate(top)
         page.locator("#strength").focus()
         page.keyboard.press("ArrowRight")
-        assert page.evaluate("document.querySelector('#panel').getBoundingClientRect().top + scrollY") == pytest.approx(
-            height + page.evaluate("0"), abs=1
-        )
+        assert page.evaluate(top) == pytest.approx(before, abs=1)  # nothing jumps while it works
         opened.wait_for_state("Restored by")
         assert opened.wrong == []
     finally:
@@ -266,8 +265,9 @@ def test_with_a_token(playwright: sync_api.Playwright, tmp_path: Path) -> None:
         assert token not in opened.page.url
         opened.take(write(tmp_path, "photo.png", png(40, 50)))
         opened.wait_for_state("Restored by")
-        opened.context.close()
+        opened.page.goto("about:blank")
         service.wait_for(lambda: not list(service.folder.glob("desk-*")))  # the page's end deletes its files
+        opened.context.close()
         assert opened.wrong == []
     finally:
         service.stop()

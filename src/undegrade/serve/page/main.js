@@ -371,6 +371,7 @@ function wire() {
   theme(themes.includes(localStorage.getItem("theme")) ? localStorage.getItem("theme") : "auto");
   $("theme").addEventListener("click", () => theme(themes[(themes.indexOf(localStorage.getItem("theme")) + 1) % 3]));
   addEventListener("pagehide", () => calls.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // its pictures are gone
 }
 
 wire();
