@@ -41,7 +41,7 @@ def test_the_same_kind_of_array_comes_back(fast: Pipeline, dtype: type, shape: t
 def test_an_untouched_image_survives_the_conversions() -> None:
     model = pipeline()
     with torch.no_grad():
-        model.model.restorer.get_parameter("tail.weight").data.zero_()
+        model.engine.model.restorer.get_parameter("tail.weight").data.zero_()
     for dtype in (np.uint8, np.uint16):
         y = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (40, 50, 3), dtype, endpoint=True)
         np.testing.assert_array_equal(model(y).image, y)
@@ -51,7 +51,7 @@ def test_an_untouched_image_survives_the_conversions() -> None:
 def test_values_outside_the_range_are_kept() -> None:
     model = pipeline()
     with torch.no_grad():
-        model.model.restorer.get_parameter("tail.weight").data.zero_()
+        model.engine.model.restorer.get_parameter("tail.weight").data.zero_()
     y = image(12, 12, 3) * 5 - 2
     np.testing.assert_array_equal(model(y).image, y)
 

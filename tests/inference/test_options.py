@@ -11,6 +11,7 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.load import restore
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
@@ -49,6 +50,6 @@ def test_public_calls_spell_out_every_option_with_its_default() -> None:
 
 
 def test_enlarging_has_no_strength() -> None:
-    pipeline = Pipeline(VDIR(Architecture(scale=2, params=3)), TASKS["sr-x2"])
+    pipeline = Pipeline(TorchEngine(VDIR(Architecture(scale=2, params=3))), TASKS["sr-x2"])
     with pytest.raises(UndegradeError, match="has no strength"):
         pipeline(np.zeros((8, 8, 3), np.float32), strength=0.5)

@@ -32,8 +32,8 @@ from undegrade.errors import UndegradeError
 from undegrade.evaluation.markdown import number, table
 from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.model import Posterior
 from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
+from undegrade.model.posterior import Posterior
 
 LATENTS = ("own", "flat", "another's", "zero")
 CROP = 192
@@ -143,10 +143,10 @@ def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Healt
         UndegradeError: the folder has fewer than two usable images.
     """
     axis = severity(pipeline.task.degradation)
-    images = [read(file, pipeline.model.architecture.channels) for file in image_files(folder, limit)]
+    images = [read(file, pipeline.architecture.channels) for file in image_files(folder, limit)]
     if len(images) < 2:
         raise UndegradeError("the analysis of health needs at least 2 images; give a folder with more images.")
-    x = stacked_centres(images, CROP * pipeline.model.architecture.scale, 4 * pipeline.model.architecture.scale)
+    x = stacked_centres(images, CROP * pipeline.architecture.scale, 4 * pipeline.architecture.scale)
     posteriors, rows = [], {}
     for level in (axis.mild, axis.own, axis.strong):
         posterior, row = _at(pipeline, axis, level, x)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from undegrade.cli.arguments import add_model
 from undegrade.errors import UndegradeError
+from undegrade.lazy import needs_torch
 
 if TYPE_CHECKING:
     from undegrade.inference.pipeline import Pipeline
@@ -82,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.analysis.extra import need
     from undegrade.inference.load import load_pipeline
 
+    needs_torch("the analysis")
     for name in ("images", "patches", "patch"):
         if getattr(args, name, None) is not None and getattr(args, name) < 1:
             raise UndegradeError(f"--{name} must be at least 1.")
@@ -160,7 +162,7 @@ def _sources(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis.samples import image_files, read
     from undegrade.analysis.tables import write_csv
 
-    channels = pipeline.model.architecture.channels
+    channels = pipeline.architecture.channels
 
     def all_of(folder: Path) -> list[Any]:
         return [read(file, channels) for file in image_files(folder)]
@@ -187,11 +189,9 @@ def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis.tables import write_csv
 
     axis, scale = severity(pipeline.task.degradation), _scale(pipeline)
-    steered = [
-        read(file, pipeline.model.architecture.channels) for file in chosen_files(args.data, args.images, args.show)
-    ]
+    steered = [read(file, pipeline.architecture.channels) for file in chosen_files(args.data, args.images, args.show)]
     if args.probe is not None:
-        fitted = [read(file, pipeline.model.architecture.channels) for file in image_files(args.probe)]
+        fitted = [read(file, pipeline.architecture.channels) for file in image_files(args.probe)]
     elif len(steered) < 2:
         raise UndegradeError(
             "steering needs at least 2 images, one of them for the direction; give a folder with more images, or "
@@ -221,11 +221,11 @@ _RUN: dict[str, Callable[[argparse.Namespace, Pipeline], list[Path]]] = {
 def _images(folder: Path, args: argparse.Namespace, pipeline: Pipeline) -> list[Any]:
     from undegrade.analysis.samples import image_files, read
 
-    return [read(file, pipeline.model.architecture.channels) for file in image_files(folder, args.images)]
+    return [read(file, pipeline.architecture.channels) for file in image_files(folder, args.images)]
 
 
 def _scale(pipeline: Pipeline) -> int:
-    return pipeline.model.architecture.scale
+    return pipeline.architecture.scale
 
 
 def _bar(title: str) -> Callable[[Sequence[Any]], Any]:

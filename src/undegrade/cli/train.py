@@ -6,6 +6,8 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
+from undegrade.lazy import needs_torch
+
 HELP = "train a model; the same command continues a run that was stopped or killed"
 
 
@@ -121,6 +123,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    needs_torch("training")
     from undegrade.train.options import TrainOptions
     from undegrade.train.run import train
 

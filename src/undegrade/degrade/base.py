@@ -5,21 +5,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from undegrade.degrade.severity import Severity
+from undegrade.lazy import torch
 
-Generator = torch.Generator | np.random.RandomState
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Generator: TypeAlias = "torch.Generator | np.random.RandomState"
 """Where randomness comes from. Training uses torch generators on the images' device; the published
 tables are measured with numpy's legacy generator (``RandomState(0)`` before each image), so both are
 understood."""
 
-Array = TypeVar("Array", Tensor, NDArray[Any])
+Array = TypeVar("Array", "Tensor", NDArray[Any])
 
 
 class Degraded(NamedTuple):

@@ -32,7 +32,7 @@ class Result:
         variant: of the task; if weights of another task were measured, the name of the weights.
         self_ensemble: whether the mean over eight flips and rotations was measured.
         weights_sha256: of the weights file, in hex.
-        machine: hardware and software, by kind (``"cpu"``, ``"gpu"``, ``"torch"``), and the ``"precision"`` if it is
+        machine: hardware and software, by kind (``"cpu"``, ``"gpu"``, ``"engine"``), and the ``"precision"`` if it is
             not float32.
         seconds: wall time of the whole evaluation.
         cells: the measurements.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade import image
 from undegrade.atomic import replacing
@@ -249,7 +249,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UndegradeError):
         return str(error)
     if out_of_memory(error):
-        torch.cuda.empty_cache()  # free memory for the next file; does nothing without a GPU
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.cuda.empty_cache()  # free memory for the next file; does nothing without a GPU
         return "not enough memory; use a smaller --tile."
     if isinstance(error, OSError):
         return f"the system reports an error ({error.strerror or error}); check file, folder and permissions."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
+
+if TYPE_CHECKING:
+    import torch
 
 Image = npt.NDArray[Any]
 """(H, W), (H, W, 1) or (H, W, 3); uint8, uint16, or floats nominally in [0, 1]."""
@@ -36,7 +39,8 @@ class Layout:
         Raises:
             UndegradeError: it is not an image: wrong type, dtype or shape, or values that are not finite.
         """
-        if isinstance(image, torch.Tensor):
+        torch = sys.modules.get("torch")  # nobody has a tensor who has not imported it
+        if torch is not None and isinstance(image, torch.Tensor):
             layout = cls(tuple(image.shape), (image.dtype, image.device))
             known = image.dtype.is_floating_point or image.dtype in (torch.uint8, torch.uint16)
             finite = not image.dtype.is_floating_point or bool(torch.isfinite(image).all())
@@ -67,7 +71,7 @@ class Layout:
         """Every image as (H, W, C). These are views of the input, except for a tensor on a GPU or in bfloat16."""
         if self.tensor is not None:
             image = image.detach().cpu()
-            image = (image.float() if image.dtype is torch.bfloat16 else image).numpy()
+            image = (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
             image = np.moveaxis(image, -3, -1) if image.ndim > 2 else image
         if image.ndim == 2:
             image = image[..., None]
@@ -84,6 +88,8 @@ class Layout:
                 result = np.ascontiguousarray(np.moveaxis(result, -1, -3))
         if self.tensor is None:
             return result
+        import torch
+
         dtype, device = self.tensor
         return torch.from_numpy(result).to(device, torch.float32 if planes else dtype)
 

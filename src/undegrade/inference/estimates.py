@@ -6,13 +6,12 @@ import copy
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade.degrade.base import Quantity
 from undegrade.inference.arrays import Image
-from undegrade.inference.engine import Engine
+from undegrade.inference.engine import Engine, Posterior
 from undegrade.inference.tiles import Tile, slices
-from undegrade.model import LATENT_STRIDE, Posterior
+from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.latent_noise import ESTIMATE_DRAWS, latent_noise
 
 
@@ -38,11 +37,10 @@ class Estimates:
         """
         outer, inner = slices(tile, 1, LATENT_STRIDE), slices(tile, 1, LATENT_STRIDE, inner=True)
         rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
-        at_mean = engine.estimate(posterior.mean)
+        (at_mean,) = engine.estimate(posterior.mean)
         differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
         for n in range(ESTIMATE_DRAWS):
-            noise = torch.from_numpy(latent_noise(0, n, rows, columns)).to(engine.device)
-            difference = engine.estimate(posterior.at(noise)) - at_mean
+            difference = engine.estimate(posterior.at(latent_noise(0, n, rows, columns)))[0] - at_mean
             differences += difference
             squares += np.square(difference)
         self.drawn[:, *outer] = (at_mean + differences / np.float32(ESTIMATE_DRAWS))[:, *inner]

@@ -14,22 +14,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade.degrade.base import Quantity
-from undegrade.degrade.resize import SHIFT_REACH
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, Layout, from_float, is_grey, transformed
-from undegrade.inference.engine import Engine, Window, usable
+from undegrade.inference.engine import Engine, Window
 from undegrade.inference.estimates import Estimates
 from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
 from undegrade.inference.steering import amount_of_level
 from undegrade.inference.tiles import Tile, slices
 from undegrade.inference.tiling import over_tiles
-from undegrade.model import LATENT_STRIDE
+from undegrade.model.architecture import Architecture
+from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.latent_noise import latent_noise
 from undegrade.model.restorers import RESTORERS
-from undegrade.model.vdir import VDIR
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
@@ -41,35 +39,21 @@ class Pipeline:
     """A model ready to restore images.
 
     Attributes:
+        engine: the model and what runs it.
         task: the task of the model.
         card: of the weights, if they came from a file.
         quantity: what the estimator estimates; None if it was not trained (lambda_2 = 0).
     """
 
-    def __init__(
-        self,
-        model: VDIR,
-        task: Task,
-        device: str | torch.device = "cpu",
-        card: Card | None = None,
-        half: bool = False,
-    ) -> None:
-        """See :class:`undegrade.inference.engine.Engine` for the arguments."""
-        self.task = task
-        self.engine = Engine(model, usable(device), half)
-        self.card = card
+    def __init__(self, engine: Engine, task: Task, card: Card | None = None) -> None:
+        self.engine, self.task, self.card = engine, task, card
         trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
         self.quantity = task.degradation.quantity if trained else None
 
     @property
-    def model(self) -> VDIR:
-        """The networks, on :attr:`device`, in evaluation mode."""
-        return self.engine.model
-
-    @property
-    def device(self) -> torch.device:
-        """Where the networks run."""
-        return self.engine.device
+    def architecture(self) -> Architecture:
+        """Of the networks."""
+        return self.engine.architecture
 
     def __call__(
         self,
@@ -140,12 +124,12 @@ class Pipeline:
             raise UndegradeError("a map needs a single image; pass the images of a batch one at a time.")
         quantity = self._estimated()
         self._check(images[0], options)
-        found = Estimates(self.model.architecture.params, images[0], at_mean=True)
+        found = Estimates(self.architecture.params, images[0], at_mean=True)
 
         def add(tile: Tile, window: Window) -> None:
             found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), tile)
 
-        over_tiles(images[0], self._side(options), self._reach, self.model.stride, self.device, add)
+        over_tiles(images[0], self._side(options), self.engine.reach, self.engine, add)
         assert found.mean is not None  # at_mean=True above
         return EstimateMap(*found.in_units(quantity), quantity.decode(found.mean))
 
@@ -159,14 +143,14 @@ class Pipeline:
         amount = self._amount(source, options)
         weight = min(options.strength / BLEND, 1.0)
         h, w, channels = source.shape
-        s = self.model.architecture.scale
-        estimates = None if self.quantity is None else Estimates(self.model.architecture.params, source)
+        s = self.architecture.scale
+        estimates = None if self.quantity is None else Estimates(self.architecture.params, source)
         out = np.empty((h * s, w * s, channels), source.dtype)
         total = np.zeros(out.shape, np.float32) if options.self_ensemble else None
         std = np.empty(out.shape[:2], np.float32) if options.samples else None
         passes = 8 if options.self_ensemble else 1
         # Moving the latent encodes twice: the second encoding reads a restoration made from the first.
-        halo, side = self._reach * (1 if amount == 1 else 2), self._side(options)
+        halo, side = self.engine.reach * (1 if amount == 1 else 2), self._side(options)
         done = 0
 
         def work(tile: Tile, window: Window) -> None:
@@ -184,7 +168,7 @@ class Pipeline:
             # Transformed views of the source and of the result: writing to the view undoes the transform.
             x = transformed(source, i)
             y = transformed(out if total is None else total, i)
-            over_tiles(x, side, halo, self.model.stride, self.device, work)
+            over_tiles(x, side, halo, self.engine, work)
         if total is not None:
             for row in range(0, len(out), ROWS):
                 out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(passes), source.dtype)
@@ -203,7 +187,7 @@ class Pipeline:
         estimates: Estimates | None,
     ) -> tuple[Window, Window | None]:
         """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
-        engine, s = self.engine, self.model.architecture.scale
+        engine, s = self.engine, self.architecture.scale
         inner, upper = slices(tile, 1, inner=True), slices(tile, s, inner=True)
         y = engine.to_model(window, options.direct)
         posterior = engine.encode(y)
@@ -214,7 +198,7 @@ class Pipeline:
         posterior = engine.steered(y, posterior, amount)
         given = window[inner]
 
-        def restore_from(c: torch.Tensor) -> Window:
+        def restore_from(c: Window) -> Window:
             xhat = engine.restore(y, c)[:, :, *upper]
             restored = engine.from_model(xhat, given)
             return restored if weight == 1 else given + np.float32(weight) * (restored - given)
@@ -224,8 +208,7 @@ class Pipeline:
         rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
         mean = spread = np.zeros((), np.float32)
         for n in range(options.samples):  # Welford's recurrence
-            noise = torch.from_numpy(latent_noise(options.seed, n, rows, columns)).to(engine.device)
-            sample = restore_from(posterior.at(noise))
+            sample = restore_from(posterior.at(latent_noise(options.seed, n, rows, columns)))
             difference = sample - mean
             mean = mean + difference / np.float32(n + 1)
             spread = spread + difference * (sample - mean)
@@ -238,7 +221,7 @@ class Pipeline:
         return options.strength * amount_of_level(self.engine, self._estimated(), source, options.level)
 
     def _check(self, x: Image, options: RestoreOptions) -> None:
-        a = self.model.architecture
+        a = self.architecture
         if a.channels == 1 and x.shape[2] == 3 and a.scale != 1:
             raise UndegradeError(f"this {self.task.name} model works on grey images only; convert the image to grey.")
         if a.scale != 1 and (options.strength != 1 or options.level is not None):
@@ -250,13 +233,6 @@ class Pipeline:
                 "direct decimation and self-ensemble cannot be combined, since a flip moves the grid; leave one out."
             )
 
-    @property
-    def _reach(self) -> int:
-        """How far from a pixel, in pixels, its result reads the image; a multiple of the model's stride."""
-        stride = self.model.stride
-        shift = SHIFT_REACH if self.model.architecture.scale > 1 else 0
-        return self.model.reach + -(-shift // stride) * stride
-
     def _estimated(self) -> Quantity:
         if self.quantity is None:
             raise UndegradeError(f"the model for {self.task.name} gives no estimate; use another task.")
@@ -264,13 +240,13 @@ class Pipeline:
 
     def _side(self, options: RestoreOptions) -> int:
         """The largest side of a tile, in input pixels."""
-        stride = self.model.stride
+        stride = self.engine.stride
         tile = options.tile
         if tile is None and options.memory is None:
-            tile = RESTORERS[self.model.architecture.restorer].tile // self.model.architecture.scale
+            tile = RESTORERS[self.architecture.restorer].tile // self.architecture.scale
         elif tile is None:
             assert options.memory is not None
-            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self._reach
+            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self.engine.reach
         return max(tile, stride) // stride * stride
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from undegrade.errors import UndegradeError
-from undegrade.model.autoencoder import LATENT_CHANNELS
+from undegrade.model.latent import LATENT_CHANNELS
 from undegrade.model.restorers import RESTORERS
 
 

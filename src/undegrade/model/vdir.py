@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.model.autoencoder import LATENT_STRIDE, Decoder, Encoder, Estimator
+from undegrade.model.autoencoder import Decoder, Encoder, Estimator
+from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.posterior import Posterior
 from undegrade.model.restorers import RESTORERS
 

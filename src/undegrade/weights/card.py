@@ -15,20 +15,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import safetensors.torch
-import torch
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
 from safetensors import SafetensorError
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
+from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
-from undegrade.model.vdir import VDIR
+
+if TYPE_CHECKING:
+    from undegrade.model.vdir import VDIR
 
 MAX_BYTES = 5_000_000
 """Largest size of a weights file, small enough to ship with the package."""
 
+
+MISMATCH = "the tensors do not match their networks in this version of undegrade; update undegrade."
 
 _NEWER = {"pixels", "started_from"}
 """Fields that cards of before version 0.2 do not have."""
@@ -112,13 +118,13 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     Raises:
         UndegradeError: a weight is too large for half precision, or the file would exceed :data:`MAX_BYTES`.
     """
-    tensors = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()}
+    tensors = {name: np.ascontiguousarray(t.detach().half().cpu().numpy()) for name, t in model.state_dict().items()}
     for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
+        if not np.isfinite(tensor).all():
             raise UndegradeError(
                 f"the weights {name} are not finite in half precision; train again from an earlier state."
             )
-    content = safetensors.torch.save(tensors)
+    content = safetensors.numpy.save(tensors)
     if len(content) > MAX_BYTES:
         size = f"{len(content) / 1e6:.1f} MB"
         raise UndegradeError(
@@ -145,18 +151,29 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     return path
 
 
-def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
-    """Build the model that the card of a weights file describes, and load its weights.
+class Weights(NamedTuple):
+    """What a weights file and its card hold.
+
+    Attributes:
+        architecture: of the networks.
+        tensors: float32, by name.
+        card: see :class:`Card`.
+    """
+
+    architecture: Architecture
+    tensors: dict[str, npt.NDArray[np.float32]]
+    card: Card
+
+
+def read_weights(weights: Path | Traversable) -> Weights:
+    """The weights of a file and the architecture that its card describes, as arrays.
 
     Args:
         weights: a safetensors file with its card in the same folder; see :func:`find_weights` for shipped weights.
 
-    Returns:
-        The model, float32 on the CPU, in evaluation mode, and its card.
-
     Raises:
-        UndegradeError: there is no such file or no card, the two do not match, or they do not match this version of
-            undegrade.
+        UndegradeError: there is no such file or no card, the two do not match, or this version of undegrade does not
+            know the architecture.
     """
     if not weights.is_file():
         raise UndegradeError(f"{weights}: no such weights file; check the name.")
@@ -173,21 +190,52 @@ def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
             f"{weights}: the file does not match its card (sha256 differs); copy or download both again."
         )
     try:
-        tensors = safetensors.torch.load(content)
+        tensors = safetensors.numpy.load(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise UndegradeError(f"{weights}: not a safetensors file ({error}); copy or download it again.") from error
     try:
         architecture = Architecture.from_dict(card.architecture)
     except (UndegradeError, TypeError, AttributeError) as error:
         raise UndegradeError(f"{weights}: its card cannot be used: {error}") from error
-    model = VDIR(architecture)
+    return Weights(architecture, {name: t.astype(np.float32) for name, t in tensors.items()}, card)
+
+
+def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
+    """Build the model that the card of a weights file describes, in PyTorch, and load its weights.
+
+    Args:
+        weights: as for :func:`read_weights`.
+
+    Returns:
+        The model, float32 on the CPU, in evaluation mode, and its card.
+
+    Raises:
+        UndegradeError: see :func:`read_weights`; or the tensors are not those of the architecture.
+    """
+    found = read_weights(weights)
+    try:
+        return built(found), found.card
+    except UndegradeError as error:
+        raise UndegradeError(f"{weights}: {error}") from error
+
+
+def built(weights: Weights) -> VDIR:
+    """The networks in PyTorch, float32 on the CPU, in evaluation mode.
+
+    Raises:
+        UndegradeError: the tensors are not those of the architecture, or PyTorch is not installed.
+    """
+    needs_torch("this model")
+    import torch
+
+    from undegrade.model.vdir import VDIR
+
+    model = VDIR(weights.architecture)
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
-        raise UndegradeError(
-            f"{weights}: the tensors do not match {card.name} in this version of undegrade; update undegrade."
-        )
-    model.load_state_dict({name: t.float() for name, t in tensors.items()})
-    return model.eval().requires_grad_(False), card
+    if {name: t.shape for name, t in weights.tensors.items()} != expected:
+        raise UndegradeError(MISMATCH)
+    model.load_state_dict({name: torch.from_numpy(t) for name, t in weights.tensors.items()})
+    return model.eval().requires_grad_(False)
 
 
 def shipped_cards() -> list[Card]:
