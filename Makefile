@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu fuzz docs format clean train train-status train-stop train-pause train-resume train-cooldown
+.PHONY: demo test test-slow test-data test-gpu fuzz docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -33,15 +33,19 @@ docs: $(VENV)/installed-docs
 	$(BIN)/zensical build --strict --clean
 
 # The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/training.md.
-train: $(VENV)/installed
+train: $(VENV)/installed-train
 	$(BIN)/python training/relay.py start
 
-train-status train-stop train-pause train-resume: $(VENV)/installed
+train-status train-stop train-pause train-resume: $(VENV)/installed-train
 	$(BIN)/python training/relay.py $(@:train-%=%)
 
 train-cooldown: MINUTES ?= 30
-train-cooldown: $(VENV)/installed
+train-cooldown: $(VENV)/installed-train
 	$(BIN)/python training/relay.py cooldown --minutes $(MINUTES)
+
+# The ONNX graphs of the networks, without weights; after a change of the networks.
+graphs: $(VENV)/installed-dev
+	$(BIN)/python tools/graphs.py
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
@@ -50,6 +54,10 @@ format: $(VENV)/installed-dev
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-train: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

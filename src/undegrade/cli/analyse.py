@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         need("matplotlib")  # fail before minutes of computation
     if args.what in ("map", "sources"):
         need("sklearn")
-    pipeline = load_pipeline(args.task, args.variant, args.weights, args.device)
+    pipeline = load_pipeline(args.task, args.variant, args.weights, args.device, threads=args.threads)
     for path in _RUN[args.what](args, pipeline):
         print(f"-> {path}")
     return 0

@@ -15,7 +15,7 @@ def shipped_tasks() -> list[str]:
 
 
 def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = False) -> argparse._ArgumentGroup:
-    """Add ``--task``, ``--variant``, ``--weights`` and ``--device``, and on request ``--half``.
+    """Add ``--task``, ``--variant``, ``--weights``, ``--device`` and ``--threads``, and on request ``--half``.
 
     Args:
         parser: of a command.
@@ -25,9 +25,12 @@ def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = F
     group = parser.add_argument_group("model")
     group.add_argument("--task", metavar="T", help=f"one of {', '.join(shipped_tasks())} (default: {default_task})")
     add_variant(group)
+    group.add_argument(
+        "--threads", type=int, metavar="N", help="threads of the CPU (default: the cores that the process may use)"
+    )
     if half:
         group.add_argument(
-            "--half", action="store_true", help="half precision: faster on a CPU with bfloat16, slightly less accurate"
+            "--half", action="store_true", help="half precision: faster on a GPU or a CPU with bfloat16, slightly less accurate; needs PyTorch"
         )
     return group
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     everything = sorted({card.task for card in shipped_cards() if args.variant in (None, card.variant)})
     tasks = everything if args.task is None and args.weights is None else [args.task]
-    pipelines = [load_pipeline(task, args.variant, args.weights, args.device) for task in tasks]
+    pipelines = [load_pipeline(task, args.variant, args.weights, args.device, threads=args.threads) for task in tasks]
     readers = [pipeline for pipeline in pipelines if pipeline.quantity is not None]
     if not readers:
         which = pipelines[0].task.name if pipelines else args.variant

@@ -105,6 +105,14 @@ def run(args: argparse.Namespace) -> int:
         UndegradeError: no weights, no pictures, or a result would overwrite an input or another result.
     """
     options = _options(args)
+    if args.half and args.device in (None, "cpu"):
+        from undegrade.inference.engines import default_device
+        from undegrade.inference.machine import multiplies_bfloat16
+
+        if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
+            print(
+                "undegrade restore: this CPU would be slower in half precision; --half is left out.", file=sys.stderr
+            )
     from undegrade.atomic import remove_leftovers
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import Outcome, Status, restore_file
@@ -112,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.inference.load import load_pipeline
 
     def load(task: str | None) -> Pipeline:
-        return load_pipeline(task, args.variant, args.weights, args.device, args.half)
+        return load_pipeline(task, args.variant, args.weights, args.device, args.half, threads=args.threads)
 
     task = args.task if args.task is not None or args.weights is not None else _task_of_level(args)
     given = None if task is None and args.weights is None else load(task)
