@@ -83,7 +83,7 @@ def test_it_is_built_with_every_conditioning(conditioning: Conditioning) -> None
 
 def test_its_tiles_are_exact() -> None:
     pipeline = Pipeline(TorchEngine(model()), TASKS["gaussian"])
-    assert pipeline.engine.reach == 24  # the encoder's 22 and its own 2
+    assert pipeline.engine.reaches.both == 24  # the encoder's 22 and its own 2
     y = np.random.default_rng(0).random((310, 900, 3), np.float32)
     whole, tiled = pipeline(y, tile=10_000), pipeline(y, tile=304)
     np.testing.assert_array_equal(tiled.image, whole.image)

@@ -110,7 +110,8 @@ def graph(part: str, architecture: Architecture) -> bytes:
         opset_imports=[o for o in proto.opset_import if o.domain == ""],
         ir_version=10,
     )
-    said = {"shapes": json.dumps(shapes), "reach": str(model.reach), "stride": str(model.stride)}
+    reaches = json.dumps([model.reach, *model.reaches])
+    said = {"shapes": json.dumps(shapes), "reaches": reaches, "stride": str(model.stride)}
     onnx.helper.set_model_props(clean, said if part == "restore" else {"shapes": said["shapes"]})
     return clean.SerializeToString(deterministic=True)
 

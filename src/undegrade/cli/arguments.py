@@ -30,7 +30,9 @@ def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = F
     )
     if half:
         group.add_argument(
-            "--half", action="store_true", help="half precision: faster on a GPU or a CPU with bfloat16, slightly less accurate; needs PyTorch"
+            "--half",
+            action="store_true",
+            help="faster on a GPU or a CPU with bfloat16, slightly less accurate; needs PyTorch",
         )
     return group
 

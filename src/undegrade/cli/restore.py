@@ -110,9 +110,7 @@ def run(args: argparse.Namespace) -> int:
         from undegrade.inference.machine import multiplies_bfloat16
 
         if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
-            print(
-                "undegrade restore: this CPU would be slower in half precision; --half is left out.", file=sys.stderr
-            )
+            print("undegrade restore: this CPU would be slower in half precision; --half is left out.", file=sys.stderr)
     from undegrade.atomic import remove_leftovers
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import Outcome, Status, restore_file

@@ -40,17 +40,31 @@ class Posterior(NamedTuple):
         return c
 
 
+class Reaches(NamedTuple):
+    """How far from a pixel, in pixels, its result reads; multiples of the model's stride.
+
+    Attributes:
+        both: of encoder and restorer together: :attr:`undegrade.model.vdir.VDIR.reach`.
+        encode: of the encoder and the estimator.
+        restore: of the restorer, given the latent of the whole image.
+    """
+
+    both: int
+    encode: int
+    restore: int
+
+
 class Engine(ABC):
     """A model at work on a device.
 
     Attributes:
         architecture: of the networks.
-        network_reach: :attr:`undegrade.model.vdir.VDIR.reach`.
+        networks: how far they read.
         stride: :attr:`undegrade.model.vdir.VDIR.stride`.
     """
 
-    def __init__(self, architecture: Architecture, network_reach: int, stride: int) -> None:
-        self.architecture, self.network_reach, self.stride = architecture, network_reach, stride
+    def __init__(self, architecture: Architecture, networks: Reaches, stride: int) -> None:
+        self.architecture, self.networks, self.stride = architecture, networks, stride
 
     @property
     @abstractmethod
@@ -78,10 +92,10 @@ class Engine(ABC):
         """Give memory back to the system that is kept for the next window; called after memory ran out."""
 
     @property
-    def reach(self) -> int:
-        """How far from a pixel, in pixels, its result reads the image; a multiple of :attr:`stride`."""
+    def reaches(self) -> Reaches:
+        """How far the results read the image: :attr:`networks`, and for super-resolution the shift of the grid."""
         shift = SHIFT_REACH if self.architecture.scale > 1 else 0
-        return self.network_reach + -(-shift // self.stride) * self.stride
+        return Reaches(*(reach + -(-shift // self.stride) * self.stride for reach in self.networks))
 
     @property
     def bytes_per_pixel(self) -> int:

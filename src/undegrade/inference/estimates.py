@@ -10,6 +10,7 @@ import numpy.typing as npt
 from undegrade.degrade.base import Quantity
 from undegrade.inference.arrays import Image
 from undegrade.inference.engine import Engine, Posterior
+from undegrade.inference.latent_image import latent_span
 from undegrade.inference.tiles import Tile, slices
 from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.latent_noise import ESTIMATE_DRAWS, latent_noise
@@ -36,7 +37,7 @@ class Estimates:
         EST at the posterior mean is lower than the mean of EST(c), for a noise level by half a level.
         """
         outer, inner = slices(tile, 1, LATENT_STRIDE), slices(tile, 1, LATENT_STRIDE, inner=True)
-        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
+        rows, columns = latent_span(tile)
         (at_mean,) = engine.estimate(posterior.mean)
         differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
         for n in range(ESTIMATE_DRAWS):

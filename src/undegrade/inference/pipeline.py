@@ -18,14 +18,14 @@ import numpy.typing as npt
 from undegrade.degrade.base import Quantity
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, Layout, from_float, is_grey, transformed
-from undegrade.inference.engine import Engine, Window
+from undegrade.inference.engine import Engine, Posterior, Window
 from undegrade.inference.estimates import Estimates
+from undegrade.inference.latent_image import LatentImage, latent_span
 from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
 from undegrade.inference.steering import amount_of_level
 from undegrade.inference.tiles import Tile, slices
 from undegrade.inference.tiling import over_tiles
 from undegrade.model.architecture import Architecture
-from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.latent_noise import latent_noise
 from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
@@ -129,7 +129,7 @@ class Pipeline:
         def add(tile: Tile, window: Window) -> None:
             found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), tile)
 
-        over_tiles(images[0], self._side(options), self.engine.reach, self.engine, add)
+        over_tiles(images[0], self._side(options), self.engine.reaches.encode, self.engine, add)
         assert found.mean is not None  # at_mean=True above
         return EstimateMap(*found.in_units(quantity), quantity.decode(found.mean))
 
@@ -149,14 +149,18 @@ class Pipeline:
         total = np.zeros(out.shape, np.float32) if options.self_ensemble else None
         std = np.empty(out.shape[:2], np.float32) if options.samples else None
         passes = 8 if options.self_ensemble else 1
-        # Moving the latent encodes twice: the second encoding reads a restoration made from the first.
-        halo, side = self.engine.reach * (1 if amount == 1 else 2), self._side(options)
+        # The picture is encoded once, before it is restored: either step has a smaller halo than both together. To
+        # move the latent, each tile is encoded a second time, from a restoration made from the first latent.
+        reaches, side = self.engine.reaches, self._side(options)
+        halo = reaches.restore if amount == 1 else 2 * reaches.both
         done = 0
 
         def work(tile: Tile, window: Window) -> None:
             nonlocal done
-            restored, deviation = self._tile(window, tile, options, amount, weight, estimates if i == 0 else None)
-            target = y[slices(tile, s)]
+            y = self.engine.to_model(window, options.direct)
+            posterior = self._steered(y, tile, amount, read) if latent is None else latent.within(tile)
+            restored, deviation = self._tile(y, window, tile, posterior, options, weight)
+            target = result[slices(tile, s)]
             target[...] = from_float(restored, source.dtype) if total is None else target + restored
             if std is not None:
                 std[slices(tile, s)] = deviation
@@ -167,36 +171,49 @@ class Pipeline:
         for i in range(passes):
             # Transformed views of the source and of the result: writing to the view undoes the transform.
             x = transformed(source, i)
-            y = transformed(out if total is None else total, i)
-            over_tiles(x, side, halo, self.engine, work)
+            result = transformed(out if total is None else total, i)
+            read = estimates if i == 0 else None
+            latent = self._encoded(x, side, options, read) if amount == 1 else None
+            if options.strength > 0:
+                over_tiles(x, side, halo, self.engine, work)
         if total is not None:
             for row in range(0, len(out), ROWS):
                 out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(passes), source.dtype)
         if options.strength == 0:
             out[...] = source  # bit for bit, for every dtype
+            if progress is not None:
+                progress(1.0)
         estimate, spread = estimates.in_units(self._estimated()) if estimates is not None else (None, None)
         return Restoration(out, estimate, spread, std)
 
+    def _encoded(self, x: Image, side: int, options: RestoreOptions, estimates: Estimates | None) -> LatentImage | None:
+        """The latent of a whole image; on the way its estimates are added. None if neither is asked for."""
+        if options.strength == 0 and estimates is None:
+            return None
+        latent = LatentImage(x, spread=options.samples > 0)
+
+        def add(tile: Tile, window: Window) -> None:
+            posterior = self.engine.encode(self.engine.to_model(window, options.direct))
+            if estimates is not None:
+                estimates.add_tile(self.engine, posterior, tile)
+            latent.add_tile(posterior, tile)
+
+        over_tiles(x, side, self.engine.reaches.encode, self.engine, add)
+        return latent
+
+    def _steered(self, y: Window, tile: Tile, amount: float, estimates: Estimates | None) -> Posterior:
+        """The posterior of a window, moved by the amount; the window's estimates, before it is moved, are added."""
+        posterior = self.engine.encode(y)
+        if estimates is not None:
+            estimates.add_tile(self.engine, posterior, tile)
+        return self.engine.steered(y, posterior, amount)
+
     def _tile(
-        self,
-        window: Window,
-        tile: Tile,
-        options: RestoreOptions,
-        amount: float,
-        weight: float,
-        estimates: Estimates | None,
+        self, y: Window, window: Window, tile: Tile, posterior: Posterior, options: RestoreOptions, weight: float
     ) -> tuple[Window, Window | None]:
         """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
         engine, s = self.engine, self.architecture.scale
-        inner, upper = slices(tile, 1, inner=True), slices(tile, s, inner=True)
-        y = engine.to_model(window, options.direct)
-        posterior = engine.encode(y)
-        if estimates is not None:
-            estimates.add_tile(engine, posterior, tile)
-        if options.strength == 0:
-            return np.repeat(np.repeat(window[inner], s, 0), s, 1), None
-        posterior = engine.steered(y, posterior, amount)
-        given = window[inner]
+        given, upper = window[slices(tile, 1, inner=True)], slices(tile, s, inner=True)
 
         def restore_from(c: Window) -> Window:
             xhat = engine.restore(y, c)[:, :, *upper]
@@ -205,7 +222,7 @@ class Pipeline:
 
         if not options.samples:
             return restore_from(posterior.mean), None
-        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
+        rows, columns = latent_span(tile)
         mean = spread = np.zeros((), np.float32)
         for n in range(options.samples):  # Welford's recurrence
             sample = restore_from(posterior.at(latent_noise(options.seed, n, rows, columns)))
@@ -246,7 +263,7 @@ class Pipeline:
             tile = RESTORERS[self.architecture.restorer].tile // self.architecture.scale
         elif tile is None:
             assert options.memory is not None
-            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self.engine.reach
+            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self.engine.reaches.restore
         return max(tile, stride) // stride * stride
 
 

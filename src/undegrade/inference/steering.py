@@ -44,7 +44,7 @@ def amount_of_level(engine: Engine, quantity: Quantity, source: Image, level: fl
         found = Estimates(engine.architecture.params, middle)
         found.add_tile(engine, engine.encode(xhat + np.float32(amount) * (y - xhat)), whole)
         # Near the border of the crop the networks lack the pixels around it: leave these estimates out.
-        found = found if middle.shape == source.shape else found.within(engine.network_reach)
+        found = found if middle.shape == source.shape else found.within(engine.networks.both)
         return float(found.in_units(quantity)[0][0])
 
     return _search(read, level)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from undegrade.errors import UndegradeError
-from undegrade.inference.engine import Engine, Posterior, Window
+from undegrade.inference.engine import Engine, Posterior, Reaches, Window
 from undegrade.model.vdir import VDIR
 
 
@@ -29,7 +29,7 @@ class TorchEngine(Engine):
     """
 
     def __init__(self, model: VDIR, device: str | torch.device = "cpu", half: bool = False) -> None:
-        super().__init__(model.architecture, model.reach, model.stride)
+        super().__init__(model.architecture, Reaches(model.reach, *model.reaches), model.stride)
         self._device, self.half = _usable(device), half
         # On the CPU this layout is up to twice as fast, and rounds the same whatever the window's size.
         self.model: VDIR = model.eval().to(self._device)
