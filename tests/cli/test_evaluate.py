@@ -34,7 +34,7 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         return Unchanging(
             quantity=None if task == "real" else GaussianNoise.quantity,
             card=card,
-            engine=SimpleNamespace(device="cpu", software="a test"),
+            engine=SimpleNamespace(device="cpu", software="a test", half=half),
             architecture=SimpleNamespace(scale=TASKS[task].degradation.scale),
         )
 

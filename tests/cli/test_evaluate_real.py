@@ -32,7 +32,10 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     card = SimpleNamespace(task="real", name="real-fast", variant="fast", sha256="ab" * 32)
     architecture = SimpleNamespace(scale=1)
     pipeline = Unchanging(
-        card=card, quantity=None, engine=SimpleNamespace(device="cpu", software="a test"), architecture=architecture
+        card=card,
+        quantity=None,
+        engine=SimpleNamespace(device="cpu", software="a test", half=False),
+        architecture=architecture,
     )
 
     def load(

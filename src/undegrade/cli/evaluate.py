@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
             variant=variant,
             self_ensemble=args.self_ensemble,
             weights_sha256=card.sha256,
-            machine=describe_machine(pipeline.engine, args.half),
+            machine=describe_machine(pipeline.engine),
             seconds=seconds,
             cells=tuple(cells),
         )
@@ -235,14 +235,14 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     return pipeline, card.name
 
 
-def describe_machine(engine: Engine, half: bool = False) -> dict[str, str]:
+def describe_machine(engine: Engine) -> dict[str, str]:
     """The hardware and software of a measurement: CPU, GPU if used, the engine, and half precision if used."""
     machine = {"cpu": _cpu_name(), "engine": engine.software}
     if engine.device.startswith("cuda"):
         import torch
 
         machine["gpu"] = torch.cuda.get_device_name(engine.device)
-    if half:
+    if engine.half:
         machine["precision"] = "half precision"
     return machine
 

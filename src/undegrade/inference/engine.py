@@ -61,7 +61,10 @@ class Engine(ABC):
         architecture: of the networks.
         networks: how far they read.
         stride: :attr:`undegrade.model.vdir.VDIR.stride`.
+        half: whether it convolves in half precision.
     """
+
+    half = False
 
     def __init__(self, architecture: Architecture, networks: Reaches, stride: int) -> None:
         self.architecture, self.networks, self.stride = architecture, networks, stride
