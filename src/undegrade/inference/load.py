@@ -73,6 +73,7 @@ def restore(
     direct: bool = False,
     tile: int | None = None,
     memory: float | None = None,
+    white: float | None = None,
     device: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
@@ -85,7 +86,7 @@ def restore(
             (B, 1 or 3, H, W); uint8, uint16, or floats nominally in [0, 1].
         task: a name in ``TASKS``.
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
-        strength, level, samples, seed, self_ensemble, direct, tile, memory: see :class:`RestoreOptions`.
+        strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
         device, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
         progress: called after each tile with the fraction done, 0 to 1.
 
@@ -95,7 +96,7 @@ def restore(
     Raises:
         UndegradeError: not an image, an unknown task or variant, options out of range, or no weights are shipped.
     """
-    options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory)
+    options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
     return (
         load_pipeline(task, variant, device=device, engine=engine, threads=threads).run(image, options, progress).image
     )

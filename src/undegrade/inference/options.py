@@ -39,6 +39,8 @@ class RestoreOptions:
             default. It changes memory and time, never the result.
         memory: bytes that one tile may take; the size of the tiles follows from it. Not together with ``tile``. If
             memory runs out nevertheless, tiles are halved and the work continues.
+        white: of a uint16 image, the value that is white, 1 to 65535; None to find black and white
+            (:mod:`undegrade.inference.ranges`).
 
     Raises:
         UndegradeError: on construction, if a value is out of range or two options exclude each other.
@@ -52,6 +54,7 @@ class RestoreOptions:
     direct: bool = False
     tile: int | None = None
     memory: float | None = None
+    white: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= MAX_STRENGTH:

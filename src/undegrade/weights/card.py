@@ -85,6 +85,11 @@ class Card:
         """E.g. ``"gaussian-fast"``; also the shipped files' stem."""
         return f"{self.task}-{self.variant}"
 
+    @property
+    def pixels_seen(self) -> int:
+        """:attr:`pixels`; of cards without, steps times batch of the last run, so fewer than there were."""
+        return self.pixels or self.steps * self.recipe.get("batch", 0) * self.recipe.get("patch", 0) ** 2
+
     def to_json(self) -> str:
         """The card's file: indented, so that changes can be read in a diff."""
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
