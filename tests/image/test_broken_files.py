@@ -138,3 +138,31 @@ def test_the_limit_can_be_raised_and_lowered(tmp_path: Path) -> None:
 )
 def test_nonsense_in_headers(tmp_path: Path, data: bytes) -> None:
     refusal(tmp_path / "x", data)
+
+
+def test_a_reason_is_of_this_file_and_not_of_another(tmp_path: Path) -> None:
+    """libvips keeps the messages of files that it could read."""
+    before = [pillow(noise((64, 64, 3)), "avif"), pillow(noise((64, 64, 3)), "avif")]
+    jpeg = bytearray(pillow(noise((64, 64, 3)), "jpeg"))
+    jpeg[len(jpeg) // 2 : len(jpeg) // 2 + 4] = b"\xff\x33\xff\x44"
+    webp = pillow(noise((64, 64, 3)), "webp")
+    for data in [*before, bytes(jpeg)]:
+        (tmp_path / "good").write_bytes(data)
+        read(tmp_path / "good")
+        assert "webp" in refusal(tmp_path / "x", webp[: len(webp) // 2])
+
+
+@pytest.mark.parametrize("format", Format)
+def test_a_refusal_says_the_cause(tmp_path: Path, format: Format) -> None:
+    data = bytearray(pillow(noise((100, 120, 3)), str(format)))
+    for start in range(2 * len(data) // 3, len(data) - 8, max(len(data) // 40, 8)):
+        broken = data[:start] + b"\xff\x33\0\0\xff\xd9\1\2" + data[start + 8 :]
+        for file in (broken, data[:start]):
+            (tmp_path / "x").write_bytes(bytes(file))
+            try:
+                read(tmp_path / "x")
+            except UndegradeError as error:
+                text = str(error)
+                assert "unable to call" not in text
+                assert "bad seek" not in text
+                assert "no reason" not in text

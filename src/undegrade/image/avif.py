@@ -108,6 +108,7 @@ def _header(meta: bytes) -> Header:
         grey=all(c & 0x10 for c in coded),
         depth=None if not coded[0] & 0x40 else 12 if coded[0] & 0x20 else 10,
         lossless=lossless,
+        turned=any(name in (b"irot", b"imir") for name, _ in own),
         metadata=Metadata(icc=profile),
         notes=notes,
     )

@@ -24,15 +24,15 @@ def bare(exif: bytes | None) -> bytes | None:
     return exif
 
 
-def orientation(exif: bytes | None) -> int:
-    """The orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
+def orientation(exif: bytes | None) -> int | None:
+    """The orientation, 1 to 8; None if it is missing or invalid."""
     try:
         reader = Reader(io.BytesIO(exif or b""))
         entries, _, _ = reader.directory(reader.first)
-        found = reader.number(entries.get(tiff_tags.ORIENTATION), 1)
+        found = reader.number(entries.get(tiff_tags.ORIENTATION), 0)
     except Broken:
-        return 1
-    return found if 1 <= found <= 8 else 1
+        return None
+    return found if 1 <= found <= 8 else None
 
 
 def resolution(exif: bytes | None) -> tuple[float, float] | None:
@@ -47,14 +47,21 @@ def resolution(exif: bytes | None) -> tuple[float, float] | None:
     return (float(x) / millimetres, float(y) / millimetres) if x > 0 and y > 0 else None
 
 
-def clean(metadata: Metadata, width: int, height: int) -> tuple[Metadata, tuple[str, ...]]:
-    """Metadata for upright pixels of this size, and notes on broken parts that were left out."""
+def clean(metadata: Metadata, width: int, height: int, stated: bool = True) -> tuple[Metadata, tuple[str, ...]]:
+    """Metadata for upright pixels of this size, and notes on broken parts that were left out.
+
+    XMP then says orientation 1, if that was ``stated`` outside of it. An orientation that only XMP has turns nothing
+    here, as in other programs, and stays.
+    """
     notes = []
     exif, xmp, photoshop = metadata.exif, metadata.xmp, metadata.photoshop
     if exif is not None and (exif := _clean_exif(exif, width, height)) is None:
         notes.append("left out EXIF data that cannot be read")
     if xmp is not None:
-        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if len(xmp) <= MAX_METADATA else None
+        if len(xmp) > MAX_METADATA:
+            xmp = None
+        elif stated:
+            xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
     if photoshop is not None:
         photoshop = _clean_photoshop(photoshop) or None
     return Metadata(metadata.icc, exif, xmp, photoshop, metadata.colour, metadata.comments, metadata.opaque), tuple(

@@ -216,6 +216,8 @@ class Header:
         depth: as in :class:`Picture`.
         lossless: as in :class:`Picture`.
         orientation: 1 to 8; None if only EXIF can have one.
+        turned: whether the decoder itself turns or mirrors the pixels.
+        premultiplied: whether libvips returns colours that are multiplied by alpha.
         patches: offset -> bytes to replace before decoding; the offset may be after the end of the file.
         metadata: those that libvips would lose or change.
         quality: as in :class:`Picture`.
@@ -230,6 +232,8 @@ class Header:
     depth: int | None = None
     lossless: bool = True
     orientation: int | None = None
+    turned: bool = False
+    premultiplied: bool = False
     patches: Mapping[int, bytes] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
     quality: int | None = None
