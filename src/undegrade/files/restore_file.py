@@ -26,6 +26,7 @@ from undegrade.inference.arrays import from_float
 from undegrade.inference.engine import out_of_memory
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
+from undegrade.reading import open_regular
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ def _leave(job: Job, options: FileOptions, picture: Picture) -> None:
     if job.format not in (None, picture.format) or options.strip_metadata:
         image.write(job.output, picture, job.format)
         return
-    with job.source.open("rb") as source, replacing(job.output) as copy:
+    with open_regular(job.source) as source, replacing(job.output) as copy:
         shutil.copyfileobj(source, copy, 1 << 20)
 
 
@@ -250,7 +251,8 @@ def _reason(error: Exception) -> str:
         return str(error)
     if out_of_memory(error):
         torch.cuda.empty_cache()  # free memory for the next file; does nothing without a GPU
-        return "not enough memory; use a smaller --tile."
+        # Not for want of a smaller tile: where a tile needs too much, it has been halved already.
+        return "there is not enough memory; close other programs, cut the picture up, or use another device."
     if isinstance(error, OSError):
         return f"the system reports an error ({error.strerror or error}); check file, folder and permissions."
     lines = str(error).strip().splitlines()

@@ -31,6 +31,7 @@ from undegrade.image.picture import (
     space_of,
     upright,
 )
+from undegrade.reading import open_regular
 
 PIXELS_PER_BYTE = 50_000
 """Files that claim more are refused: a WebP or AVIF of one colour has at most half of this."""
@@ -42,6 +43,7 @@ _MODULES: dict[Format, ModuleType] = {
     Format.TIFF: tiff,
     Format.AVIF: avif,
 }
+_TOO_BIG = ("needs more memory than there is", "close other programs, or cut it up")
 _CORRUPT = "Corrupt JPEG data"
 """In the messages of libjpeg about data that it skipped or filled in."""
 _NAMES = "a PNG, JPEG, WebP, TIFF or AVIF picture"
@@ -65,7 +67,7 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         UndegradeError: the file cannot be read, is damaged or truncated, is too large, or is not supported.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _read(file, max_pixels)
     except Refusal as refusal:
         raise refusal.about(path) from refusal.__cause__
@@ -73,6 +75,8 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         raise UndegradeError(f"{path}: no such file; check the name.") from error
     except IsADirectoryError as error:
         raise UndegradeError(f"{path}: this is a folder; give the picture files in it.") from error
+    except MemoryError as error:
+        raise UndegradeError(f"{path}: the picture {_TOO_BIG[0]}; {_TOO_BIG[1]}.") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         raise UndegradeError(
             f"{path}: cannot be read ({_reason(error)}); check the file and its permissions."
@@ -111,6 +115,8 @@ def write(path: Path, picture: Picture, format: Format | None = None, *, strip_m
             raise UndegradeError(
                 f"{path}: cannot be written ({_reason(error)}); check the folder and its free space."
             ) from error
+        except MemoryError as error:
+            raise UndegradeError(f"{path}: cannot be written: the picture {_TOO_BIG[0]}; {_TOO_BIG[1]}.") from error
         except error_of_vips as error:
             raise UndegradeError(
                 f"{path}: cannot be written ({messages.reason(error)}); check the folder and its free space."
@@ -183,8 +189,6 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int, mes
         stored: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), dtype)
         stored = stored.reshape(image.height, image.width, image.bands)
         resolution = (image.xres, image.yres)
-    except MemoryError as error:
-        raise Refusal("needs more memory than there is", "close other programs, or cut it up") from error
     except (pyvips.Error, ValueError) as error:  # ValueError: an error message that is not UTF-8
         raise damaged(messages.reason(error)) from error
     if format is Format.JPEG:

@@ -9,11 +9,12 @@ from fractions import Fraction
 
 from undegrade.image import tiff_tags
 from undegrade.image.picture import MAX_METADATA, Metadata
-from undegrade.image.tiff_tags import Broken, Directory, Entry, Reader, Tag
+from undegrade.image.tiff_tags import Broken, Budget, Directory, Entry, Reader, Tag
 
 PREFIX = b"Exif\0\0"
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _THUMBNAILS = (1033, 1036)
+_MAX_BLOCKS = 10_000
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8](?=\s*[\"'<])")
 
 
@@ -78,7 +79,7 @@ def tree(exif: bytes) -> Directory:
     """The tags of EXIF, for writing them to a TIFF file."""
     try:
         reader = Reader(io.BytesIO(exif))
-        return reader.tree(reader.directory(reader.first)[0], MAX_METADATA)
+        return reader.tree(reader.directory(reader.first)[0], MAX_METADATA, Budget(MAX_METADATA))
     except Broken:
         return {}
 
@@ -142,8 +143,11 @@ def _rational(tag: Tag) -> Fraction:
 
 def _clean_photoshop(blocks: bytes) -> bytes:
     """Image resource blocks without thumbnails, up to the first block that cannot be read."""
-    kept, at = bytearray(), 0
-    while blocks[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 12 <= len(blocks):
+    kept, at, blocks_left = bytearray(), 0, _MAX_BLOCKS
+    while (
+        blocks_left and blocks[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 12 <= len(blocks)
+    ):
+        blocks_left -= 1
         number = int.from_bytes(blocks[at + 4 : at + 6], "big")
         name = blocks[at + 6] + 1
         data = at + 6 + name + name % 2 + 4

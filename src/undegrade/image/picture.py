@@ -19,7 +19,7 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 MAX_PIXELS = 500_000_000
 """The default limit."""
 MAX_METADATA = 2**24
-"""Largest size in bytes of a profile, EXIF or text block that is read."""
+"""Largest size in bytes of a profile, EXIF or text block that is read, and of all blocks of one kind together."""
 DPI_72 = 72 / 25.4
 """Pixels per millimetre that software assumes if a file has no resolution."""
 FINEST = 1e5

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from undegrade.image import exif, tiff_tags, vips
 from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged
-from undegrade.image.tiff_tags import Broken, Directory, Entry, Reader, Tag
+from undegrade.image.tiff_tags import Broken, Budget, Directory, Entry, Reader, Tag
 
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 _STRIP_SIZES, _TILE_SIZES = 279, 325
@@ -132,10 +132,11 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     extra = reader.numbers(entries.get(_EXTRA_SAMPLES), 2)
     alpha = samples > _KINDS[photometric]
     kept = {tag: entry for tag, entry in entries.items() if tag not in _PIXELS}
+    budget = Budget(MAX_METADATA)
     metadata = Metadata(
         icc=block(_ICC),
         xmp=block(_XMP),
-        exif=exif.from_tree(reader.tree(kept, MAX_METADATA // 4)),
+        exif=exif.from_tree(reader.tree(kept, MAX_METADATA // 4, budget)),
         photoshop=block(_PHOTOSHOP),
         opaque=alpha and extra[0] == 0 and _EXTRA_SAMPLES in entries,
     )
@@ -144,6 +145,8 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     patches = _patches(reader, entries, _DECODED if not premultiplied else tuple(set(_DECODED) - {_EXTRA_SAMPLES}))
     if premultiplied:
         notes.append("converted premultiplied alpha to ordinary transparency")
+    if budget.refused:
+        notes.append(f"left out {budget.refused} tags that take more than {MAX_METADATA >> 20} MB together")
     if _LAYERS in entries:
         notes.append("left out Photoshop layers: they hold the old picture")
     return Header(
@@ -179,9 +182,9 @@ def _check_pages(reader: Reader, entries: dict[int, Entry], following: int) -> N
         if following in visited:
             raise damaged("its pages form a loop")
         visited.add(following)
-        entries, following, _ = reader.directory(following)
+        kinds, following = reader.subfile(following)
         # 1: a smaller version, 4: a mask; in the older tag 2: a smaller version
-        pages += not (reader.number(entries.get(_SUBFILE)) & 5 or reader.number(entries.get(_OLD_SUBFILE)) == 2)
+        pages += not (kinds.get(_SUBFILE, 0) & 5 or kinds.get(_OLD_SUBFILE) == 2)
     if pages > 1:
         raise Refusal(f"has {pages} pages", ONE_FRAME)
 
