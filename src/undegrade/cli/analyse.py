@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from undegrade.cli import streams
 from undegrade.cli.arguments import add_model
 from undegrade.errors import UndegradeError
 
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         need("sklearn")
     pipeline = load_pipeline(args.task, args.variant, args.weights, args.device)
     for path in _RUN[args.what](args, pipeline):
-        print(f"-> {path}")
+        streams.say(f"-> {path}", sys.stdout)
     return 0
 
 

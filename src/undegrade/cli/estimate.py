@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from undegrade.cli import interrupts, streams
 from undegrade.cli.arguments import add_model
 from undegrade.errors import UndegradeError
 
@@ -62,20 +63,22 @@ def run(args: argparse.Namespace) -> int:
         try:
             picture = image.read(file)
             if picture.quality is not None:
-                print(f"{file}: JPEG quality from the header {picture.quality}", flush=True)
+                streams.say(f"{file}: JPEG quality from the header {picture.quality}", sys.stdout)
             for reader in readers:
                 found = reader.estimate_map(picture.pixels)
-                print(f"{file}: {_sentence(reader, found)}", flush=True)
+                streams.say(f"{file}: {_sentence(reader, found)}", sys.stdout)
                 if isinstance(reader.quantity, Kernel):
                     k = kernel_of(found.estimate.tolist())
                     if tasks != everything:
-                        print(drawn(k), flush=True)
+                        for row in drawn(k).splitlines():
+                            streams.say(row, sys.stdout)
                     if args.kernels is not None:
                         path = args.kernels / f"{file.stem}-{reader.task.name}-kernel.png"
-                        print(f"-> {_write(k, path)}", flush=True)
+                        streams.say(f"-> {_write(k, path)}", sys.stdout)
         except UndegradeError as error:
             failed += 1
-            print(f"undegrade estimate: {error}", file=sys.stderr, flush=True)
+            interrupts.check()
+            streams.say(f"undegrade estimate: {error}", sys.stderr)
     return 1 if failed else 0
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from undegrade.cli import interrupts
 from undegrade.cli.arguments import add_model
 from undegrade.cli.reporting import Report, open_records
 from undegrade.errors import UndegradeError
@@ -127,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
     def select(picture: Picture) -> Choice:
         return select_task(picture.pixels, load, args.tile, picture.quality) if given is None else Choice(given)
 
+    interrupts.check()  # an import can lose the exception
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
     if args.samples:
@@ -146,16 +146,14 @@ def run(args: argparse.Namespace) -> int:
                     outcome = Outcome(job.source, job.output, Status.SKIPPED)
                 else:
                     outcome = restore_file(job, options, select, report.progress.within)
+                if outcome.status == Status.FAILED:
+                    interrupts.check()  # not the file's fault
                 report.add(outcome)
+                interrupts.check()
             report.summary()
         except KeyboardInterrupt:
-            if report.total == 1:
-                raise
             report.interrupted(args.skip_existing)
-            return 130
-        except BrokenPipeError:  # the reader closed the pipe; without this, Python prints an error when it exits
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            return interrupts.EXIT_CODE
         except UndegradeError as error:  # from writing records: errors of a file are in its outcome
             report.complain(str(error))
             return 1
