@@ -165,10 +165,11 @@ def _line(outcome: Outcome) -> str:
     found = "" if outcome.estimate is None else f"; estimated {outcome.estimate.words}"
     if outcome.status == "left":
         return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"
+    done = "restored" if outcome.strength != 0 else "unchanged (strength 0)"
     weights = f" with {outcome.task}-{outcome.variant}" if outcome.variant is not None else ""
     why = f" ({outcome.choice})" if outcome.choice is not None else ""
     return (
-        f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; restored{weights}{why} "
+        f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; {done}{weights}{why} "
         f"in {outcome.seconds:.1f} s -> {outcome.output}"
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from undegrade.cli import interrupts
-from undegrade.cli.arguments import add_model
+from undegrade.cli.arguments import a_path, add_model
 from undegrade.cli.reporting import Report, open_records
 from undegrade.errors import UndegradeError
 
@@ -33,7 +33,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs",
-        type=Path,
+        type=a_path,
         nargs="+",
         metavar="INPUT",
         help="pictures, and folders to search with their subfolders (no hidden files, no links to folders)",
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=a_path,
         default=Path("restored"),
         metavar="OUT",
         help="output folder; for one input also the name of a picture file (default: the folder restored)",
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files.add_argument(
         "--json",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout",
     )

@@ -126,6 +126,7 @@ class Outcome:
     weights_sha256: str | None = None
     estimate: Estimate | None = None
     seconds: float = 0.0
+    strength: float = 1.0
 
     def to_record(self) -> dict[str, Any]:
         """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
@@ -175,6 +176,7 @@ def _restore(
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format, outcome.quality = picture.bits, str(picture.format), picture.quality
     outcome.notes = tuple(picture.notes)
+    outcome.strength = options.restore.strength
     image.check_fits(job.output, picture, job.format or picture.format)
     choice = select(picture)
     outcome.choice = choice.reason or None

@@ -52,7 +52,7 @@ _SPACES = {1: ("GRAY", "RGB"), 3: ("RGB",)}
 """Number of channels -> colour spaces of allowed profiles. A grey picture with an RGB profile means R = G = B."""
 
 
-def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
+def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a PNG, JPEG, WebP, TIFF or AVIF file; the suffix of its name does not matter.
 
     Palettes become RGB, 1, 2 and 4 bits become 8, and 10 and 12 bits are scaled to 16. CMYK is converted to sRGB by its
@@ -66,6 +66,9 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         UndegradeError: the file cannot be read, is damaged or truncated, is too large, or is not supported.
     """
+    path = _path(path)
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
+        raise UndegradeError(f"max_pixels is {max_pixels!r:.60}; give a whole number of at least 1.")
     try:
         with open_regular(path) as file:
             return _read(file, max_pixels)
@@ -83,7 +86,7 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         ) from error
 
 
-def write(path: Path, picture: Picture, format: Format | None = None, *, strip_metadata: bool = False) -> None:
+def write(path: str | Path, picture: Picture, format: Format | None = None, *, strip_metadata: bool = False) -> None:
     """Write a picture file, whole or not at all.
 
     Args:
@@ -97,6 +100,7 @@ def write(path: Path, picture: Picture, format: Format | None = None, *, strip_m
     Raises:
         UndegradeError: the format cannot hold the picture, or the file cannot be written.
     """
+    path = _path(path)
     format = format or picture.format
     metadata = picture.metadata.stripped() if strip_metadata else picture.metadata
     if format is not picture.format:
@@ -121,6 +125,12 @@ def write(path: Path, picture: Picture, format: Format | None = None, *, strip_m
             raise UndegradeError(
                 f"{path}: cannot be written ({messages.reason(error)}); check the folder and its free space."
             ) from error
+
+
+def _path(path: str | Path) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise UndegradeError(f"{path!r:.60} is not the name of a file; give a text or a Path.")
+    return Path(path)
 
 
 def _read(file: BinaryIO, max_pixels: int) -> Picture:

@@ -19,7 +19,7 @@ import torch
 from undegrade.degrade.base import Quantity
 from undegrade.degrade.resize import SHIFT_REACH
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import Image, Layout, from_float, is_grey, transformed
+from undegrade.inference.arrays import Image, Layout, check_depth, from_float, is_grey, transformed
 from undegrade.inference.engine import Engine, Window, usable
 from undegrade.inference.estimates import Estimates
 from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
@@ -96,6 +96,7 @@ class Pipeline:
             UndegradeError: it is not an image, the model cannot restore it, or the options are invalid.
         """
         options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory)
+        check_depth(image)
         return self.run(image, options, progress)
 
     def run(self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None = None) -> Restoration:
