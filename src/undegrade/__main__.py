@@ -6,12 +6,13 @@ from __future__ import annotations
 def start() -> int:
     """Run the command line, also where Ctrl-C comes before it is imported."""
     try:
-        from undegrade.cli import main
+        from undegrade.cli import interrupts, main
     except KeyboardInterrupt:
         import sys
 
         print("\ninterrupted", file=sys.stderr)
         return 130
+    interrupts.ignore_at_end()
     return main()
 
 

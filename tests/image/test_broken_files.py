@@ -269,3 +269,17 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.png")
     with pytest.raises(UndegradeError, match="pipe, socket or device"):
         read(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "fuzz" / "hostile").iterdir()), ids=lambda p: p.name
+)
+def test_hostile_files_are_an_error_or_a_picture(path: Path, tmp_path: Path) -> None:
+    try:
+        found = read(path)
+    except UndegradeError as error:
+        assert str(error).startswith(f"{path}: ")
+        return
+    for format in (found.format, Format.TIFF):
+        write(tmp_path / "x", found, format)
+        assert read(tmp_path / "x").pixels.shape == found.pixels.shape

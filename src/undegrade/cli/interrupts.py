@@ -11,6 +11,7 @@ from types import FrameType
 
 EXIT_CODE = 130
 _received: list[int] = []
+_at_end: list[bool] = []
 
 
 def received() -> bool:
@@ -38,7 +39,12 @@ def watching() -> Iterator[None]:
         yield
     finally:
         if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, signal.SIG_IGN if _at_end else signal.default_int_handler)
+
+
+def ignore_at_end() -> None:
+    """Ignore Ctrl-C when the command is through: the process has nothing left to do but to end."""
+    _at_end.append(True)
 
 
 def _note(number: int, frame: FrameType | None) -> None:

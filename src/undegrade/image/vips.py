@@ -13,6 +13,8 @@ import numpy as np
 from undegrade.errors import UndegradeError
 from undegrade.image.picture import Picture, Pixels
 
+LEAST = (8, 18)
+"""The oldest libvips that foreign files are given to, as in pyproject.toml."""
 Result = TypeVar("Result")
 _ABOUT_ITSELF = ("source", "unable to call", "VipsForeignLoad")
 """How lines start that do not say what is wrong with a file: a decoder that looks beyond its end, and the like."""
@@ -31,6 +33,12 @@ def load() -> ModuleType:
             f"picture files need libvips, which cannot be loaded ({error}); run: pip install 'pyvips[binary]'."
         ) from error
     module: ModuleType = pyvips
+    if not module.at_least_libvips(*LEAST):
+        found = ".".join(str(module.version(i)) for i in range(3))
+        raise UndegradeError(
+            f"libvips {found} is older than {LEAST[0]}.{LEAST[1]}, and its decoders have known faults; run: "
+            "pip install -U 'pyvips[binary]'."
+        )
     return module
 
 
