@@ -278,7 +278,7 @@ def test_hostile_files_are_an_error_or_a_picture(path: Path, tmp_path: Path) -> 
     try:
         found = read(path)
     except UndegradeError as error:
-        assert str(error).startswith(f"{path}: ")
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017
         return
     for format in (found.format, Format.TIFF):
         write(tmp_path / "x", found, format)

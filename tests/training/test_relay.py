@@ -209,3 +209,12 @@ def test_missing_data_is_said_at_once(place, monkeypatch, name, value):
     assert done.returncode == 1
     assert name in done.stderr
     assert "set it to a folder" in done.stderr
+
+
+def test_a_reader_of_the_status_may_end_early(tmp_path: Path) -> None:
+    """It ended in a traceback behind `| head`."""
+    shell = f"'{sys.executable}' '{ROOT}/training/relay.py' status | true"
+    environment = os.environ | {"UNDEGRADE_CACHE": str(tmp_path)}
+    for _ in range(5):
+        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=environment, check=False)
+        assert "BrokenPipe" not in done.stderr
