@@ -21,7 +21,6 @@ import argparse
 import ctypes
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from entries import QUEUE, Entry, Standing, choose, initial_weights, next_cooldown, read_queue, standing
+from priority import environment, lowest_priority
 
 from undegrade.train.log import Log
 from undegrade.train.native import cache_folder
@@ -150,14 +150,11 @@ class Relay:
         return well
 
     def _wait(self, entry: Entry, command: list[str], log: Path) -> bool:
-        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-        if threads := os.environ.get("UNDEGRADE_TRAIN_THREADS"):
-            environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         with log.open("ab") as output:
             # The lock goes with the child: as long as it lives, no other relay starts.
             self.child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, close_fds=False,
-                preexec_fn=_end_with_parent,
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment(ROOT / "src"),
+                close_fds=False, preexec_fn=_end_with_parent,
             )  # fmt: skip
             if self.stopping:  # the signal came just before
                 self.child.terminate()
@@ -183,13 +180,6 @@ def validation(run: Path) -> str:
         return "not validated yet"
     cases = "  ".join(f"{k.removeprefix('psnr/')} {v:.2f}" for k, v in rows[-1].items() if k.startswith("psnr/"))
     return f"validation at step {rows[-1]['step']}: {cases} dB"
-
-
-def lowest_priority() -> None:
-    """nice 19, and idle input and output where the system knows it."""
-    os.nice(19)
-    if ionice := shutil.which("ionice"):
-        subprocess.run([ionice, "-c", "3", "-p", str(os.getpid())], check=False)
 
 
 def take_lock(wait: float) -> int | None:

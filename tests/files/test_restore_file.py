@@ -11,13 +11,14 @@ import torch
 from PIL import Image as Pillow
 from PIL import ImageCms
 
+import undegrade
 from tests.pictures import make_photo
 from undegrade import UndegradeError
 from undegrade.degrade import GaussianNoise
 from undegrade.files.plan import Job
 from undegrade.files.restore_file import Estimate, FileOptions, Outcome, Status, restore_file
 from undegrade.files.select_task import Choice
-from undegrade.image import Format, read
+from undegrade.image import Format, Picture, read, write
 from undegrade.inference.options import EstimateMap, Restoration, RestoreOptions
 from undegrade.tasks import TASKS
 
@@ -55,7 +56,10 @@ def test_a_file_is_restored(job: Job) -> None:
     seen = []
     options = FileOptions(RestoreOptions(self_ensemble=True, tile=64, seed=3))
     outcome = restore_file(
-        job, options, lambda picture: seen.append(picture) or Choice(pipeline, "because"), fractions.append
+        job,
+        options,
+        lambda image, quality: seen.append((image, quality)) or Choice(pipeline, "because"),
+        fractions.append,
     )
     assert outcome.seconds > 0
     outcome.seconds = 0
@@ -75,7 +79,7 @@ def test_a_file_is_restored(job: Job) -> None:
         estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,), "noise level 12.5 (8-bit levels)"),
     )
     np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
-    np.testing.assert_array_equal(seen[0].pixels, read(job.source).pixels)
+    np.testing.assert_array_equal(seen[0][0], read(job.source).pixels)
     assert pipeline.asked == (options.restore, fractions.append)
 
 
@@ -100,33 +104,33 @@ def test_a_file_is_restored(job: Job) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_a_file_provokes_becomes_a_sentence(job: Job, error: Exception, reason: str) -> None:
-    outcome = restore_file(job, FileOptions(), lambda _: Choice(Inverting(error)))
+    outcome = restore_file(job, FileOptions(), lambda *_: Choice(Inverting(error)))
     assert (outcome.status, outcome.reason) == (Status.FAILED, reason)
     assert (outcome.width, outcome.task, outcome.estimate) == (5, "gaussian", None)
     assert not job.output.parent.exists()
 
 
 def test_out_of_memory_is_what_torch_really_raises(job: Job) -> None:
-    outcome = restore_file(job, FileOptions(), lambda _: torch.empty(1 << 60))
+    outcome = restore_file(job, FileOptions(), lambda *_: torch.empty(1 << 60))
     assert outcome.reason == NO_MEMORY
 
 
 def test_an_interrupt_is_not_the_files_fault(job: Job) -> None:
     with pytest.raises(KeyboardInterrupt):
-        restore_file(job, FileOptions(), lambda _: Choice(Inverting(KeyboardInterrupt())))
+        restore_file(job, FileOptions(), lambda *_: Choice(Inverting(KeyboardInterrupt())))
 
 
 def test_the_reason_does_not_repeat_the_name(job: Job) -> None:
     job.source.write_bytes(b"nothing of the kind")
-    outcome = restore_file(job, FileOptions(), lambda _: Choice(Inverting()))
+    outcome = restore_file(job, FileOptions(), lambda *_: Choice(Inverting()))
     assert outcome.reason is not None
     assert str(job.source) not in outcome.reason
     assert outcome.width is outcome.task is outcome.format is None
 
 
 def test_too_many_pixels(job: Job) -> None:
-    assert restore_file(job, FileOptions(max_pixels=20), lambda _: Choice(Inverting())).status == "restored"
-    refused = restore_file(job, FileOptions(max_pixels=19), lambda _: Choice(Inverting()))
+    assert restore_file(job, FileOptions(max_pixels=20), lambda *_: Choice(Inverting())).status == "restored"
+    refused = restore_file(job, FileOptions(max_pixels=19), lambda *_: Choice(Inverting()))
     assert refused.status == "failed"
     assert "pixels, over the limit" in str(refused.reason)
 
@@ -136,7 +140,7 @@ def test_metadata_are_left_out_on_request(job: Job) -> None:
     exif[271] = "a camera"
     Pillow.new("RGB", (5, 4)).save(job.source, exif=exif, icc_profile=PROFILE)
     for strip in (False, True):
-        assert restore_file(job, FileOptions(strip_metadata=strip), lambda _: Choice(Inverting())).status == "restored"
+        assert restore_file(job, FileOptions(strip_metadata=strip), lambda *_: Choice(Inverting())).status == "restored"
         with Pillow.open(job.output) as file:
             assert file.info["icc_profile"] == PROFILE
             assert (271 in file.getexif()) is not strip
@@ -147,10 +151,10 @@ def test_metadata_that_are_left_out_need_not_fit_the_format(job: Job) -> None:
     exif[271] = "x" * 70_000
     Pillow.new("RGB", (5, 4)).save(job.source, exif=exif)
     to_jpeg = Job(job.source, job.output.with_suffix(".jpg"), Format.JPEG)
-    refused = restore_file(to_jpeg, FileOptions(), lambda _: Choice(Inverting()))
+    refused = restore_file(to_jpeg, FileOptions(), lambda *_: Choice(Inverting()))
     assert refused.reason is not None
     assert "--strip-metadata" in refused.reason
-    assert restore_file(to_jpeg, FileOptions(strip_metadata=True), lambda _: Choice(Inverting())).status == "restored"
+    assert restore_file(to_jpeg, FileOptions(strip_metadata=True), lambda *_: Choice(Inverting())).status == "restored"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +180,9 @@ def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
 
     pipeline = Changing()
     pipeline.task = TASKS[task]
-    outcome = restore_file(Job(tmp_path / "a.jpg", tmp_path / "b.png", Format.PNG), options, lambda _: Choice(pipeline))
+    outcome = restore_file(
+        Job(tmp_path / "a.jpg", tmp_path / "b.png", Format.PNG), options, lambda *_: Choice(pipeline)
+    )
     assert outcome.status is Status.RESTORED
     result = read(tmp_path / "b.png").pixels
     assert np.array_equal(result, changed) is not kept
@@ -213,7 +219,7 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
             return EstimateMap(np.array([estimate]), np.array([0.5]), np.empty((1, 12, 16), np.float32))
 
     job = Job(source, tmp_path / "out" / "a", format)
-    outcome = restore_file(job, options, lambda _: Choice(Changing()))
+    outcome = restore_file(job, options, lambda *_: Choice(Changing()))
     assert outcome.status is (Status.LEFT if left else Status.RESTORED)
     assert (job.output.read_bytes() == source.read_bytes()) is left
     assert ("left alone" in (outcome.choice or "")) is left
@@ -222,7 +228,7 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
 
 
 def test_a_record_is_json(job: Job) -> None:
-    outcome = restore_file(job, FileOptions(), lambda _: Choice(Inverting()))
+    outcome = restore_file(job, FileOptions(), lambda *_: Choice(Inverting()))
     record = json.loads(json.dumps(outcome.to_record()))
     assert record["source"] == str(job.source)
     assert record["status"] == "restored"
@@ -235,3 +241,18 @@ def test_a_record_is_json(job: Job) -> None:
         "words": "noise level 12.5 (8-bit levels)",
     }
     assert Outcome(job.source, None).to_record()["output"] is None
+
+
+def test_sixteen_bits_that_use_little_of_their_range_are_restored_in_it(tmp_path: Path) -> None:
+    y, x = np.mgrid[:48, :48] / 48
+    noisy = np.rint(400 + 300 * x * y + np.random.default_rng(0).normal(0, 20, x.shape)).astype(np.uint16)
+    write(tmp_path / "a.png", Picture(noisy), Format.PNG)
+    job, seen = Job(tmp_path / "a.png", tmp_path / "b.png"), []
+    pipeline = undegrade.load("gaussian")
+    outcome = restore_file(job, FileOptions(), lambda *picture: seen.append(picture) or Choice(pipeline))
+    assert (seen[0][0].min(), seen[0][0].max()) == (0, 1)  # the task is found in that range, too
+    assert f"{noisy.min()} was taken as black and {noisy.max()} as white" in outcome.notes[0]
+    restored = read(tmp_path / "b.png").pixels
+    assert np.std(restored - (400 + 300 * x * y)) < 8
+    outcome = restore_file(job, FileOptions(RestoreOptions(white=65535)), lambda *_: Choice(pipeline))
+    assert not outcome.notes

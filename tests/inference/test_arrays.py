@@ -14,7 +14,6 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import (
     Layout,
     centre,
-    check_depth,
     from_float,
     full_range_luma,
     is_grey,
@@ -196,12 +195,3 @@ def test_what_is_no_image_is_one_sentence(image: object) -> None:
 def test_bfloat16_and_noise_far_outside_are_taken() -> None:
     assert Layout.of(torch.zeros(4, 4, dtype=torch.bfloat16)).images(torch.zeros(4, 4, dtype=torch.bfloat16))
     Layout.of(np.full((4, 4), -3.0))
-
-
-def test_eight_bits_in_sixteen_are_refused() -> None:
-    with pytest.raises(UndegradeError, match="convert it to uint8"):
-        check_depth(np.full((4, 4), 255, np.uint16))
-    with pytest.raises(UndegradeError, match="convert it to uint8"):
-        check_depth(torch.full((4, 4), 255, dtype=torch.uint16))
-    for fine in (np.zeros((4, 4), np.uint16), np.full((4, 4), 256, np.uint16), np.ones((4, 4), np.uint8), [1]):
-        check_depth(fine)

@@ -191,6 +191,10 @@ def test_start_status_pause_resume_and_stop(place):
             time.sleep(0.2)
         assert re.search(r"gaussian-fast: \S+ of \S+ pixels", said)
         assert "runs already" in command(place, "start").stdout
+        number = int(re.search(r"process (\d+)", said)[1])
+        assert os.getpriority(os.PRIO_PROCESS, number) == 19
+        if Path("/proc/sys/kernel/sched_autogroup_enabled").exists():
+            assert Path(f"/proc/{number}/autogroup").read_text().endswith("nice 19\n")
         assert "paused" in command(place, "pause").stdout
         assert "resumed" in command(place, "resume").stdout
     finally:

@@ -16,7 +16,7 @@ from undegrade.errors import UndegradeError
 if TYPE_CHECKING:
     from undegrade.files.plan import Plan
     from undegrade.files.restore_file import FileOptions
-    from undegrade.image import Picture
+    from undegrade.inference.arrays import Image
     from undegrade.inference.pipeline import Pipeline
 
 HELP = "restore picture files and folders of them, and report the estimated degradation of each"
@@ -87,6 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a picture NAME-std.png",
     )  # fmt: skip
     result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
+    result.add_argument(
+        "--white", type=float, metavar="N",
+        help="of 16-bit pictures: the value that is white, 1 to 65535 (default: 65535, or what the picture uses where "
+        "that is less than a quarter of it)",
+    )  # fmt: skip
     limits = parser.add_argument_group("memory and limits")
     limits.add_argument(
         "--memory", type=float, metavar="GB", help="memory for the networks; sets the tile size, not with --tile"
@@ -123,8 +128,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         load("gaussian")  # select_task needs it first: missing weights are reported before any file is read
 
-    def select(picture: Picture) -> Choice:
-        return select_task(picture.pixels, load, args.tile, picture.quality) if given is None else Choice(given)
+    def select(image: Image, quality: int | None) -> Choice:
+        return select_task(image, load, args.tile, quality) if given is None else Choice(given)
 
     interrupts.check()  # an import can lose the exception
     naming = None if args.name is None else Naming(args.name, known)
@@ -183,6 +188,7 @@ def _options(args: argparse.Namespace) -> FileOptions:
         self_ensemble=args.self_ensemble,
         tile=args.tile,
         memory=None if args.memory is None else args.memory * 1e9,
+        white=args.white,
     )
     options = FileOptions(restore, strip_metadata=args.strip_metadata)
     if args.max_pixels is None:

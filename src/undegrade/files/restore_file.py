@@ -22,10 +22,11 @@ from undegrade.files import jpeg_projection
 from undegrade.files.plan import Job
 from undegrade.files.select_task import Choice
 from undegrade.image import Picture
-from undegrade.inference.arrays import from_float
+from undegrade.inference.arrays import Image, from_float
 from undegrade.inference.engine import out_of_memory
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.ranges import find_range
 from undegrade.reading import open_regular
 
 
@@ -137,8 +138,8 @@ class Outcome:
         return record
 
 
-TaskSelector = Callable[[Picture], Choice]
-"""Selects the pipeline for a picture, or none."""
+TaskSelector = Callable[[Image, int | None], Choice]
+"""Selects the pipeline, or none, for (H, W) or (H, W, 3) and the quality in the header of a JPEG."""
 
 
 def restore_file(
@@ -178,7 +179,12 @@ def _restore(
     outcome.notes = tuple(picture.notes)
     outcome.strength = options.restore.strength
     image.check_fits(job.output, picture, job.format or picture.format)
-    choice = select(picture)
+    seen: Image = picture.pixels
+    black_and_white = find_range(seen, options.restore.white)
+    if not black_and_white.is_full:
+        outcome.notes += (black_and_white.note,)
+        seen = black_and_white.scaled(seen)
+    choice = select(seen, picture.quality)
     outcome.choice = choice.reason or None
     pipeline = choice.pipeline
     if pipeline is None:
@@ -196,7 +202,7 @@ def _restore(
         o = options.restore
         known = None
         if pipeline.quantity is not None:
-            known = pipeline.estimate_map(picture.pixels, tile=o.tile, memory=o.memory)
+            known = pipeline.estimate_map(picture.pixels, tile=o.tile, memory=o.memory, white=o.white)
         if jpeg_projection.applies(pipeline, picture, None if known is None else known.estimate, o):
             if known is not None:
                 outcome.estimate = estimate_of(pipeline, known.estimate, known.spread)

@@ -112,22 +112,6 @@ def _check_values(image: Any) -> None:
         )
 
 
-def check_depth(image: Any) -> None:
-    """Refuse 8-bit numbers in 16 bits: the picture would be black.
-
-    Raises:
-        UndegradeError: it is one of uint16 with no value above 255, but some above 0.
-    """
-    if getattr(image, "dtype", None) not in (torch.uint16, np.uint16) or 0 in image.shape:
-        return
-    if isinstance(image, torch.Tensor):
-        image = image.cpu().numpy()
-    if 0 < image.max() <= 255:
-        raise UndegradeError(
-            "the image of uint16 has no value above 255, where white is 65535; convert it to uint8, or multiply by 257."
-        )
-
-
 def is_grey(x: Image) -> bool:
     """Whether (H, W, 3) has the same three channels everywhere."""
     rows = 256  # strips: most colour pictures differ in the first one, and no copy of the whole picture is made

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import check_depth
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 from undegrade.tasks import TASKS
@@ -77,6 +76,7 @@ def restore(
     direct: bool = False,
     tile: int | None = None,
     memory: float | None = None,
+    white: float | None = None,
     device: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Any:
@@ -87,7 +87,7 @@ def restore(
             (B, 1 or 3, H, W); uint8, uint16, or floats nominally in [0, 1].
         task: a name in ``TASKS``.
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
-        strength, level, samples, seed, self_ensemble, direct, tile, memory: see :class:`RestoreOptions`.
+        strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
         progress: called after each tile with the fraction done, 0 to 1.
 
@@ -97,8 +97,7 @@ def restore(
     Raises:
         UndegradeError: not an image, an unknown task or variant, options out of range, or no weights are shipped.
     """
-    options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory)
-    check_depth(image)
+    options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
     return load_pipeline(task, variant, device=device).run(image, options, progress).image
 
 

@@ -41,6 +41,8 @@ class RestoreOptions:
             default. It changes memory and time, never the result.
         memory: bytes that one tile may take; the size of the tiles follows from it. Not together with ``tile``. If
             memory runs out nevertheless, tiles are halved and the work continues.
+        white: of a uint16 image, the value that is white, 1 to 65535; None to find black and white
+            (:mod:`undegrade.inference.ranges`).
 
     Raises:
         UndegradeError: on construction, if a value is out of range or two options exclude each other.
@@ -54,9 +56,10 @@ class RestoreOptions:
     direct: bool = False
     tile: int | None = None
     memory: float | None = None
+    white: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("strength", "level", "memory"):
+        for name in ("strength", "level", "memory", "white"):
             self._take(name, float, numbers.Real, "a number")
         for name in ("samples", "seed", "tile"):
             self._take(name, int, numbers.Integral, "a whole number")
@@ -87,7 +90,7 @@ class RestoreOptions:
     def _take(self, name: str, kind: type, wanted: type[Any], words: str) -> None:
         """Turn numpy's numbers, and floats such as 64.0 where a whole number is meant, into Python's."""
         value: Any = getattr(self, name)
-        if value is None and name in ("level", "memory", "tile"):
+        if value is None and name in ("level", "memory", "tile", "white"):
             return
         whole = kind is int and isinstance(value, numbers.Real) and math.isfinite(value) and float(value).is_integer()
         if isinstance(value, bool) or not (isinstance(value, wanted) or whole):

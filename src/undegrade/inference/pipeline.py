@@ -19,10 +19,11 @@ import torch
 from undegrade.degrade.base import Quantity
 from undegrade.degrade.resize import SHIFT_REACH
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import Image, Layout, check_depth, from_float, is_grey, transformed
+from undegrade.inference.arrays import Image, Layout, from_float, is_grey, transformed
 from undegrade.inference.engine import Engine, Window, usable
 from undegrade.inference.estimates import Estimates
 from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
+from undegrade.inference.ranges import find_range
 from undegrade.inference.steering import amount_of_level
 from undegrade.inference.tiles import Tile, slices
 from undegrade.inference.tiling import over_tiles
@@ -83,26 +84,26 @@ class Pipeline:
         direct: bool = False,
         tile: int | None = None,
         memory: float | None = None,
+        white: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Restoration:
         """Restore an image and estimate its damage; the encoder runs once.
 
         Args:
             image: an array or a tensor, see the module; float values outside [0, 1] are kept, not clipped.
-            strength, level, samples, seed, self_ensemble, direct, tile, memory: see :class:`RestoreOptions`.
+            strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
             progress: called after each tile with the fraction done, 0 to 1.
 
         Raises:
             UndegradeError: it is not an image, the model cannot restore it, or the options are invalid.
         """
-        options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory)
-        check_depth(image)
+        options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
         return self.run(image, options, progress)
 
     def run(self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None = None) -> Restoration:
         """Like :meth:`__call__`, with all options in one object."""
         layout = Layout.of(image)
-        found = [self._one(x, options, progress) for x in layout.images(image)]
+        found = [self._in_range(x, options, progress) for x in layout.images(image)]
         std = [f.std for f in found]
         return Restoration(
             layout.back([f.image for f in found]),
@@ -112,7 +113,13 @@ class Pipeline:
         )
 
     def estimate(
-        self, image: Any, *, direct: bool = False, tile: int | None = None, memory: float | None = None
+        self,
+        image: Any,
+        *,
+        direct: bool = False,
+        tile: int | None = None,
+        memory: float | None = None,
+        white: float | None = None,
     ) -> npt.NDArray[np.float64]:
         """The damage of an image, without restoring it; arguments as for :meth:`__call__`.
 
@@ -123,32 +130,50 @@ class Pipeline:
             UndegradeError: see :meth:`__call__`; or the task has no estimator.
         """
         images = Layout.of(image).images(image)
-        maps = [self.estimate_map(x, direct=direct, tile=tile, memory=memory) for x in images]
+        maps = [self.estimate_map(x, direct=direct, tile=tile, memory=memory, white=white) for x in images]
         mean: npt.NDArray[np.float64] = np.mean([found.estimate for found in maps], axis=0)
         return mean
 
     def estimate_map(
-        self, image: Any, *, direct: bool = False, tile: int | None = None, memory: float | None = None
+        self,
+        image: Any,
+        *,
+        direct: bool = False,
+        tile: int | None = None,
+        memory: float | None = None,
+        white: float | None = None,
     ) -> EstimateMap:
         """The damage at every position of one image, without restoring it; arguments as for :meth:`__call__`.
 
         Raises:
             UndegradeError: see :meth:`estimate`; or the input is a batch.
         """
-        options = RestoreOptions(direct=direct, tile=tile, memory=memory)
+        options = RestoreOptions(direct=direct, tile=tile, memory=memory, white=white)
         images = Layout.of(image).images(image)
         if len(images) > 1:
             raise UndegradeError("a map needs a single image; pass the images of a batch one at a time.")
         quantity = self._estimated()
-        self._check(images[0], options)
-        found = Estimates(self.model.architecture.params, images[0], at_mean=True)
+        black_and_white = find_range(images[0], white)
+        source = images[0] if black_and_white.is_full else black_and_white.scaled(images[0])
+        self._check(source, options)
+        found = Estimates(self.model.architecture.params, source, at_mean=True)
 
         def add(tile: Tile, window: Window) -> None:
             found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), tile)
 
-        over_tiles(images[0], self._side(options), self._reach, self.model.stride, self.device, add)
+        over_tiles(source, self._side(options), self._reach, self.model.stride, self.device, add)
         assert found.mean is not None  # at_mean=True above
         return EstimateMap(*found.in_units(quantity), quantity.within_range(quantity.decode(found.mean)))
+
+    def _in_range(
+        self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None
+    ) -> Restoration:
+        """Restore one image, (H, W, C), with its black and white shown to the model as 0 and 1."""
+        found = find_range(source, options.white)
+        if found.is_full:
+            return self._one(source, options, progress)
+        restored = self._one(found.scaled(source), options, progress)
+        return replace(restored, image=found.back(restored.image))
 
     def _one(self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None) -> Restoration:
         """Restore one image, (H, W, C); it may be a view with any strides."""
