@@ -17,10 +17,14 @@ from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.markdown import beside, number, table
 from undegrade.evaluation.paper import Paper
 from undegrade.metrics import DIGITS, Metric
+from undegrade.reading import parse_json, read_regular
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
 NAMES: Mapping[Metric, str] = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
+
+_MAX_RESULT = 50_000_000
+"""Largest file of results that is read, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,10 @@ class Result:
             UndegradeError: it cannot be read, or it is not such a file.
         """
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values: dict[str, Any] = parse_json(read_regular(path, _MAX_RESULT))
             values["cells"] = tuple(_cell(c) for c in values["cells"])
             return cls(**values)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UndegradeError(
                 f"{path}: not a result of undegrade evaluate ({error}); write it again, or move it away."
             ) from error

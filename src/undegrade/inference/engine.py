@@ -134,8 +134,9 @@ def usable(device: str | torch.device) -> torch.device:
     """
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # On the device "meta" tensors have shapes, but no values: reading one fails.
+        torch.zeros(1, device=chosen).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError) as error:
         raise UndegradeError(f"the device {str(device)!r} cannot be used here; try cpu.") from error
     return chosen
 

@@ -19,7 +19,7 @@ from undegrade.weights.card import find_weights, load_weights
 def load_pipeline(
     task: str | None = None,
     variant: str | None = None,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     device: str | None = None,
     half: bool = False,
 ) -> Pipeline:
@@ -35,8 +35,12 @@ def load_pipeline(
     Raises:
         UndegradeError: an unknown task or variant, no such weights, or weights of another task or variant.
     """
+    for name, value in (("task", task), ("variant", variant)):
+        if value is not None and not isinstance(value, str):
+            raise UndegradeError(f"{name} is {value!r:.60}; give its name as a text.")
     if task is not None and task not in TASKS:
         raise UndegradeError(f"there is no task {task!r}; choose one of: {', '.join(TASKS)}.")
+    device = str(device) if device is not None else None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if weights is None:
         task = task or "gaussian"
@@ -44,6 +48,9 @@ def load_pipeline(
             choices = ", ".join(TASKS[task].variants)
             raise UndegradeError(f"the task {task} has no variant {variant!r}; choose one of: {choices}.")
         return _shipped(task, variant, device, half)
+    if not isinstance(weights, str | Path):
+        raise UndegradeError(f"weights are {weights!r:.60}; give the path of a safetensors file.")
+    weights = Path(weights)
     model, card = load_weights(weights)
     if card.task not in TASKS:
         raise UndegradeError(f"{weights}: made for the task {card.task!r}, unknown to this version; update undegrade.")

@@ -163,7 +163,7 @@ class Pipeline:
 
         over_tiles(source, self._side(options), self._reach, self.model.stride, self.device, add)
         assert found.mean is not None  # at_mean=True above
-        return EstimateMap(*found.in_units(quantity), quantity.decode(found.mean))
+        return EstimateMap(*found.in_units(quantity), quantity.within_range(quantity.decode(found.mean)))
 
     def _in_range(
         self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None
@@ -198,6 +198,8 @@ class Pipeline:
         def work(tile: Tile, window: Window) -> None:
             nonlocal done
             restored, deviation = self._tile(window, tile, options, amount, weight, estimates if i == 0 else None)
+            if not np.isfinite(restored).all():
+                raise UndegradeError("the model's result is not finite; use other weights, or smaller pixel values.")
             target = y[slices(tile, s)]
             target[...] = from_float(restored, source.dtype) if total is None else target + restored
             if std is not None:
