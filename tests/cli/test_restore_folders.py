@@ -54,6 +54,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "notes": [],
         "task": "gaussian",
         "variant": "fast",
+        "strength": 1.0,
         "weights_sha256": load_pipeline(weights=Path(weights)).card.sha256,
     }
     assert isinstance(estimate, dict)
