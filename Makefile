@@ -3,16 +3,19 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu fuzz docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
+.PHONY: demo test test-slow test-data test-gpu fuzz soak audit docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev $(VENV)/audited
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+audit: $(VENV)/installed-dev
+	$(BIN)/python tools/audit.py
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m 'slow or hypothesis' --hypothesis-profile=searching
@@ -26,7 +29,13 @@ test-gpu: $(VENV)/installed-dev
 fuzz: MINUTES ?= 10
 fuzz: $(VENV)/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
-	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 60 * $(MINUTES) ))
+	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 30 * $(MINUTES) ))
+	$(BIN)/python fuzz/fuzz_records.py -max_total_time=$$(( 30 * $(MINUTES) ))
+
+# Random files, kills, full disks and signals against the real command.
+soak: MINUTES ?= 30
+soak: $(VENV)/installed-dev
+	$(BIN)/python fuzz/soak.py --minutes $(MINUTES)
 
 # The site in site/, from docs/ and the docstrings; a broken link or name is an error.
 docs: $(VENV)/installed-docs
@@ -62,6 +71,10 @@ $(VENV)/installed-train: $(VENV)/installed
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+$(VENV)/audited: $(VENV)/installed-dev
+	$(BIN)/python tools/audit.py
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

@@ -270,3 +270,12 @@ def test_an_empty_folder_and_a_broken_queue_are_said(place):
             [sys.executable, script, word], env=environment, capture_output=True, text=True, timeout=60
         )
         assert "Traceback" not in done.stderr
+
+
+def test_a_reader_of_the_status_may_end_early(tmp_path: Path) -> None:
+    """It ended in a traceback behind `| head`."""
+    shell = f"'{sys.executable}' '{ROOT}/training/relay.py' status | true"
+    environment = os.environ | {"UNDEGRADE_CACHE": str(tmp_path)}
+    for _ in range(5):
+        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=environment, check=False)
+        assert "BrokenPipe" not in done.stderr

@@ -98,10 +98,8 @@ class Health:
         )
 
     def to_record(self) -> dict[str, Any]:
-        """Values that can be written as JSON. A channel's ``posterior_std`` has the key ``unsure``, as in 0.1."""
-        channels = [
-            {"kl": c.kl, "spread": c.spread, "unsure": c.posterior_std, "active": c.active} for c in self.channels
-        ]
+        """Values that can be written as JSON."""
+        channels = [asdict(channel) for channel in self.channels]
         totals = {"active_units": self.active, "drop": self.drop, "verdict": self.verdict}
         return asdict(self) | {"channels": channels} | totals
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undegrade.cli.arguments import add_model
+from undegrade.cli import streams
+from undegrade.cli.arguments import a_path, add_model
 from undegrade.errors import UndegradeError
 from undegrade.lazy import needs_torch
 
@@ -39,16 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made = {}
     for what, text in _WHAT.items():
         sub = made[what] = commands.add_parser(what, help=text, description=text)
-        sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clean images")
+        sub.add_argument("--data", type=a_path, required=True, metavar="DIR", help="folder of clean images")
         sub.add_argument(
             "--images", type=int, metavar="N", help="use only N images, evenly spaced in the order of names"
         )
         add_model(sub, "the task of --weights, else gaussian")
         if what == "health":
-            sub.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
+            sub.add_argument("--json", type=a_path, metavar="FILE", help="also write the numbers to this file")
             continue
         sub.add_argument(
-            "-o", "--out", type=Path, default=Path("analysis"), metavar="DIR", help="output folder (default: analysis)"
+            "-o",
+            "--out",
+            type=a_path,
+            default=Path("analysis"),
+            metavar="DIR",
+            help="output folder (default: analysis)",
         )
         if what == "swap":
             continue
@@ -66,13 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["manipulate"].add_argument(
         "--crop", type=int, nargs=2, metavar=("TOP", "LEFT"), help="corner of the part to draw (default: the middle)"
     )
-    made["sources"].add_argument("--photographs", type=Path, required=True, metavar="DIR", help="noisy photographs")
+    made["sources"].add_argument("--photographs", type=a_path, required=True, metavar="DIR", help="noisy photographs")
     made["sources"].add_argument(
-        "--means", type=Path, metavar="DIR", help="the same scenes without noise, in the same order; adds two controls"
+        "--means",
+        type=a_path,
+        metavar="DIR",
+        help="the same scenes without noise, in the same order; adds two controls",
     )
     made["steer"].add_argument(
         "--probe",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="clean images on which the direction is fitted (default: half of --data)",
     )
@@ -93,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         need("sklearn")
     pipeline = load_pipeline(args.task, args.variant, args.weights, args.device, threads=args.threads)
     for path in _RUN[args.what](args, pipeline):
-        print(f"-> {path}")
+        streams.say(f"-> {path}", sys.stdout)
     return 0
 
 

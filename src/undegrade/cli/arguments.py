@@ -7,6 +7,19 @@ import importlib.resources
 from pathlib import Path
 
 
+def a_path(given: str) -> Path:
+    """The path of an argument. ``Path("")`` would be the current folder, which nobody asked for.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, or no system can have a file of that name.
+    """
+    if not given:
+        raise argparse.ArgumentTypeError("the name is empty; give . for the current folder")
+    if "\0" in given:
+        raise argparse.ArgumentTypeError("the name holds a zero byte; check it")
+    return Path(given)
+
+
 def shipped_tasks() -> list[str]:
     """Names of the tasks with shipped weights, from the file names."""
     folder = importlib.resources.files("undegrade") / "weights"
@@ -41,7 +54,7 @@ def add_variant(group: argparse._ArgumentGroup) -> None:
     """Add ``--variant``, ``--weights`` and ``--device``."""
     group.add_argument("--variant", metavar="V", help="variant of the task, e.g. fast (default: the best shipped one)")
     group.add_argument(
-        "--weights", type=Path, metavar="FILE", help="your own safetensors file, with its card in the same folder"
+        "--weights", type=a_path, metavar="FILE", help="your own safetensors file, with its card in the same folder"
     )
     group.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
 
@@ -49,5 +62,5 @@ def add_variant(group: argparse._ArgumentGroup) -> None:
 def add_benchmarks(parser: argparse.ArgumentParser) -> None:
     """Add ``--benchmarks``."""
     parser.add_argument(
-        "--benchmarks", type=Path, required=True, metavar="DIR", help="folder with the benchmark sets: CBSD68/, ..."
+        "--benchmarks", type=a_path, required=True, metavar="DIR", help="folder with the benchmark sets: CBSD68/, ..."
     )

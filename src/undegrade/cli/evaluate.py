@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from undegrade.cli.arguments import add_benchmarks, add_variant
+from undegrade.cli.arguments import a_path, add_benchmarks, add_variant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,11 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     files.add_argument(
         "--submission",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="for benchmarks without public ground truth: write the files to submit to DIR",
     )
-    files.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
+    files.add_argument("--json", type=a_path, metavar="FILE", help="write the numbers of every image to this file")
 
 
 def run(args: argparse.Namespace) -> int:

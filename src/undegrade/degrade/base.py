@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class Quantity:
         unit: e.g. ``"8-bit levels"``.
         places: of a single number, the share of an image's places that tell it, those where the posterior is surest.
         digits: after the point, of an estimate as people read it.
+        low: smallest possible value, in :attr:`unit`.
+        high: largest possible value.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Quantity:
     unit: str
     places: float = 1.0
     digits: int = 1
+    low: float = -math.inf
+    high: float = math.inf
 
     def decode(self, learned: Array) -> Array:
         """What the estimator learned, (P, ...), in :attr:`unit`."""
@@ -64,6 +69,10 @@ class Quantity:
     def decode_spread(self, learned: Array, spread: Array) -> Array:
         """A standard deviation of what the estimator learned, (P, ...), in :attr:`unit`, at that value."""
         return spread * self.scale
+
+    def within_range(self, values: Array) -> Array:
+        """Values in :attr:`unit`, none outside of what is possible."""
+        return values.clip(self.low, self.high)
 
     def words(self, values: Sequence[float]) -> str:
         """An estimate (P,), in :attr:`unit`, for people: ``"noise level 12.3 (8-bit levels)"``."""

@@ -125,7 +125,7 @@ class Jpeg(Degradation):
     shift: tuple[int, int] | None = None
 
     # Flat places look the same at every quality.
-    quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF", places=0.2)
+    quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF", places=0.2, low=1, high=100)
 
     def __post_init__(self) -> None:
         for low, high in (self.first or self.quality, self.quality):

@@ -25,7 +25,7 @@ class GaussianNoise(Degradation):
     sigma: tuple[float, float]
     grey_as_grey: bool = False
 
-    quantity: ClassVar[Quantity] = Quantity("noise level", size=1, scale=255.0, unit="8-bit levels")
+    quantity: ClassVar[Quantity] = Quantity("noise level", size=1, scale=255.0, unit="8-bit levels", low=0, high=255)
 
     def __post_init__(self) -> None:
         low, high = self.sigma

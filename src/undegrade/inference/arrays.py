@@ -41,10 +41,16 @@ class Layout:
         """
         torch = sys.modules.get("torch")  # nobody has a tensor who has not imported it
         if torch is not None and isinstance(image, torch.Tensor):
+            if image.layout is not torch.strided:
+                raise UndegradeError("sparse tensors are not supported; use image.to_dense().")
+            if image.device.type == "meta":
+                raise UndegradeError("a tensor on the device meta has no values; give one on cpu.")
             layout = cls(tuple(image.shape), (image.dtype, image.device))
             known = image.dtype.is_floating_point or image.dtype in (torch.uint8, torch.uint16)
             finite = not image.dtype.is_floating_point or bool(torch.isfinite(image).all())
             channels, names = -3, "(H, W), (1 or 3, H, W) or (B, 1 or 3, H, W)"
+        elif isinstance(image, np.ma.MaskedArray):
+            raise UndegradeError("masked arrays are not supported; use image.filled().")
         elif isinstance(image, np.ndarray):
             layout = cls(image.shape, None)
             floating = bool(np.issubdtype(image.dtype, np.floating))
@@ -65,6 +71,7 @@ class Layout:
             raise UndegradeError(f"the image of shape {shape} is empty; give it at least one pixel.")
         if not finite:
             raise UndegradeError("the image holds NaN or infinity; replace these values.")
+        _check_values(image)
         return layout
 
     def images(self, image: Any) -> list[Image]:
@@ -92,6 +99,23 @@ class Layout:
 
         dtype, device = self.tensor
         return torch.from_numpy(result).to(device, torch.float32 if planes else dtype)
+
+
+LARGEST_FLOAT = 16.0
+"""Floats above this are no image in [0, 1], even with strong noise or highlights above white."""
+
+
+def _check_values(image: Any) -> None:
+    """Refuse floats of 0 to 255."""
+    floating = image.dtype.is_floating_point if isinstance(image, torch.Tensor) else image.dtype.kind == "f"
+    if not floating:
+        return
+    largest = float(image.float().abs().max() if isinstance(image, torch.Tensor) else np.abs(image).max())
+    if largest > LARGEST_FLOAT:
+        raise UndegradeError(
+            f"the image holds floats of up to {largest:g}, but floats must be nominally in [0, 1]; divide by 255 "
+            "(65535 for 16 bits), or convert it to uint8."
+        )
 
 
 def is_grey(x: Image) -> bool:

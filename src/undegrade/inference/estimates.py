@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.degrade.base import Quantity
+from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image
 from undegrade.inference.engine import Engine, Posterior
 from undegrade.inference.latent_image import latent_span
@@ -73,4 +74,6 @@ class Estimates:
             # The numbers of a kernel depend on each other: their separate medians need not be any kernel.
             learned = self.drawn.mean(axis=(1, 2), dtype=np.float64)
         spread = self.spread.mean(axis=(1, 2), dtype=np.float64)
-        return quantity.decode(learned), quantity.decode_spread(learned, spread)
+        if not (np.isfinite(learned).all() and np.isfinite(spread).all()):
+            raise UndegradeError(f"the model's estimate of the {quantity.name} is not finite; use other weights.")
+        return quantity.within_range(quantity.decode(learned)), quantity.decode_spread(learned, spread)

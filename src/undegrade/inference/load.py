@@ -18,7 +18,7 @@ from undegrade.weights.card import Weights, find_weights, read_weights
 def load_pipeline(
     task: str | None = None,
     variant: str | None = None,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     device: str | None = None,
     half: bool = False,
     engine: str | None = None,
@@ -36,14 +36,21 @@ def load_pipeline(
         UndegradeError: an unknown task or variant, no such weights, or weights of another task or variant; or see
             :func:`undegrade.inference.engines.make_engine`.
     """
+    for name, value in (("task", task), ("variant", variant)):
+        if value is not None and not isinstance(value, str):
+            raise UndegradeError(f"{name} is {value!r:.60}; give its name as a text.")
     if task is not None and task not in TASKS:
         raise UndegradeError(f"there is no task {task!r}; choose one of: {', '.join(TASKS)}.")
+    device = str(device) if device is not None else None
     if weights is None:
         task = task or "gaussian"
         if variant is not None and variant not in TASKS[task].variants:
             choices = ", ".join(TASKS[task].variants)
             raise UndegradeError(f"the task {task} has no variant {variant!r}; choose one of: {choices}.")
         return _shipped(task, variant, device, half, engine, threads)
+    if not isinstance(weights, str | Path):
+        raise UndegradeError(f"weights are {weights!r:.60}; give the path of a safetensors file.")
+    weights = Path(weights)
     found = read_weights(weights)
     card = found.card
     if card.task not in TASKS:

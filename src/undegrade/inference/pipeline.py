@@ -147,7 +147,7 @@ class Pipeline:
 
         over_tiles(source, self._side(options), self.engine.reaches.encode, self.engine, add)
         assert found.mean is not None  # at_mean=True above
-        return EstimateMap(*found.in_units(quantity), quantity.decode(found.mean))
+        return EstimateMap(*found.in_units(quantity), quantity.within_range(quantity.decode(found.mean)))
 
     def _in_range(
         self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None
@@ -186,6 +186,8 @@ class Pipeline:
             y = self.engine.to_model(window, options.direct)
             posterior = self._steered(y, tile, amount, read) if latent is None else latent.within(tile)
             restored, deviation = self._tile(y, window, tile, posterior, options, weight)
+            if not np.isfinite(restored).all():
+                raise UndegradeError("the model's result is not finite; use other weights, or smaller pixel values.")
             target = result[slices(tile, s)]
             target[...] = from_float(restored, source.dtype) if total is None else target + restored
             if std is not None:

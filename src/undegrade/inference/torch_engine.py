@@ -30,7 +30,7 @@ class TorchEngine(Engine):
 
     def __init__(self, model: VDIR, device: str | torch.device = "cpu", half: bool = False) -> None:
         super().__init__(model.architecture, Reaches(model.reach, *model.reaches), model.stride)
-        self._device, self.half = _usable(device), half
+        self._device, self.half = usable(device), half
         # On the CPU this layout is up to twice as fast, and rounds the same whatever the window's size.
         self.model: VDIR = model.eval().to(self._device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -94,11 +94,12 @@ def _array(x: Tensor) -> Window:
     return found
 
 
-def _usable(device: str | torch.device) -> torch.device:
+def usable(device: str | torch.device) -> torch.device:
     """The device, after a test allocation."""
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # On the device "meta" tensors have shapes, but no values: reading one fails.
+        torch.zeros(1, device=chosen).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError) as error:
         raise UndegradeError(f"the device {str(device)!r} cannot be used here; try cpu.") from error
     return chosen

@@ -16,6 +16,7 @@ import torch.distributed as dist
 from undegrade.data.batches import MixedBatches, Photographs, Source, Synthetic
 from undegrade.data.sidd import training_tiles
 from undegrade.data.training_images import TrainingImages, read_folder
+from undegrade.inference.torch_engine import usable
 from undegrade.train.cooldown import begin
 from undegrade.train.cpu import denormals_as_zero, keep_memory
 from undegrade.train.export import export
@@ -125,7 +126,7 @@ def _start_processes(device: str | None) -> torch.device:
         if cuda and device is None:
             device = f"cuda:{int(os.environ['LOCAL_RANK'])}"
             torch.cuda.set_device(device)
-    return torch.device(device or ("cuda" if cuda else "cpu"))
+    return usable(device or ("cuda" if cuda else "cpu"))
 
 
 def hardware(device: torch.device, processes: int) -> str:

@@ -26,17 +26,43 @@ from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
 from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
+from undegrade.reading import (
+    MAX_JSON,
+    Check,
+    check_fields,
+    mapping,
+    name,
+    number,
+    parse_json,
+    read_regular,
+    shown,
+    text,
+    whole,
+)
 
 if TYPE_CHECKING:
     from undegrade.model.vdir import VDIR
 
 MAX_BYTES = 5_000_000
-"""Largest size of a weights file, small enough to ship with the package."""
+"""Largest size of a weights file that is written, small enough to ship with the package."""
+_MAX_READ = 100_000_000
+"""Largest weights file that is read, in bytes."""
+_MANY = 10**15
+
+_NUMBERS_OF_RECIPE = {
+    "lambda_est": number(0, _MANY), "batch": whole(0, 10**9), "patch": whole(0, 10**6),
+}  # fmt: skip
+"""Fields of a recipe that are used when weights are loaded."""
+_FIELDS: dict[str, Check] = {
+    "task": name, "variant": name, "architecture": mapping, "data": mapping, "licence": text,
+    "steps": whole(0, _MANY), "minutes": number(0, _MANY), "hardware": text, "commit": text, "recipe": mapping,
+    "measured": mapping, "notes": text, "sha256": text, "dtype": text,
+}  # fmt: skip
 
 
 MISMATCH = "the tensors do not match their networks in this version of undegrade; update undegrade."
 
-_NEWER = {"pixels", "started_from"}
+_NEWER: dict[str, Check] = {"pixels": whole(0, 10**18), "started_from": text}
 """Fields that cards of before version 0.2 do not have."""
 
 
@@ -95,16 +121,19 @@ class Card:
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Card:
+    def from_json(cls, content: str | bytes) -> Card:
         """The inverse of :meth:`to_json`.
 
         Raises:
-            ValueError: not JSON, or fields are missing or unknown. Cards written before a field existed may lack it.
+            ValueError: not JSON, or a field is missing, unknown or wrong. Cards written before a field existed may lack
+                it.
         """
-        values = json.loads(text)
-        names = {f.name for f in dataclasses.fields(cls)}
-        if not isinstance(values, dict) or not names - _NEWER <= set(values) <= names:
-            raise ValueError(f"a card has the fields {', '.join(sorted(names))}")
+        values = parse_json(content)
+        check_fields(values, _FIELDS, _NEWER)
+        for field, check in _NUMBERS_OF_RECIPE.items():
+            value = values["recipe"].get(field)
+            if value is not None and (wanted := check(value)) is not None:
+                raise ValueError(f"its recipe's {field} is {shown(value)} instead of {wanted}")
         return cls(**values)
 
 
@@ -123,11 +152,11 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     Raises:
         UndegradeError: a weight is too large for half precision, or the file would exceed :data:`MAX_BYTES`.
     """
-    tensors = {name: np.ascontiguousarray(t.detach().half().cpu().numpy()) for name, t in model.state_dict().items()}
-    for name, tensor in tensors.items():
+    tensors = {key: np.ascontiguousarray(t.detach().half().cpu().numpy()) for key, t in model.state_dict().items()}
+    for key, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise UndegradeError(
-                f"the weights {name} are not finite in half precision; train again from an earlier state."
+                f"the weights {key} are not finite in half precision; train again from an earlier state."
             )
     content = safetensors.numpy.save(tensors)
     if len(content) > MAX_BYTES:
@@ -180,11 +209,15 @@ def read_weights(weights: Path | Traversable) -> Weights:
         UndegradeError: there is no such file or no card, the two do not match, or this version of undegrade does not
             know the architecture.
     """
-    if not weights.is_file():
-        raise UndegradeError(f"{weights}: no such weights file; check the name.")
     card = _read_card(weights)
     try:
-        content = weights.read_bytes()
+        architecture = Architecture.from_dict(card.architecture)
+    except (UndegradeError, TypeError, AttributeError) as error:
+        raise UndegradeError(f"{weights}: its card cannot be used: {error}") from error
+    try:
+        content = _content(weights, _MAX_READ)
+    except FileNotFoundError as error:
+        raise UndegradeError(f"{weights}: no such weights file; check the name.") from error
     except OSError as error:
         raise UndegradeError(
             f"{weights}: cannot be read ({error.strerror}); check the file and its permissions."
@@ -198,10 +231,7 @@ def read_weights(weights: Path | Traversable) -> Weights:
         tensors = safetensors.numpy.load(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise UndegradeError(f"{weights}: not a safetensors file ({error}); copy or download it again.") from error
-    try:
-        architecture = Architecture.from_dict(card.architecture)
-    except (UndegradeError, TypeError, AttributeError) as error:
-        raise UndegradeError(f"{weights}: its card cannot be used: {error}") from error
+    _check_numbers(weights, tensors)
     return Weights(architecture, {name: t.astype(np.float32) for name, t in tensors.items()}, card)
 
 
@@ -243,6 +273,20 @@ def built(weights: Weights) -> VDIR:
     return model.eval().requires_grad_(False)
 
 
+def _check_numbers(weights: Path | Traversable, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    for tensor_name, tensor in tensors.items():
+        if not np.issubdtype(tensor.dtype, np.floating):
+            raise UndegradeError(
+                f"{weights}: the tensor {shown(tensor_name)} holds {tensor.dtype} numbers instead of floats; convert "
+                "the weights to float16."
+            )
+        if not np.isfinite(tensor).all():
+            raise UndegradeError(
+                f"{weights}: the tensor {shown(tensor_name)} holds NaN or infinity; copy or download the file "
+                "again, or train again."
+            )
+
+
 def shipped_cards() -> list[Card]:
     """The cards of the shipped weights, sorted by name.
 
@@ -267,9 +311,9 @@ def find_weights(task: str, variants: Sequence[str]) -> Traversable:
     for candidate in variants:
         if f"{task}-{candidate}" in shipped:
             return _folder() / f"{task}-{candidate}.safetensors"
-    name = f"{task}-{variants[0]}" if len(variants) == 1 else task
+    wanted = f"{task}-{variants[0]}" if len(variants) == 1 else task
     choice = f"use one of: {', '.join(sorted(shipped))}" if shipped else "this version ships no weights"
-    raise UndegradeError(f"no weights for {name} are shipped; {choice}, or give your own weights file.")
+    raise UndegradeError(f"no weights for {wanted} are shipped; {choice}, or give your own weights file.")
 
 
 def _folder() -> Traversable:
@@ -283,11 +327,17 @@ def _card_of(weights: Path | Traversable) -> Path | Traversable:
     return _folder() / f"{stem}.json"
 
 
+def _content(path: Path | Traversable, most: int) -> bytes:
+    return read_regular(path, most) if isinstance(path, Path) else path.read_bytes()
+
+
 def _read_card(weights: Path | Traversable) -> Card:
     path = _card_of(weights)
     try:
-        return Card.from_json(path.read_text(encoding="utf-8"))
+        return Card.from_json(_content(path, MAX_JSON))
     except FileNotFoundError as error:
+        if not weights.is_file():
+            raise UndegradeError(f"{weights}: no such weights file; check the name.") from error
         raise UndegradeError(f"{weights}: its card {path.name} is missing; put both in one folder.") from error
     except OSError as error:
         raise UndegradeError(
