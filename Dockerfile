@@ -11,10 +11,8 @@ FROM ${BASE} AS build
 RUN command -v python3 >/dev/null && python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' \
     || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)
 RUN python3 -m venv /opt/undegrade
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY pyproject.toml README.md LICENSE /src/
 COPY src /src/src
-RUN if [ -n "${TORCH_INDEX}" ]; then /opt/undegrade/bin/pip install --no-cache-dir --extra-index-url "${TORCH_INDEX}" 'torch<=2.13.0'; fi
 RUN /opt/undegrade/bin/pip install --no-cache-dir '/src[serve]'
 
 FROM ${BASE}

@@ -3,16 +3,19 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu test-page fuzz docs format clean train train-status train-stop train-pause train-resume train-cooldown
+.PHONY: demo test test-slow test-data test-gpu test-page fuzz soak audit docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev $(VENV)/audited
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+audit: $(VENV)/installed-dev
+	$(BIN)/python tools/audit.py
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m 'slow or hypothesis' --hypothesis-profile=searching
@@ -31,22 +34,32 @@ test-page: $(VENV)/installed-dev
 fuzz: MINUTES ?= 10
 fuzz: $(VENV)/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
-	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 60 * $(MINUTES) ))
+	$(BIN)/python fuzz/fuzz_image.py -max_total_time=$$(( 30 * $(MINUTES) ))
+	$(BIN)/python fuzz/fuzz_records.py -max_total_time=$$(( 30 * $(MINUTES) ))
+
+# Random files, kills, full disks and signals against the real command.
+soak: MINUTES ?= 30
+soak: $(VENV)/installed-dev
+	$(BIN)/python fuzz/soak.py --minutes $(MINUTES)
 
 # The site in site/, from docs/ and the docstrings; a broken link or name is an error.
 docs: $(VENV)/installed-docs
 	$(BIN)/zensical build --strict --clean
 
 # The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/training.md.
-train: $(VENV)/installed
+train: $(VENV)/installed-train
 	$(BIN)/python training/relay.py start
 
-train-status train-stop train-pause train-resume: $(VENV)/installed
+train-status train-stop train-pause train-resume: $(VENV)/installed-train
 	$(BIN)/python training/relay.py $(@:train-%=%)
 
 train-cooldown: MINUTES ?= 30
-train-cooldown: $(VENV)/installed
+train-cooldown: $(VENV)/installed-train
 	$(BIN)/python training/relay.py cooldown --minutes $(MINUTES)
+
+# The ONNX graphs of the networks, without weights; after a change of the networks.
+graphs: $(VENV)/installed-dev
+	$(BIN)/python tools/graphs.py
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
@@ -57,8 +70,16 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
+$(VENV)/installed-train: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
+	touch $@
+
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+$(VENV)/audited: $(VENV)/installed-dev
+	$(BIN)/python tools/audit.py
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

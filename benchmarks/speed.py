@@ -1,51 +1,173 @@
-"""Speed of the restorers on a 768x512 image, side by side: python benchmarks/speed.py [repeats] [threads]
+"""Speed of every engine and model, as shares of what the machine can do: python benchmarks/speed.py [--sizes 0.26 12]
 
-All are measured in turns within one run, so that a busy machine slows them alike; the ratios to the full
-model are what to compare. Weights do not matter for speed, so they are random.
+Everything is measured in turns within one run, so that a busy machine slows all alike: compare the ratios. The peak is
+that of a matrix product (1024 x 1024, float32), measured before every turn. Yardsticks: FFDNet's network with random
+weights, and OpenCV's non-local means, which needs `pip install 'undegrade[benchmark]'`. `--file` adds a JPEG of 12
+megapixels, read, restored and written; `--start` adds the CPU time of the command until its first result.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import resource
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.machine import usable_cores
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.model.restorers import RESTORERS
 from undegrade.model.vdir import VDIR
-from undegrade.tasks import TASKS
+from undegrade.train.flops import multiply_adds_per_pixel
+from undegrade.weights.card import shipped_cards
 
-WAYS = {name: (Architecture(restorer=name), False) for name in RESTORERS}
-WAYS["ffdnet alone"] = (Architecture(restorer="ffdnet", conditioning=Conditioning.NONE), False)
-WAYS["fast, --half"] = (Architecture(restorer="fast"), True)
-HEIGHT, WIDTH = 512, 768
+sys.path.insert(0, str(Path(__file__).parent))
+from memory import photo
+
+SIDE = 1024
 
 
-def main(repeats: int = 5, threads: int | None = None) -> None:
-    """Print MPix/s (median, lowest to highest) and the ratio to the full model of the same turn."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    pipelines = {
-        way: Pipeline(VDIR(architecture), TASKS["gaussian"], half=half) for way, (architecture, half) in WAYS.items()
-    }
-    speeds: dict[str, list[float]] = {way: [] for way in WAYS}
-    for turn in range(repeats + 1):
-        for way, pipeline in pipelines.items():
-            started = time.perf_counter()
-            pipeline(image)
-            if turn > 0:  # the first turn warms up
-                speeds[way].append(HEIGHT * WIDTH / 1e6 / (time.perf_counter() - started))
-    print(f"{WIDTH}x{HEIGHT}, {torch.get_num_threads()} threads, {repeats} repeats; encoder and estimator included")
-    print(f"{'restorer':<14} {'MPix/s':>8} {'lowest':>8} {'highest':>8} {'x full':>8} {'lowest':>8} {'highest':>8}")
-    for way, measured in speeds.items():
-        ratios = np.array(measured) / np.array(speeds["full"])
-        numbers = [np.median(measured), min(measured), max(measured), np.median(ratios), ratios.min(), ratios.max()]
-        print(f"{way:<14} " + " ".join(f"{n:8.3f}" for n in numbers))
+def peak(threads: int) -> float:
+    """GFLOP/s of a matrix product, the best of a few."""
+    torch.set_num_threads(threads)
+    a = torch.rand(SIDE, SIDE)
+    return max(2 * SIDE**3 / 1e9 / seconds(lambda: a @ a) for _ in range(8))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def ways(models: list[str], threads: int) -> dict[str, tuple[Callable[[np.ndarray], object], float]]:
+    """What is measured: a function of an image, and its multiply-adds per pixel (0: not counted)."""
+    found: dict[str, tuple[Callable[[np.ndarray], object], float]] = {}
+    for card in shipped_cards():
+        if models and card.name not in models:
+            continue
+        for engine in ("onnx", "torch"):
+            pipeline = load_pipeline(card.task, card.variant, device="cpu", engine=engine, threads=threads)
+            found[f"{card.name}, {engine}"] = pipeline, multiply_adds_per_pixel(pipeline.architecture)
+    alone = Architecture(restorer="ffdnet", conditioning=Conditioning.NONE)
+    torch.manual_seed(0)
+    ffdnet = TorchEngine(VDIR(alone))
+    # The chain alone, without the encoder that a model of this project has besides it.
+    zeros = np.zeros((1, 4, 1, 1), np.float32)
+    found["FFDNet's chain, torch"] = (
+        lambda x: ffdnet.restore(ffdnet.to_model(x[:2048, :2048].astype(np.float32) / 255), zeros),
+        chain_multiply_adds(ffdnet.model),
+    )
+    try:
+        import cv2
+    except ImportError:
+        print("OpenCV is not installed: its non-local means are left out.", file=sys.stderr)
+    else:
+        cv2.setNumThreads(threads)
+        found["OpenCV non-local means"] = lambda x: cv2.fastNlMeansDenoisingColored(x[:2048, :2048], None, 10, 10), 0
+    return found
+
+
+def chain_multiply_adds(model: VDIR) -> float:
+    """Per pixel of a network at half the resolution."""
+    return sum(p.numel() for n, p in model.restorer.named_parameters() if n.endswith("weight")) / 4
+
+
+def measured_pixels(name: str, image: np.ndarray) -> int:
+    """The yardsticks are given a part of the largest pictures: their time is linear, their memory too."""
+    part = image if ", onnx" in name or ("torch" in name and "chain" not in name) else image[:2048, :2048]
+    return part.shape[0] * part.shape[1]
+
+
+def table(models: list[str], megapixels: float, threads: int, repeats: int) -> None:
+    """Print one table."""
+    image = photo(megapixels)
+    chosen = ways(models, threads)
+    speeds: dict[str, list[float]] = {name: [] for name in chosen}
+    shares: dict[str, list[float]] = {name: [] for name in chosen}
+    peaks = []
+    small = image[:64, :64].copy()
+    for run, _ in chosen.values():
+        run(small)
+    for _ in range(repeats):
+        peaks.append(peak(threads))
+        for name, (run, multiply_adds) in chosen.items():
+            torch.set_num_threads(threads)
+            pixels = measured_pixels(name, image)
+            speed = pixels / 1e6 / seconds(lambda run=run: run(image))
+            speeds[name].append(speed)
+            shares[name].append(2 * multiply_adds * speed / 1e3 / peaks[-1])
+    print(f"\n{image.shape[1]} x {image.shape[0]}, {threads} thread(s), {repeats} turn(s); "
+          f"matrix product {np.median(peaks):.0f} GFLOP/s\n")  # fmt: skip
+    print("| what | MPix/s | GFLOP/s | share of the peak |\n|:--|--:|--:|--:|")
+    for name, (_, multiply_adds) in chosen.items():
+        speed = float(np.median(speeds[name]))
+        counted = f"{2 * multiply_adds * speed / 1e3:.1f} | {100 * np.median(shares[name]):.0f} %"
+        print(f"| {name} | {speed:.3f} | {counted if multiply_adds else '- | -'} |", flush=True)
+
+
+def file(threads: int) -> None:
+    """A JPEG of 12 megapixels from file to file, beside the same pixels in memory."""
+    from undegrade.files.plan import Job
+    from undegrade.files.restore_file import FileOptions, restore_file
+    from undegrade.files.select_task import Choice
+    from undegrade.image import Format, Picture, write
+
+    pipeline: Pipeline = load_pipeline("gaussian", "fast", device="cpu", engine="onnx", threads=threads)
+    with tempfile.TemporaryDirectory() as name:
+        source, output = Path(name) / "in.jpg", Path(name) / "out.jpg"
+        write(source, Picture(photo(12), format=Format.JPEG))
+        best = peak(threads)
+        outcome = restore_file(Job(source, output), FileOptions(), lambda pixels, quality: Choice(pipeline))
+    assert outcome.reason is None, outcome.reason
+    share = 2 * multiply_adds_per_pixel(pipeline.architecture) * 12 / 1e3 / outcome.seconds / best
+    print(f"\nA JPEG of 12 megapixels, gaussian-fast, {threads} thread(s), file to file: {outcome.seconds:.1f} s, "
+          f"{12 / outcome.seconds:.3f} MPix/s, {100 * share:.0f} % of the peak")  # fmt: skip
+
+
+def start() -> None:
+    """CPU time of the command line: its help, and a file of 512 x 512."""
+    with tempfile.TemporaryDirectory() as name:
+        from undegrade.image import Picture, write
+
+        source = Path(name) / "in.png"
+        write(source, Picture(photo(512 * 512 / 1e6)))
+        restore = ["restore", str(source), "-o", name + "/out", "--task", "gaussian"]
+        for what, arguments in (("--help", ["--help"]), ("restore of 512 x 512", restore)):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-m", "undegrade", *arguments], check=True, stdout=subprocess.DEVNULL)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            print(f"undegrade {what}: {after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime:.2f} s CPU")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--sizes", type=float, nargs="*", default=[0.262144, 12.0, 48.0], metavar="MP")
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, usable_cores()}), metavar="N")
+    parser.add_argument("--models", nargs="*", default=[], metavar="NAME", help="shipped models (default: all)")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N")
+    parser.add_argument("--file", action="store_true")
+    parser.add_argument("--start", action="store_true")
+    args = parser.parse_args()
+    print(f"{os.cpu_count()} CPUs, of which {usable_cores()} may be used; torch {torch.__version__}")
+    if args.start:
+        start()
+    for threads in args.threads:
+        for megapixels in args.sizes:
+            table(args.models, megapixels, threads, args.repeats)
+        if args.file:
+            file(threads)
+    return 0
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+    raise SystemExit(main())

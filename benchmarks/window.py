@@ -14,42 +14,50 @@ import resource
 import subprocess
 import sys
 
+import numpy as np
+
 SIDES = (320, 640)
 
 
-def measure(restorer: str, scale: int, side: int) -> int:
+def measure(engine: str, restorer: str, scale: int, side: int) -> int:
     """Peak resident bytes of a process that restores one window."""
     import torch
 
-    from undegrade.inference.engine import Engine
+    from undegrade.inference.onnx_engine import OnnxEngine
+    from undegrade.inference.torch_engine import TorchEngine
     from undegrade.model.architecture import Architecture
     from undegrade.model.vdir import VDIR
 
     torch.set_num_threads(1)
-    architecture = Architecture(restorer=restorer, scale=scale)
-    engine = Engine(VDIR(architecture), torch.device("cpu"))
-    y = torch.rand(1, architecture.channels, side, side)
-    posterior = engine.encode(y)
-    engine.restore(y, posterior.mean)
+    architecture = Architecture(restorer=restorer, scale=scale, params=1 if scale == 1 else 3)
+    model = VDIR(architecture).requires_grad_(False)
+    tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    used = TorchEngine(model) if engine == "torch" else OnnxEngine(architecture, tensors, 1)
+    y = np.random.default_rng(0).random((1, architecture.channels, side, side), np.float32)
+    used.restore(y, used.encode(y).mean)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> int:
     if len(sys.argv) > 1:
-        restorer, scale, side = sys.argv[1:]
-        print(json.dumps(measure(restorer, int(scale), int(side))))
+        engine, restorer, scale, side = sys.argv[1:]
+        print(json.dumps(measure(engine, restorer, int(scale), int(side))))
         return 0
+    from undegrade.inference.graphs import has_graphs
+    from undegrade.model.architecture import Architecture
     from undegrade.model.restorers import RESTORERS
 
     for restorer, scale in ((name, scale) for name, d in RESTORERS.items() for scale in d.scales):
-        sides = [s // scale for s in SIDES]
-        peaks = [
-            int(subprocess.run([sys.executable, __file__, restorer, str(scale), str(s)], capture_output=True, text=True,
-                               check=True).stdout)
-            for s in sides
-        ]  # fmt: skip
-        slope = (peaks[1] - peaks[0]) / (sides[1] ** 2 - sides[0] ** 2)
-        print(f"{restorer:7s} x{scale}: {slope:6.0f} bytes per input pixel")
+        for engine in ("torch", "onnx"):
+            if engine == "onnx" and not has_graphs(Architecture(restorer=restorer, scale=scale, params=3)):
+                continue
+            sides = [s // scale for s in SIDES]
+            peaks = []
+            for side in sides:
+                command = [sys.executable, __file__, engine, restorer, str(scale), str(side)]
+                peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+            slope = (peaks[1] - peaks[0]) / (sides[1] ** 2 - sides[0] ** 2)
+            print(f"{restorer:7s} x{scale} {engine:5s}: {slope:6.0f} bytes per input pixel", flush=True)
     return 0
 
 

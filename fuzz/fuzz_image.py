@@ -20,6 +20,7 @@ import atheris
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+HOSTILE = ROOT / "fuzz" / "hostile"
 CORPUS, FOUND = ROOT / "fuzz" / "corpus", ROOT / "fuzz" / "found"
 
 import numpy as np  # noqa: E402
@@ -41,8 +42,8 @@ avif.EFFORT = 0
 
 
 def seeds() -> list[bytes]:
-    """Every kind of file, and those with metadata."""
-    files = [kind.make() for kind in kinds.kinds()]
+    """Every kind of file, those with metadata, and the small hostile ones of ``fuzz/hostile``."""
+    files = [kind.make() for kind in kinds.kinds()] + [path.read_bytes() for path in sorted(HOSTILE.iterdir())]
     return [data for data in files + [annotated.talkative(format) for format in Format] if 0 < len(data) < LONGEST]
 
 

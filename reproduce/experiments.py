@@ -55,7 +55,7 @@ TABLES = (
         hardware="one CPU core: 10 minutes. Training with bfloat16 is half an hour by estimate; the shipped weights "
         "were trained in two parts (their card says how).",
         hours=0.2,
-        expected="34.70 / 30.40 / 27.92 dB on Set5 / BSD100 / Urban100 at g_2.0.",
+        expected="34.91 / 30.58 / 28.32 dB on Set5 / BSD100 / Urban100 at g_2.0.",
         data=_SETS,
         results={"sr-x2-fast.json": ("sr-x2-fast.json",)},
         training=f"undegrade train sr-x2 {_TRAIN}",
@@ -71,7 +71,7 @@ TABLES = (
         ),
         hardware="one CPU core: 3 to 6 minutes. Training with bfloat16 took an hour, shared with other work.",
         hours=0.1,
-        expected="30.03 / 26.68 / 24.18 dB on Set5 / BSD100 / Urban100 at g_2.0, and 0.7 or more above bicubic "
+        expected="30.22 / 26.76 / 24.33 dB on Set5 / BSD100 / Urban100 at g_2.0, and 0.7 or more above bicubic "
         "enlargement where a file was made small by an ordinary resizer.",
         data=_SETS,
         results={"sr-x4-fast.json": ("sr-x4-fast.json",)},

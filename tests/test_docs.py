@@ -154,7 +154,10 @@ def test_every_shell_command_is_understood(line):
 def test_every_option_exists():
     known = set().union(*(options(parser(command)) for command in COMMANDS))
     known |= {
-        option for path in ROOT.glob("reproduce/*.py") for option in re.findall(r'"(--[\w-]+)"', path.read_text())
+        option
+        for folder in ("reproduce", "benchmarks", "training")
+        for path in ROOT.glob(f"{folder}/*.py")
+        for option in re.findall(r'"(--[\w-]+)"', path.read_text())
     }
     named = set(found(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"<!--.*?-->", "", EVERYTHING, flags=re.S)))
     assert named - known == {"--nproc-per-node"}  # of torchrun

@@ -13,10 +13,13 @@ from undegrade.data.batches import Synthetic
 from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import GaussianNoise
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.model.autoencoder import LATENT_STRIDE, resize_latent
+from undegrade.model.autoencoder import resize_latent
 from undegrade.model.blocks import conv3x3
-from undegrade.model.description import RestorerDescription, RestorerModule
+from undegrade.model.description import RestorerDescription
+from undegrade.model.latent import LATENT_STRIDE
+from undegrade.model.restorer_module import RestorerModule
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 from undegrade.tasks.recipe import SHORT
@@ -79,8 +82,8 @@ def test_it_is_built_with_every_conditioning(conditioning: Conditioning) -> None
 
 
 def test_its_tiles_are_exact() -> None:
-    pipeline = Pipeline(model(), TASKS["gaussian"])
-    assert pipeline.model.reach == 24  # the encoder's 22 and its own 2
+    pipeline = Pipeline(TorchEngine(model()), TASKS["gaussian"])
+    assert pipeline.engine.reaches.both == 24  # the encoder's 22 and its own 2
     y = np.random.default_rng(0).random((310, 900, 3), np.float32)
     whole, tiled = pipeline(y, tile=10_000), pipeline(y, tile=304)
     np.testing.assert_array_equal(tiled.image, whole.image)
@@ -88,7 +91,7 @@ def test_its_tiles_are_exact() -> None:
 
 
 def test_its_memory_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline = Pipeline(model(), TASKS["gaussian"])
+    pipeline = Pipeline(TorchEngine(model()), TASKS["gaussian"])
     assert pipeline.engine.bytes_per_pixel == 200
     windows = []
     true = VDIR.restore

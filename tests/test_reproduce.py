@@ -98,6 +98,15 @@ def test_files_named_in_documents_and_docstrings_exist():
     assert {(page, name) for page, name in named if not (REPRODUCE / name).is_file()} == set()
 
 
+@pytest.mark.parametrize("name", [n for n, e in EXPERIMENTS.items() if e.results])
+def test_what_is_expected_in_words_was_measured(name):
+    experiment = EXPERIMENTS[name]
+    said = [float(number) for number in re.findall(r"\b[23]\d\.\d\d\b", experiment.expected)]
+    files = [ROOT / "results" / file for files in experiment.results.values() for file in files]
+    measured = {round(cell.mean("psnr"), 2) for file in files for cell in Result.read(file).cells if cell.images}
+    assert set(said) <= measured
+
+
 def test_expected_numbers_are_the_committed_ones_and_all_of_them():
     expected = {name for e in EXPERIMENTS.values() for names in e.results.values() for name in names}
     assert expected == {path.name for path in (ROOT / "results").glob("*.json")}

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+from undegrade.weights.card import Card
 
 QUEUE = Path(__file__).with_name("queue.toml")
 SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
@@ -53,7 +58,7 @@ def read_queue(path: Path = QUEUE) -> list[Entry]:
     """The entries in order.
 
     Raises:
-        ValueError: not TOML, a field is missing, unknown or impossible, or a name is there twice.
+        ValueError: not TOML, a field is missing, unknown or impossible, or two entries have the same name.
     """
     entries = []
     for table in tomllib.loads(path.read_text()).get("run", []):
@@ -62,12 +67,12 @@ def read_queue(path: Path = QUEUE) -> list[Entry]:
             entry = Entry(**given | {"options": tuple(given.get("options", ()))})
         except TypeError as error:
             name = table.get("name", table)
-            raise ValueError(f"{path}: the entry {name} is not complete, or has more ({error})") from None
+            raise ValueError(f"{path}: the entry {name} has missing or unknown fields ({error})") from None
         if not (entry.pixels > 0 and entry.cooldown_every > 0 and entry.cooldown_minutes > 0 and entry.share >= 0):
-            raise ValueError(f"{path}: the numbers of {entry.name} make no sense")
+            raise ValueError(f"{path}: the numbers of {entry.name} are not valid")
         entries.append(entry)
     if len({entry.name for entry in entries}) != len(entries):
-        raise ValueError(f"{path}: a name is there twice")
+        raise ValueError(f"{path}: two entries have the same name")
     return entries
 
 
@@ -86,7 +91,7 @@ def standing(entry: Entry, runs: Path, shipped: Path | None = None) -> Standing:
         meta = _meta(states[-1])
         pixels, before, seconds = meta.get("pixels", 0), _before(entry, meta), meta["seconds"]
     elif (card := (shipped or SHIPPED) / f"{entry.name}.json").exists() and entry.start in ("nothing", entry.name):
-        before = json.loads(card.read_text(encoding="utf-8")).get("pixels", 0)
+        before = Card.from_json(card.read_text(encoding="utf-8")).pixels_seen
     cooling, unmeasured, results = None, [], []
     for branch in sorted(folder.glob("cooldown-????????")):
         weights = sorted(branch.glob("*.safetensors"))
@@ -120,7 +125,7 @@ def next_cooldown(entry: Entry, found: Standing) -> float:
     return min((last // entry.cooldown_every + 1) * entry.cooldown_every, entry.pixels)
 
 
-def choose(entries: list[Entry], states: dict[str, Standing], aside: set[str]) -> Entry | None:
+def next_entry(entries: list[Entry], states: dict[str, Standing], aside: set[str]) -> Entry | None:
     """Whose turn it is: of those with a share the one that had the least of it, else the first that is not finished.
 
     Args:

@@ -26,21 +26,23 @@ work, and returns at once. It needs two folders of images, none of them from a b
     export UNDEGRADE_TRAIN_DATA=IMAGES UNDEGRADE_VAL_DATA=HELD_OUT
     make train            # start, or go on
     make train-status     # what runs, how far each model is, what the last cooldowns brought
-    make train-pause      # let go of the CPU for a while; make train-resume
+    make train-pause      # pause training; make train-resume continues it
     make train-stop       # save and end
-    make train-cooldown MINUTES=30    # cool the model at work down now, measure, go on
+    make train-cooldown MINUTES=30    # start a cooldown of the current model now, measure, continue
 
 States, logs and cooled weights are in `UNDEGRADE_CACHE` (default `~/.cache/undegrade`), folder `relay`;
-`UNDEGRADE_TRAIN_THREADS` limits the cores. Where no states are, an entry goes on from the shipped weights of its name.
+`UNDEGRADE_TRAIN_THREADS` limits the cores. Without saved states, an entry starts from the shipped weights of its name.
 Everything may be killed at any moment: the next `make train` goes on from
 the newest states, which are five minutes old at most.
 
-A run has no length. It warms up and stays at a constant rate; after every so many pixels a branch of it cools down: its
-rate falls to the floor within some minutes, and weights are written. They are measured on the held-out images against
-those that the package ships. Where they are better, measure the benchmarks and ship them:
+A run has no fixed number of steps. It warms up and stays at a constant rate; after every so many pixels a branch of it
+cools down: its rate falls to the floor within some minutes, and weights are written. They are measured on the held-out
+images against those that the package ships. Where they are better, measure the benchmarks and ship them:
 
-    undegrade evaluate TASK --variant V --weights FILE --data BENCHMARKS --json results/NAME.json
-    python training/ship.py FILE results/NAME.json && undegrade results && python training/page.py
+```sh
+undegrade evaluate TASK --variant V --weights FILE --benchmarks BENCHMARKS --json results/NAME.json
+python training/ship.py FILE results/NAME.json && undegrade results && python training/page.py
+```
 
 How convolutions are computed is measured at the start of a run (`benchmarks/training.py` shows all ways side by side);
 a C++ compiler makes training faster. On a GPU: `undegrade train gaussian --data IMAGES --val HELD_OUT --out RUN`, and
@@ -68,7 +70,7 @@ def row(entry: Entry) -> str:
 
 def shipped_row(card: Card) -> str:
     """Shipped weights as a line of the table."""
-    pixels = number(card.pixels) if card.pixels else "not recorded"
+    pixels = number(card.pixels_seen) + ("" if card.pixels else ", the last run alone")
     seen = {k.removeprefix("validation psnr/"): v for k, v in card.measured.items() if k.startswith("validation psnr/")}
     curve = ", ".join(f"{case} {value:.2f}" for case, value in seen.items()) or "-"
     return (

@@ -2,9 +2,9 @@
 
     UNDEGRADE_TRAIN_DATA=DIR UNDEGRADE_VAL_DATA=DIR make train      start, or go on; returns at once
     make train-status      what runs, how far each model is, what the last cooldowns brought
-    make train-pause, train-resume      let go of the CPU for a while, without losing anything
+    make train-pause, train-resume      pause training and continue it, without losing anything
     make train-stop        save and end
-    make train-cooldown MINUTES=30      cool the model at work down now, then go on
+    make train-cooldown MINUTES=30      start a cooldown of the current model now, then continue
 
 UNDEGRADE_TRAIN_THREADS limits the cores. States, logs and cooled weights are in UNDEGRADE_CACHE (default
 ~/.cache/undegrade), folder relay. Training runs at the lowest priority. Everything may be killed at any moment: the
@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import fcntl
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,24 +32,23 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from entries import QUEUE, Entry, Standing, choose, initial_weights, next_cooldown, read_queue, standing
+from entries import QUEUE, Entry, Standing, initial_weights, next_cooldown, next_entry, read_queue, standing
+from lock import folder, running, take_lock
 from priority import environment, lowest_priority
+from status import status, validation
 
-from undegrade.train.log import Log
-from undegrade.train.native import cache_folder
+from undegrade.image import Format
 
 ROOT = Path(__file__).parents[1]
+BAR = re.compile(r"\d+step \[")
 ASKED = "cooldown-asked"
 """A file in the folder of a run, with a number of minutes in it: cool down at the next turn."""
 SLICE_MINUTES = 120.0
 SAVE_MINUTES = 4.0
 RETRY_MINUTES = 10.0
+KILLS = 3
+"""A training that was killed begins again so many times, then it is put aside like one that failed."""
 DATA = {"UNDEGRADE_TRAIN_DATA": "clean images to train on", "UNDEGRADE_VAL_DATA": "held-out images"}
-
-
-def folder() -> Path:
-    """Of the relay: a folder for each run, ``relay.log``, ``lock``."""
-    return cache_folder() / "relay"
 
 
 def say(text: str) -> None:
@@ -68,6 +68,7 @@ class Relay:
         self.stopping = False
         self.child: subprocess.Popen[bytes] | None = None
         self.aside: dict[str, float] = {}
+        self.killed: dict[str, int] = {}
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGUSR1, self._next)
@@ -89,7 +90,7 @@ class Relay:
             states = {e.name: standing(e, folder()) for e in entries}
             now = time.monotonic()
             aside = {name for name, until in self.aside.items() if until > now}
-            entry = choose(entries, states, aside)
+            entry = next_entry(entries, states, aside)
             if entry is not None:
                 if not self.turn(entry, states[entry.name]):
                     self.aside[entry.name] = time.monotonic() + 60 * RETRY_MINUTES
@@ -112,7 +113,7 @@ class Relay:
             minutes = asked.read_text().strip() if asked.exists() else str(entry.cooldown_minutes)
             say(f"{entry.name}: cooldown of {minutes} minutes at {found.pixels:.3g} pixels")
             well = self._call(entry, run, ["--cooldown", minutes])
-            if well and not self.stopping:
+            if not self.stopping and (not well or standing(entry, folder()).cooling is None):
                 asked.unlink(missing_ok=True)
             return well
         try:
@@ -161,9 +162,13 @@ class Relay:
             code = self.child.wait()
         self.child = None
         if code == 0 or self.stopping:
+            self.killed.pop(entry.name, None)
             return True
-        last = (log.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]
-        say(f"{entry.name}: put aside for {RETRY_MINUTES:g} minutes, exit code {code}: {last}")
+        if code < 0 and self.killed.get(entry.name, 0) < KILLS:  # the system, or a person, not its own mistake
+            self.killed[entry.name] = self.killed.get(entry.name, 0) + 1
+            say(f"{entry.name}: ended by {signal.Signals(-code).name}, begins again")
+            return True
+        say(f"{entry.name}: put aside for {RETRY_MINUTES:g} minutes, exit code {code}: {last_words(log)}")
         return False
 
 
@@ -173,48 +178,10 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
-def validation(run: Path) -> str:
-    """The last line of a run's validation curve, in words."""
-    rows = [row for row in Log(run / "metrics.jsonl").rows() if any(k.startswith("psnr/") for k in row)]
-    if not rows:
-        return "not validated yet"
-    cases = "  ".join(f"{k.removeprefix('psnr/')} {v:.2f}" for k, v in rows[-1].items() if k.startswith("psnr/"))
-    return f"validation at step {rows[-1]['step']}: {cases} dB"
-
-
-def take_lock(wait: float) -> int | None:
-    """The lock file, open and locked, with this process's number in it; None where another has it for ``wait`` s."""
-    folder().mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder() / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    until = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                os.close(handle)
-                return None
-            time.sleep(0.1)
-            continue
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-        os.set_inheritable(handle, True)
-        return handle
-
-
-def running() -> int | None:
-    """The process number of the relay at work, or None."""
-    try:
-        number = int((folder() / "lock").read_text() or 0)
-        with (folder() / "lock").open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.kill(number, 0)  # else only what it had started still saves
-                return number
-    except (OSError, ValueError):
-        pass
-    return None
+def last_words(log: Path) -> str:
+    """The last line of a log that is no progress bar."""
+    lines = [line.rpartition("\r")[2].strip() for line in log.read_text(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line and not BAR.match(line)), "no message")
 
 
 def data_folders() -> tuple[Path, Path]:
@@ -225,6 +192,8 @@ def data_folders() -> tuple[Path, Path]:
         if not given or not Path(given).is_dir():
             said = f"{variable} is not set" if not given else f"{variable}={given} is no folder"
             sys.exit(f"{said}; set it to a folder of {what}, none of them from a benchmark.")
+        if not any(Format.of_name(path) for path in Path(given).rglob("*")):
+            sys.exit(f"{variable}={given} holds no images; set it to a folder of {what}.")
         found.append(Path(given).resolve())
     return found[0], found[1]
 
@@ -271,12 +240,14 @@ def stop() -> None:
 
 def cooldown(minutes: float) -> None:
     """Ask for a cooldown of the entry that trains now."""
+    if not 0 < minutes < math.inf:
+        sys.exit(f"a cooldown of {minutes:g} minutes is not possible; give a number above 0.")
     number = running()
     if number is None:
         sys.exit("no relay runs; start it by make train.")
-    runs = [path.parent for path in folder().glob("*/train.log")]
+    runs = [path.parent for path in folder().glob("*/train.log") if any(path.parent.glob("state-*"))]
     if not runs:
-        sys.exit("nothing has been trained yet; see make train-status.")
+        sys.exit("no training has saved a state yet, which takes some minutes; see make train-status.")
     now = max(runs, key=lambda run: (run / "train.log").stat().st_mtime)
     (now / ASKED).write_text(f"{minutes:g}")
     os.kill(number, signal.SIGUSR1)
@@ -293,40 +264,27 @@ def group(number: int) -> None:
     print("paused" if number == signal.SIGSTOP else "resumed")
 
 
-def status() -> None:
-    number = running()
-    print(f"the relay runs (process {number})" if number is not None else "no relay runs")
-    for entry in read_queue():
-        run = folder() / entry.name
-        found = standing(entry, folder())
-        rows = Log(run / "metrics.jsonl").rows()
-        print(f"\n{entry.name}: {found.pixels:.4g} of {entry.pixels:.3g} pixels, {found.seconds / 3600:.1f} hours")
-        if rows and found.pixels:
-            last = rows[-1]
-            age = (time.time() - (run / "metrics.jsonl").stat().st_mtime) / 60
-            speed = last["pixels_per_s"]
-            print(f"  step {last['step']}, {speed / 1e3:.0f} kpixel/s, {age:.0f} minutes ago; {validation(run)}")
-        for result in found.results[-3:]:
-            gain = result["mean_gain"]
-            verdict = "none are shipped" if gain is None else f"{gain:+.3f} dB against the shipped ones"
-            cases = "  ".join(f"{case} {value:.2f}" for case, value in result["psnr"].items())
-            print(f"  cooled down at {result['stable_pixels']:.3g} pixels: {cases}; {verdict}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("start", "run", "status", "stop", "pause", "resume", "cooldown"))
+    commands = {
+        "start": start,
+        "run": run,
+        "status": status,
+        "stop": stop,
+        "pause": lambda: group(signal.SIGSTOP),
+        "resume": lambda: group(signal.SIGCONT),
+        "cooldown": lambda: cooldown(args.minutes),
+    }
+    parser.add_argument("command", choices=commands)
     parser.add_argument("--minutes", type=float, default=30, help="of the cooldown")
     args = parser.parse_args()
-    command = args.command
-    if command == "pause":
-        group(signal.SIGSTOP)
-    elif command == "resume":
-        group(signal.SIGCONT)
-    elif command == "cooldown":
-        cooldown(args.minutes)
-    else:
-        {"start": start, "run": run, "status": status, "stop": stop}[command]()
+    try:
+        commands[args.command]()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has gone; without this, Python complains when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError) as error:  # the queue, or the cache folder
+        sys.exit(f"relay: {error}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 _OURS = re.compile(r"\.undegrade-[0-9a-f]{16}\.part")
 _HOUR = 3600
+_being_written: set[Path] = set()
 
 
 @contextmanager
@@ -30,8 +31,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: the folder cannot be written to, or the disk is full.
     """
-    temporary, descriptor = _create(path.parent)
+    names: list[Path] = []
     try:
+        temporary, descriptor = _create(path.parent, names)
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
@@ -40,9 +42,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 temporary.replace(path)
         if os.name != "posix":  # Windows cannot rename an open file
             temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException:  # also an interruption between creating the file and the next line
+        for name in names:
+            name.unlink(missing_ok=True)
         raise
+    finally:
+        _being_written.difference_update(names)
     if os.name == "posix":  # flush the rename to disk too
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -68,11 +73,20 @@ def remove_leftovers(folder: Path) -> int:
     return removed
 
 
-def _create(folder: Path) -> tuple[Path, int]:
-    """A new temporary file, open, and locked if the file system supports locks."""
+def remove_own() -> None:
+    """Remove the temporary files that this process is writing; for its sudden end."""
+    for name in list(_being_written):
+        with suppress(OSError):
+            name.unlink(missing_ok=True)
+
+
+def _create(folder: Path, names: list[Path]) -> tuple[Path, int]:
+    """A new temporary file, open, and locked if the file system supports locks. ``names`` gets what was tried."""
     while True:
         # In the same folder, because a rename is atomic only within one file system. Short, because names are limited.
         temporary = folder / f".undegrade-{secrets.token_hex(8)}.part"
+        names.append(temporary)
+        _being_written.add(temporary)
         # Not tempfile: its files are private (0600), but a picture should get the user's default permissions.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         # Another process may have removed the file as a leftover before it was locked: then try again.

@@ -7,7 +7,7 @@ import torch
 from tests.analysis.models import make
 from tests.pictures import make_photo
 from undegrade.analysis.health import LATENTS, channels_of, examine
-from undegrade.model import Posterior
+from undegrade.model.posterior import Posterior
 
 
 def test_a_dead_channel_is_told_from_a_live_one():
@@ -33,7 +33,7 @@ def test_a_collapsed_encoder_is_reported_as_such(tmp_path):
     assert alive.active == 4
     assert set(alive.psnr) == {"σ 10", "σ 30", "σ 50"}
     assert "collapsed" not in alive.verdict
-    for head in (pipeline.model.encoder.mean, pipeline.model.encoder.logvar):
+    for head in (pipeline.engine.model.encoder.mean, pipeline.engine.model.encoder.logvar):
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
     dead = examine(pipeline, tmp_path)
@@ -51,5 +51,5 @@ def test_a_restorer_that_does_not_listen_is_told_of(tmp_path):
         Image.fromarray(make_photo(24, 24, seed)).save(tmp_path / f"{seed}.png")
     pipeline = make("gaussian")
     with torch.no_grad():
-        pipeline.model.restorer.head.weight[:, -4:] = 0
+        pipeline.engine.model.restorer.head.weight[:, -4:] = 0
     assert "ignores its latent" in examine(pipeline, tmp_path).verdict

@@ -11,6 +11,7 @@ from undegrade.data.benchmark import gaussian
 from undegrade.data.catalogue import CBSD68
 from undegrade.errors import UndegradeError
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.metrics import psnr, to_8bit
 from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.vdir import VDIR
@@ -29,7 +30,7 @@ def folder(tmp_path_factory):
 
 def make(conditioning: Conditioning = Conditioning.LATENT) -> Pipeline:
     torch.manual_seed(0)
-    return Pipeline(VDIR(Architecture(restorer="fast", conditioning=conditioning)), TASKS["gaussian"], "cpu")
+    return Pipeline(TorchEngine(VDIR(Architecture(restorer="fast", conditioning=conditioning))), TASKS["gaussian"])
 
 
 def test_every_picture_has_a_score_for_every_latent_and_its_own_is_that_of_the_tables(folder):
@@ -48,7 +49,7 @@ def test_anothers_latent_is_that_of_the_next_picture_of_the_same_size(folder):
     y, shown = (gaussian("I", (CBSD68,), (30,))[0].degrade(image)[0] for image in (x, other))
     y, shown = (torch.from_numpy(one).permute(2, 0, 1)[None] for one in (y, shown))
     with torch.inference_mode():
-        xhat = pipeline.model.restore(y, pipeline.model.encode(shown).mean)[0].permute(1, 2, 0).numpy()
+        xhat = pipeline.engine.model.restore(y, pipeline.engine.model.encode(shown).mean)[0].permute(1, 2, 0).numpy()
     found = swap_folder(pipeline, folder)[0][SWAP_HEADER.index("another's")]
     assert found == pytest.approx(psnr(x, to_8bit(xhat)), abs=1e-3)
 

@@ -20,7 +20,7 @@ ONE_OF_EACH_KIND = list({type(TASKS[name].degradation): name for name in reverse
 @pytest.mark.parametrize("task", ONE_OF_EACH_KIND)
 def test_every_kind_of_damage_has_an_axis_that_goes_from_mild_to_strong(task):
     pipeline = make(task)
-    axis, s = severity(pipeline.task.degradation), pipeline.model.architecture.scale
+    axis, s = severity(pipeline.task.degradation), pipeline.architecture.scale
     x = to_tensor(make_photo(32, 32, 0))
     error = {}
     for level in (axis.mild, axis.own, axis.strong):

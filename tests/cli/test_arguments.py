@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,48 @@ def test_a_wrong_command_is_refused_with_exit_code_2(capsys: pytest.CaptureFixtu
         main(["repair"])
     assert end.value.code == 2
     assert "restore" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["restore", ""], ["restore", "a.png", "-o", ""], ["restore", "a.png", "-o", "a\0b"], ["estimate", ""],
+        ["restore", "a\0.png"], ["train", "gaussian", "--data", "", "--out", "x"], ["restore", "a.png", "--json", ""],
+    ],
+)  # fmt: skip
+def test_empty_and_impossible_names_are_refused(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``restore ""`` took the whole current folder."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "name" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-o", "out.gif"], ["-o", "out.HEIC"], ["--name", "{suffix}"], ["--name", ".{stem}.png"]]
+)
+def test_results_that_nobody_would_find_are_refused(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").write_bytes(b"")
+    assert main(["restore", "a.png", "--task", "gaussian", *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("command", [["restore", "a.png"], ["estimate", "a.png"]])
+@pytest.mark.parametrize("device", ["meta", "nonsense", "cuda:99", "cpu:x"])
+def test_devices_without_values(command: list[str], device: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--device", device]) == 2
+    assert "cannot be used here" in capsys.readouterr().err
+
+
+def test_training_on_a_device_without_values(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", str(folder), "--out", str(tmp_path / "run"), "--device", "meta"]
+    assert main(["train", "gaussian", *arguments]) == 2
+    assert "cannot be used here" in capsys.readouterr().err

@@ -62,3 +62,10 @@ def test_weights_that_estimate_nothing_are_refused(tmp_path: Path, capsys: pytes
     weights = save_weights(VDIR(TASKS["real"].variants["fast"]), tmp_path, "untaught", card)
     assert main(["estimate", "a.png", "--weights", str(weights), "--device", "cpu"]) == 2
     assert "the model for real gives no estimate" in capsys.readouterr().err
+
+
+def test_kernels_of_two_models_say_of_which(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(noisy(10)).save("a.png")
+    assert main(["estimate", "a.png", "--device", "cpu"]) == 0
+    kernels = [line for line in capsys.readouterr().out.splitlines() if "blur kernel" in line]
+    assert len(kernels) == len({line[line.index("(for ") :] for line in kernels}) == 2

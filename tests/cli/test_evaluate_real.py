@@ -32,7 +32,10 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     card = SimpleNamespace(task="real", name="real-fast", variant="fast", sha256="ab" * 32)
     architecture = SimpleNamespace(scale=1)
     pipeline = Unchanging(
-        card=card, quantity=None, device=SimpleNamespace(type="cpu"), model=SimpleNamespace(architecture=architecture)
+        card=card,
+        quantity=None,
+        engine=SimpleNamespace(device="cpu", software="a test", half=False),
+        architecture=architecture,
     )
 
     def load(
@@ -134,7 +137,7 @@ def test_weights_of_another_task_are_measured_under_their_name(
     assert main(command) == 0
     result = Result.read(file)
     assert (result.task, result.label) == ("real", "gaussian-fast")
-    model.model.architecture.scale = 2
+    model.architecture.scale = 2
     assert main(command) == 2
     assert "has another scale than real" in capsys.readouterr().err
 

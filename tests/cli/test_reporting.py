@@ -102,3 +102,11 @@ def test_what_was_noticed_while_reading_is_in_the_line_and_in_the_record(
     note = "left out EXIF data that cannot be read"
     assert f"8-bit colour JPEG of quality 75 ({note})" in capsys.readouterr().out
     assert records(Path("log.jsonl").read_text())[0]["notes"] == [note]
+
+
+def test_nothing_removed_is_not_called_restored(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
+    picture("a.png")
+    assert main(["restore", "a.png", "-o", "out", "--strength", "0", "--weights", weights]) == 0
+    out = capsys.readouterr().out
+    assert "unchanged (strength 0)" in out
+    assert "restored with" not in out

@@ -192,3 +192,17 @@ def test_a_sigma_for_weights_without_an_estimate_is_refused_in_their_terms(
     error = capsys.readouterr().err
     assert "--sigma replaces an estimated noise level, but real estimates none" in error
     assert "gaussian" not in error
+
+
+def test_half_precision_where_it_is_slower_is_left_out_and_said(
+    weights: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for native in (False, True):
+        monkeypatch.setattr("undegrade.inference.machine.multiplies_bfloat16", lambda native=native: native)
+        assert main(["restore", "missing.png", "--weights", weights, "--device", "cpu", "--half"]) == 1
+        assert ("would be slower in half precision" in capsys.readouterr().err) is not native
+
+
+def test_too_few_threads_get_a_sentence(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["restore", "missing.png", "--weights", weights, "--threads", "0"]) == 2
+    assert "0 threads are too few" in capsys.readouterr().err

@@ -54,6 +54,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "notes": [],
         "task": "gaussian",
         "variant": "fast",
+        "strength": 1.0,
         "weights_sha256": load_pipeline(weights=Path(weights)).card.sha256,
     }
     assert isinstance(estimate, dict)
@@ -146,10 +147,10 @@ def test_an_interrupted_batch_says_how_to_go_on(
     monkeypatch.setattr(files, "restore_file", interrupted)
     assert main(["restore", "p", "-o", "out", "--weights", weights]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "undegrade restore: interrupted with 2 of 3 files done; the same command with --skip-existing continues."
+        "undegrade restore: interrupted, 2 of 3 done; the same command with --skip-existing goes on."
     )
     assert main(["restore", "p", "-o", "out", "--skip-existing", "--weights", weights]) == 130
-    assert capsys.readouterr().err.endswith("with 2 of 3 files done; the same command continues.\n")
+    assert capsys.readouterr().err.endswith("interrupted, 2 of 3 done; the same command goes on.\n")
 
 
 def test_a_killed_batch_goes_on_where_it_stopped(weights: str) -> None:

@@ -11,6 +11,7 @@ from undegrade.degrade.blur import (
     G_2_0,
     G_ANI,
     KERNEL_SIZE,
+    SHARPEST,
     Blur,
     Kernel,
     Shape,
@@ -145,3 +146,12 @@ def test_ranges_that_make_no_sense_are_refused(make) -> None:
 def test_sizes_that_are_no_multiple_are_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 4"):
         Blur.training(4)(torch.zeros(1, 3, 32, 30), torch.Generator())
+
+
+@pytest.mark.parametrize("shape", [Shape(2.0, 2.0, 0.0), Shape(4.0, 1.0, -0.5), Shape(0.001, 0.0, 0.3)])
+def test_a_kernel_that_is_read_is_the_one_that_blurs(shape: Shape) -> None:
+    """Without PyTorch and with it."""
+    sigma = covariance(*(torch.tensor([value], dtype=torch.float64) for value in shape))[0]
+    first, second = (max(value, SHARPEST) for value in shape[:2])
+    blurs = gaussian_kernel(*(torch.tensor([v], dtype=torch.float64) for v in (first, second, shape.angle)))[0]
+    np.testing.assert_allclose(kernel_of(sigma.tolist()), blurs.numpy(), rtol=0, atol=1e-9)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from undegrade.degrade import Blur, GaussianNoise, Mixture, OnDirectGrid, Resize, Resizer
 from undegrade.degrade.blur import Kernel, Shape
-from undegrade.degrade.resize import onto_direct_grid
+from undegrade.degrade.resize import array_onto_direct_grid, onto_direct_grid
 
 PILLOW = {Resizer.BICUBIC: Image.Resampling.BICUBIC, Resizer.AREA: Image.Resampling.BOX}
 
@@ -113,3 +113,11 @@ def test_what_does_not_go_together_is_refused() -> None:
         Resize(1)
     with pytest.raises(ValueError, match="multiple of 4"):
         Resize(4)(torch.zeros(1, 3, 32, 30), torch.Generator())
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_arrays_come_onto_the_direct_grid_as_tensors_do(factor: int) -> None:
+    y = np.random.default_rng(0).random((13, 21, 3), np.float32)
+    ours = array_onto_direct_grid(y, factor)
+    theirs = onto_direct_grid(torch.from_numpy(y).permute(2, 0, 1)[None], factor)[0].permute(1, 2, 0)
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=1e-6)

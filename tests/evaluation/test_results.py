@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def section(text: str, task: str) -> str:
 def test_files_hold_everything(tmp_path: Path) -> None:
     FULL.write(tmp_path / "new" / "full.json")
     assert read_folder(tmp_path / "new") == [FULL]
+
+
+def test_the_psnr_of_equal_images_is_kept_without_leaving_json(tmp_path: Path) -> None:
+    image = dataclasses.replace(FULL.cells[0].images[0], values={"psnr": math.inf}, bicubic={"psnr": math.inf})
+    equal = dataclasses.replace(FULL, cells=(dataclasses.replace(FULL.cells[0], images=(image,)),))
+    equal.write(tmp_path / "equal.json")
+    assert "Infinity" not in (tmp_path / "equal.json").read_text()
+    assert Result.read(tmp_path / "equal.json") == equal
 
 
 def test_the_page_shows_ours_beside_the_papers() -> None:

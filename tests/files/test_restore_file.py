@@ -25,6 +25,8 @@ from undegrade.tasks import TASKS
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CARD = SimpleNamespace(variant="fast", sha256="ab12")
 
+NO_MEMORY = "there is not enough memory; close other programs, cut the picture up, or use another device."
+
 
 class Inverting:
     """A pipeline that can be told from no pipeline, or that raises what it is given."""
@@ -85,11 +87,11 @@ def test_a_file_is_restored(job: Job) -> None:
     ("error", "reason"),
     [
         (UndegradeError("this cannot be; do that."), "this cannot be; do that."),
-        (MemoryError(), "not enough memory; use a smaller --tile."),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "not enough memory; use a smaller --tile."),
+        (MemoryError(), NO_MEMORY),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), NO_MEMORY),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
-            "not enough memory; use a smaller --tile.",
+            NO_MEMORY,
         ),
         (
             OSError(5, "Input/output error"),
@@ -110,7 +112,7 @@ def test_what_a_file_provokes_becomes_a_sentence(job: Job, error: Exception, rea
 
 def test_out_of_memory_is_what_torch_really_raises(job: Job) -> None:
     outcome = restore_file(job, FileOptions(), lambda *_: torch.empty(1 << 60))
-    assert outcome.reason == "not enough memory; use a smaller --tile."
+    assert outcome.reason == NO_MEMORY
 
 
 def test_an_interrupt_is_not_the_files_fault(job: Job) -> None:

@@ -302,3 +302,11 @@ def load_gaussian(task: str) -> Pipeline:
     if task != "gaussian":
         raise UndegradeError("no weights.")
     return load(task)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 3), (1, 64, 3), (64, 1), (15, 15, 3)])
+def test_sides_under_a_block_are_chosen_for_too(shape: tuple[int, ...]) -> None:
+    """There is no whole block to look at."""
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    select_task(image, load)
+    assert noise_correlation(image) is None

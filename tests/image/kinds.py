@@ -206,8 +206,7 @@ def kinds() -> list[Kind]:
             "TIFF",
             "RGBA, colours multiplied by alpha",
             lambda: tiff(np.dstack([RGB // 2, np.full_like(GREY, 128)]), extrasamples=["assocalpha"]),
-            np.dstack([RGB // 2 * 2, np.full_like(GREY, 128)]),
-            2,
+            np.dstack([(RGB // 2 * 255.0 / 128).round().clip(0, 255).astype(np.uint8), np.full_like(GREY, 128)]),
         ),
         Kind("TIFF", "RGB with a channel that is no alpha", lambda: tiff(RGBA, extrasamples=["unspecified"]), RGBA),
         Kind("TIFF", "with a thumbnail as second page", with_thumbnail, RGB),
@@ -262,6 +261,25 @@ def kinds() -> list[Kind]:
                 np.ascontiguousarray(RGB.transpose(2, 0, 1)), photometric="rgb", planarconfig="separate", tile=(16, 16)
             ),
             refused="is tiled with separate channels; save it with interleaved channels.",
+        ),
+        Kind(
+            "TIFF",
+            "grey with alpha, channels apart",
+            lambda: tiff(
+                np.ascontiguousarray(LA.transpose(2, 0, 1)), planarconfig="separate", extrasamples=["unassalpha"]
+            ),
+            refused="keeps grey and transparency in separate planes; save it with interleaved channels.",
+        ),
+        Kind(
+            "TIFF",
+            "RGBA, channels apart",
+            lambda: tiff(
+                np.ascontiguousarray(RGBA.transpose(2, 0, 1)),
+                photometric="rgb",
+                planarconfig="separate",
+                extrasamples=["unassalpha"],
+            ),
+            RGBA,
         ),
         Kind(
             "TIFF",

@@ -1,5 +1,7 @@
 """Files that are broken or lie get one sentence, before they cost memory or time."""
 
+import io
+import os
 import struct
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from tests.image import annotated, makers
 from tests.image.checks import KINDS, noise, refusal
 from tests.image.makers import pillow
 from undegrade.errors import UndegradeError
-from undegrade.image import Format, Picture, read, write
+from undegrade.image import Format, Picture, jpeg, read, write
+from undegrade.image.picture import Refusal
+from undegrade.image.tiff_tags import Entry
 
 BROKEN = {
     format: [kind.make() for kind in KINDS.values() if kind.format.lower() == format and len(kind.make()) < 20_000]
@@ -138,3 +142,144 @@ def test_the_limit_can_be_raised_and_lowered(tmp_path: Path) -> None:
 )
 def test_nonsense_in_headers(tmp_path: Path, data: bytes) -> None:
     refusal(tmp_path / "x", data)
+
+
+def test_a_reason_is_of_this_file_and_not_of_another(tmp_path: Path) -> None:
+    """libvips keeps the messages of files that it could read."""
+    before = [pillow(noise((64, 64, 3)), "avif"), pillow(noise((64, 64, 3)), "avif")]
+    jpeg = bytearray(pillow(noise((64, 64, 3)), "jpeg"))
+    jpeg[len(jpeg) // 2 : len(jpeg) // 2 + 4] = b"\xff\x33\xff\x44"
+    webp = pillow(noise((64, 64, 3)), "webp")
+    for data in [*before, bytes(jpeg)]:
+        (tmp_path / "good").write_bytes(data)
+        read(tmp_path / "good")
+        assert "webp" in refusal(tmp_path / "x", webp[: len(webp) // 2])
+
+
+@pytest.mark.parametrize("format", Format)
+def test_a_refusal_says_the_cause(tmp_path: Path, format: Format) -> None:
+    data = bytearray(pillow(noise((100, 120, 3)), str(format)))
+    for start in range(2 * len(data) // 3, len(data) - 8, max(len(data) // 40, 8)):
+        broken = data[:start] + b"\xff\x33\0\0\xff\xd9\1\2" + data[start + 8 :]
+        for file in (broken, data[:start]):
+            (tmp_path / "x").write_bytes(bytes(file))
+            try:
+                read(tmp_path / "x")
+            except UndegradeError as error:
+                text = str(error)
+                assert "unable to call" not in text
+                assert "bad seek" not in text
+                assert "no reason" not in text
+
+
+def directory(entries: list[tuple[int, int, int, int]]) -> bytes:
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    return struct.pack("<H", len(entries)) + packed + bytes(4)
+
+
+def shared_values(tags: int, size: int) -> bytes:
+    """A TIFF structure of many tags with the same value."""
+    start = 8 + 2 + 12 * tags + 4
+    entries = [(60_000 + i, 1, size, start) for i in range(tags)]
+    return struct.pack("<2sHI", b"II", 42, 8) + directory(entries) + bytes(size)
+
+
+def test_tags_that_share_their_values_have_one_budget(tmp_path: Path) -> None:
+    """4 MB of a file asked for gigabytes, also as EXIF that is written to a TIFF."""
+    size, tags = 2**22 - 16, 400
+    start = 8 + 2 + 12 * (9 + tags) + 4
+    entries = [(256, 3, 1, 16), (257, 3, 1, 16), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, start)]
+    entries += [(277, 3, 1, 1), (278, 3, 1, 16), (279, 4, 1, 256)]
+    entries += [(60_000 + i, 1, size, start) for i in range(tags)]
+    (tmp_path / "x").write_bytes(struct.pack("<2sHI", b"II", 42, 8) + directory(entries) + bytes(size))
+    found = read(tmp_path / "x")
+    assert len(found.metadata.exif or b"") < 2**24
+    assert any("tags that take more than" in note for note in found.notes)
+    png = makers.png(makers.RGB, 8, 2, makers.chunk(b"eXIf", shared_values(tags, size)))
+    (tmp_path / "y").write_bytes(png)
+    write(tmp_path / "z", read(tmp_path / "y"), Format.TIFF)
+    assert (tmp_path / "z").stat().st_size < 2**25
+
+
+@pytest.mark.parametrize("where", ["_check_size", "_decode"])
+def test_memory_that_runs_out_is_one_sentence(tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(f"undegrade.image.codec.{where}", fail)
+    text = refusal(tmp_path / "x", pillow(noise((9, 9, 3)), "png"))
+    assert "needs more memory than there is" in text
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tags or properties are looked at: what takes time."""
+    looked: list[int] = []
+    entry = Entry.__init__
+
+    def noted(self: Entry, *arguments: int, **more: int) -> None:
+        looked.append(1)
+        entry(self, *arguments, **more)
+
+    monkeypatch.setattr(Entry, "__init__", noted)
+    return looked
+
+
+def test_a_thousand_directories_that_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(b"\5\0\5\0" * 20_000)
+    data[:8] = struct.pack("<2sHI", b"II", 42, 100)
+    for k in range(1000):
+        struct.pack_into("<H", data, 100 + 4 * k, 4096)
+    for k in range(1000):
+        struct.pack_into("<I", data, 100 + 4 * k + 2 + 12 * 4096, 104 + 4 * k if k < 999 else 0)
+    looked = counted(monkeypatch)
+    assert "has 1000 pages" in refusal(tmp_path / "x", bytes(data))
+    assert len(looked) < 20_000
+
+
+def test_a_jpeg_of_fill_bytes(tmp_path: Path) -> None:
+    class Counted(io.BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.reads += 1
+            return super().read(size)
+
+    file = Counted(b"\xff\xd8\xff" + b"\xff" * 6_000_000)
+    with pytest.raises(Refusal):
+        jpeg.header(file)
+    assert file.reads < 1000
+    good = pillow(noise((9, 9, 3)), "jpeg")
+    (tmp_path / "x").write_bytes(good[:2] + b"\xff" * 200_000 + good[2:])
+    assert read(tmp_path / "x").pixels.shape == (9, 9, 3)
+
+
+def test_lists_of_properties_without_end(tmp_path: Path) -> None:
+    data = makers.avif()
+    at = data.index(b"iprp") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    association = struct.pack(">II", 0, 9000) + (struct.pack(">HB", 7, 255) + b"\1" * 255) * 9000
+    box = struct.pack(">I4s", len(association) + 8, b"ipma") + association
+    meta = data.index(b"meta") - 4
+    length = int.from_bytes(data[meta : meta + 4], "big") + 2 * len(box)
+    grown = data[:at] + struct.pack(">I", size + 2 * len(box)) + data[at + 4 : at + size] + 2 * box + data[at + size :]
+    assert "too long" in refusal(tmp_path / "x", grown[:meta] + struct.pack(">I", length) + grown[meta + 4 :])
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(UndegradeError, match="pipe, socket or device"):
+        read(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "fuzz" / "hostile").iterdir()), ids=lambda p: p.name
+)
+def test_hostile_files_are_an_error_or_a_picture(path: Path, tmp_path: Path) -> None:
+    try:
+        found = read(path)
+    except UndegradeError as error:
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017
+        return
+    for format in (found.format, Format.TIFF):
+        write(tmp_path / "x", found, format)
+        assert read(tmp_path / "x").pixels.shape == found.pixels.shape

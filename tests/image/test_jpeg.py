@@ -81,3 +81,16 @@ def test_jpeg_is_written_at_quality_95_with_full_colour(tmp_path: Path, shape: t
         Pillow.fromarray(noise(shape)).save(expected, "jpeg", quality=95)
         assert file.quantization == Pillow.open(expected).quantization
     assert read(tmp_path / "x.jpg").pixels.shape == shape
+
+
+def corrupt(seed: int = 0) -> bytes:
+    """A JPEG whose decoder goes on, with a warning."""
+    data = bytearray(makers.pillow(noise((100, 120, 3), seed=seed), "jpeg"))
+    data[len(data) // 2 : len(data) // 2 + 4] = b"\xff\x33\xff\x44"
+    return bytes(data)
+
+
+def test_what_the_decoder_warned_of_is_a_note(tmp_path: Path) -> None:
+    found = read_bytes(tmp_path, corrupt())
+    assert any("Corrupt JPEG data" in note for note in found.notes)
+    assert read_bytes(tmp_path, makers.pillow(noise((100, 120, 3)), "jpeg")).notes == ()

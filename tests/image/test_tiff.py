@@ -61,3 +61,31 @@ def test_a_photo_in_one_strip(tmp_path: Path) -> None:
     photo = noise((4000, 4500, 3))
     (tmp_path / "x").write_bytes(makers.tiff(photo, compression="zlib", rowsperstrip=4000))
     np.testing.assert_array_equal(read(tmp_path / "x").pixels, photo)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("extra", ["unassalpha", "assocalpha", "unspecified"])
+def test_two_planes_are_refused(
+    tmp_path: Path, dtype: type, compression: str | None, photometric: str, extra: str
+) -> None:
+    """libvips takes the planes for interleaved rows, without a word."""
+    planes = noise((2, 20, 30), dtype)
+    data = makers.tiff(
+        planes, photometric=photometric, planarconfig="separate", extrasamples=[extra], compression=compression
+    )
+    assert "separate planes" in refusal(tmp_path / "x", data)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_are_divided_by_alpha_and_rounded(tmp_path: Path, dtype: type) -> None:
+    """They were cut off: up to one level too dark."""
+    top = np.iinfo(dtype).max
+    alpha = noise((40, 50, 1), dtype, 1)
+    colours = (noise((40, 50, 3), dtype).astype(np.uint64) * alpha // top).astype(dtype)
+    (tmp_path / "x").write_bytes(makers.tiff(np.dstack([colours, alpha]), extrasamples=["assocalpha"]))
+    found = read(tmp_path / "x")
+    exact = np.where(alpha > 0, colours * float(top) / np.maximum(alpha, 1), 0)
+    assert np.abs(found.pixels - exact).max() <= 0.5
+    np.testing.assert_array_equal(found.alpha, alpha[..., 0])

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undegrade.image.tiff_tags import EXIF, GPS, Reader, Tag, lay_out
+from undegrade.image.tiff_tags import EXIF, GPS, Budget, Reader, Tag, lay_out
 
 DIRECTORIES = st.dictionaries(
     st.integers(1, 65535).filter(lambda tag: tag not in (EXIF, GPS, 0xA005)),
@@ -31,4 +31,4 @@ def test_directories_are_read_as_they_are_laid_out(first: dict, below: dict, pla
     tree = first | {EXIF: below, GPS: place}
     head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) if big else struct.pack("<2sHI", b"II", 42, 8)
     reader = Reader(io.BytesIO(head + lay_out(tree, len(head), big=big)))
-    assert reader.tree(reader.directory(reader.first)[0], 1000) == tree
+    assert reader.tree(reader.directory(reader.first)[0], 1000, Budget(2**30)) == tree

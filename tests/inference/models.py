@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
@@ -21,7 +22,7 @@ def pipeline(architecture: Architecture = FAST, task: str = "gaussian", half: bo
     with torch.no_grad():
         # Undo the damped start of the last layer: otherwise y + a tiny residual would hide differences.
         model.restorer.get_parameter("tail.weight").mul_(3)
-    return Pipeline(model, TASKS[task], half=half)
+    return Pipeline(TorchEngine(model, half=half), TASKS[task])
 
 
 def image(*shape: int, seed: int = 0) -> np.ndarray:

@@ -11,7 +11,15 @@ from PIL import Image as Pillow
 from tests.inference.models import image, pipeline
 from tests.pictures import make_photo
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import centre, from_float, full_range_luma, is_grey, to_float, transformed
+from undegrade.inference.arrays import (
+    Layout,
+    centre,
+    from_float,
+    full_range_luma,
+    is_grey,
+    to_float,
+    transformed,
+)
 from undegrade.inference.pipeline import Pipeline
 
 
@@ -41,7 +49,7 @@ def test_the_same_kind_of_array_comes_back(fast: Pipeline, dtype: type, shape: t
 def test_an_untouched_image_survives_the_conversions() -> None:
     model = pipeline()
     with torch.no_grad():
-        model.model.restorer.get_parameter("tail.weight").data.zero_()
+        model.engine.model.restorer.get_parameter("tail.weight").data.zero_()
     for dtype in (np.uint8, np.uint16):
         y = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (40, 50, 3), dtype, endpoint=True)
         np.testing.assert_array_equal(model(y).image, y)
@@ -51,7 +59,7 @@ def test_an_untouched_image_survives_the_conversions() -> None:
 def test_values_outside_the_range_are_kept() -> None:
     model = pipeline()
     with torch.no_grad():
-        model.model.restorer.get_parameter("tail.weight").data.zero_()
+        model.engine.model.restorer.get_parameter("tail.weight").data.zero_()
     y = image(12, 12, 3) * 5 - 2
     np.testing.assert_array_equal(model(y).image, y)
 
@@ -161,3 +169,29 @@ def test_the_middle_of_an_image(h: int, w: int, side: int, corner: tuple[int, in
     found = centre(x, side)
     assert found.shape == (min(h, side), min(w, side), 1)
     assert divmod(int(found[0, 0, 0]), w) == corner
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        [[0.5]],
+        torch.zeros(4, 4).to_sparse(),
+        torch.zeros(4, 4, device="meta"),
+        torch.zeros(4, 4, dtype=torch.complex64),
+        np.ma.masked_array(np.zeros((4, 4))),
+        np.zeros((4, 4), object),
+        np.full((4, 4), 255.0),
+        torch.full((4, 4), 128.0, dtype=torch.bfloat16),
+        None,
+        "photo.png",
+    ],
+)
+def test_what_is_no_image_is_one_sentence(image: object) -> None:
+    with pytest.raises(UndegradeError) as error:
+        Layout.of(image)
+    assert str(error.value).endswith(".")
+
+
+def test_bfloat16_and_noise_far_outside_are_taken() -> None:
+    assert Layout.of(torch.zeros(4, 4, dtype=torch.bfloat16)).images(torch.zeros(4, 4, dtype=torch.bfloat16))
+    Layout.of(np.full((4, 4), -3.0))

@@ -17,7 +17,7 @@ from undegrade.weights.card import Card, shipped_cards
 def enlarger(scale: int) -> Pipeline:
     """A super-resolver that has learned nothing: the interpolation that its residual is added to."""
     model = pipeline(Architecture(params=3, scale=scale, restorer="fast"), f"sr-x{scale}")
-    model.model.restorer.get_parameter("tail.weight").data.zero_()
+    model.engine.model.restorer.get_parameter("tail.weight").data.zero_()
     return model
 
 

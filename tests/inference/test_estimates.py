@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from tests.inference.models import WHOLE, image
 from undegrade.errors import UndegradeError
+from undegrade.inference.engine import Posterior
 from undegrade.inference.estimates import Estimates
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.tiles import tiles
-from undegrade.model import Posterior
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 from undegrade.weights.card import find_weights, load_weights
@@ -29,8 +29,8 @@ def test_weights_without_a_trained_estimator() -> None:
     task = TASKS["real"]
     _, card = load_weights(find_weights("gaussian", ["fast"]))
     untrained = replace(card, task="real", recipe={**card.recipe, "lambda_est": 0.0})
-    model = Pipeline(VDIR(task.variants["fast"]), task, card=untrained)
-    assert Pipeline(VDIR(task.variants["fast"]), task).quantity is not None
+    model = Pipeline(TorchEngine(VDIR(task.variants["fast"])), task, card=untrained)
+    assert Pipeline(TorchEngine(VDIR(task.variants["fast"])), task).quantity is not None
     assert model(image(8, 8)).estimate is None
     with pytest.raises(UndegradeError, match="no estimate"):
         model.estimate(image(8, 8))
@@ -65,15 +65,13 @@ def test_tiles_gather_what_the_whole_image_reads(fast: Pipeline) -> None:
 
 
 class Reader:
-    """In place of an engine: an estimator of one's own on the CPU."""
-
-    device = torch.device("cpu")
+    """In place of an engine: an estimator of one's own."""
 
     def __init__(self, estimate: Callable[[np.ndarray], np.ndarray]) -> None:
         self._estimate = estimate
 
-    def estimate(self, c: torch.Tensor) -> np.ndarray:
-        return self._estimate(c[0].numpy())
+    def estimate(self, c: np.ndarray) -> np.ndarray:
+        return self._estimate(c[0])[None]
 
 
 def test_spread_is_the_posteriors_and_a_convex_estimator_reads_higher_on_draws() -> None:
@@ -82,7 +80,7 @@ def test_spread_is_the_posteriors_and_a_convex_estimator_reads_higher_on_draws()
     x = np.empty((400, 600, 3), np.uint8)
     (cut,) = tiles(*x.shape[:2], WHOLE, 0, 4)
     shape = (1, 4, 100, 150)
-    posterior = Posterior(torch.full(shape, 3.0), torch.full(shape, 2 * math.log(sigma)))
+    posterior = Posterior(np.full(shape, 3, np.float32), np.full(shape, 2 * math.log(sigma), np.float32))
     linear, convex = Estimates(1, x, at_mean=True), Estimates(1, x, at_mean=True)
     linear.add_tile(Reader(lambda c: c[:1]), posterior, cut)
     convex.add_tile(Reader(lambda c: c[:1] ** 2), posterior, cut)

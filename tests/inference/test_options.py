@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.load import restore
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
@@ -49,6 +51,26 @@ def test_public_calls_spell_out_every_option_with_its_default() -> None:
 
 
 def test_enlarging_has_no_strength() -> None:
-    pipeline = Pipeline(VDIR(Architecture(scale=2, params=3)), TASKS["sr-x2"])
+    pipeline = Pipeline(TorchEngine(VDIR(Architecture(scale=2, params=3))), TASKS["sr-x2"])
     with pytest.raises(UndegradeError, match="has no strength"):
         pipeline(np.zeros((8, 8, 3), np.float32), strength=0.5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seed": -1}, {"seed": 2**70}, {"seed": 1.5}, {"seed": "0"}, {"memory": math.nan}, {"memory": math.inf},
+        {"memory": "1"}, {"tile": 64.5}, {"tile": math.nan}, {"tile": [64]}, {"strength": None}, {"strength": "1"},
+        {"strength": math.nan}, {"strength": True}, {"samples": 2.5}, {"self_ensemble": 1}, {"level": "high"},
+    ],
+)  # fmt: skip
+def test_values_that_make_no_sense_are_one_sentence(options: dict[str, object]) -> None:
+    with pytest.raises(UndegradeError) as error:
+        RestoreOptions(**options)
+    assert next(iter(options)).replace("_", "-") in str(error.value).replace("_", "-")
+
+
+def test_whole_floats_and_numpys_numbers_are_taken() -> None:
+    options = RestoreOptions(tile=64.0, samples=np.int64(2), strength=np.float32(0.5), seed=3.0)
+    assert (options.tile, options.samples, options.strength, options.seed) == (64, 2, 0.5, 3)
+    assert type(options.tile) is int

@@ -15,14 +15,14 @@ from undegrade.tasks import TASKS
 def test_the_whole_image_is_what_the_model_says(fast: Pipeline) -> None:
     y = image(37, 50, 3)
     tensor = torch.from_numpy(y).permute(2, 0, 1)[None]
-    expected = fast.model(tensor)[0].permute(1, 2, 0).detach()
+    expected = fast.engine.model(tensor)[0].permute(1, 2, 0).detach()
     np.testing.assert_allclose(fast(y).image, expected.numpy(), rtol=0, atol=1e-5)
     scale = TASKS["gaussian"].degradation.quantity.scale
-    posterior = fast.model.encode(tensor)
-    at_mean = fast.model.estimate(posterior.mean).detach().numpy()
+    posterior = fast.engine.model.encode(tensor)
+    at_mean = fast.engine.model.estimate(posterior.mean).detach().numpy()
     np.testing.assert_allclose(fast.estimate_map(y).map, at_mean[0] * scale, rtol=1e-4, atol=1e-4)
     noises = (torch.from_numpy(latent_noise(0, n, (0, 10), (0, 13))) for n in range(4))
-    drawn = np.mean([fast.model.estimate(posterior.at(noise)).detach().numpy() for noise in noises], axis=0)
+    drawn = np.mean([fast.engine.model.estimate(posterior.at(noise)).detach().numpy() for noise in noises], axis=0)
     np.testing.assert_allclose(fast.estimate(y), np.median(drawn, axis=(0, 2, 3)) * scale, rtol=1e-4)
 
 
@@ -72,10 +72,7 @@ def test_samples_are_seeded_differ_and_average(shipped: Pipeline, noisy: np.ndar
     y = shipped.engine.to_model(noisy)
     posterior = shipped.engine.encode(y)
     h, w = posterior.mean.shape[2:]
-    draws = [
-        shipped.engine.restore(y, posterior.at(torch.from_numpy(latent_noise(1, n, (0, h), (0, w)))))[0].numpy()
-        for n in range(4)
-    ]
+    draws = [shipped.engine.restore(y, posterior.at(latent_noise(1, n, (0, h), (0, w))))[0] for n in range(4)]
     np.testing.assert_allclose(one.image, np.mean(draws, 0).transpose(1, 2, 0), atol=1e-5)
     expected = np.sqrt(np.var(draws, axis=0, ddof=1).mean(0))
     np.testing.assert_allclose(one.std, expected, atol=1e-5)

@@ -134,7 +134,7 @@ def test_whenever_memory_runs_out_every_pixel_is_worked_on_once(budget: int) -> 
         windows.append(window[..., 0].size)
         done[slices(cut, 1)] += 1
 
-    over_tiles(x, 512, 48, 4, torch.device("cpu"), work)
+    over_tiles(x, 512, 48, pipeline().engine, work)
     assert (done == 1).all()
     assert failed > 0
     assert max(windows[2:]) <= budget < min(windows[:2])
@@ -148,5 +148,5 @@ def test_an_error_that_is_not_about_memory_is_not_tried_again() -> None:
         raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match="shapes differ"):
-        over_tiles(image(700, 700, 3), 512, 48, 4, torch.device("cpu"), work)
+        over_tiles(image(700, 700, 3), 512, 48, pipeline().engine, work)
     assert len(calls) == 1

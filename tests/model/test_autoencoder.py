@@ -2,7 +2,7 @@
 
 import torch
 
-from undegrade.model import Encoder
+from undegrade.model.autoencoder import Encoder
 
 
 def test_a_fresh_encoder_sees_differences_and_no_brightness() -> None:

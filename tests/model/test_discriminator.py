@@ -2,7 +2,7 @@
 
 import torch
 
-from undegrade.model import Discriminator
+from undegrade.model.discriminator import Discriminator
 
 
 def test_discriminator_maps_to_logits_at_a_32nd_of_the_size():

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from undegrade.model import Discriminator, Posterior
 from undegrade.model.architecture import Architecture
+from undegrade.model.discriminator import Discriminator
 from undegrade.model.objective import Losses, active_units, channel_kl, collapse_warning, discriminator_loss, losses
+from undegrade.model.posterior import Posterior
 from undegrade.model.vdir import VDIR
 
 

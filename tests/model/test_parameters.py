@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from undegrade.model import Decoder, Discriminator, Encoder, Estimator, Restorer
 from undegrade.model.architecture import Architecture
+from undegrade.model.autoencoder import Decoder, Encoder, Estimator
+from undegrade.model.discriminator import Discriminator
+from undegrade.model.restorer import Restorer
 from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import PAPER
 from undegrade.train.flops import flops_per_step, multiply_adds_per_pixel

@@ -2,7 +2,7 @@
 
 import torch
 
-from undegrade.model import Posterior
+from undegrade.model.posterior import Posterior
 
 
 def test_posterior_samples_have_its_mean_and_variance(generator):

@@ -12,6 +12,7 @@ from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import GaussianNoise
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.tiles import AREA
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.vdir import VDIR
 from undegrade.model.wide_restorer import LEVELS, WideRestorer
@@ -116,7 +117,7 @@ def test_reach_is_exact(conditioning, of_the_latent):
 @pytest.mark.parametrize(("h", "w", "side"), [(301, 293, 230), (24, 3467, 1800), pytest.param(
     699, 603, 320, marks=pytest.mark.slow)])  # fmt: skip
 def test_tiles_equal_the_whole_image_bit_for_bit(h: int, w: int, side: int):
-    model = Pipeline(make(), TASKS["gaussian"])
+    model = Pipeline(TorchEngine(make()), TASKS["gaussian"])
     y = np.random.default_rng(0).random((h, w, 3), np.float32)
     whole, tiled = model(y, tile=WHOLE), model(y, tile=side)
     np.testing.assert_array_equal(tiled.image, whole.image)
@@ -127,7 +128,7 @@ def test_tiles_equal_the_whole_image_bit_for_bit(h: int, w: int, side: int):
 @pytest.mark.slow
 @pytest.mark.parametrize("scale", [2, 4])
 def test_tiles_when_enlarging(scale: int):
-    model = Pipeline(make(replace(WIDE, scale=scale, params=3)), TASKS[f"sr-x{scale}"])
+    model = Pipeline(TorchEngine(make(replace(WIDE, scale=scale, params=3))), TASKS[f"sr-x{scale}"])
     y = np.random.default_rng(0).random((24, 3470, 3), np.float32)
     whole, tiled = (model(y, tile=side).image for side in (WHOLE, 1800))
     np.testing.assert_array_equal(tiled, whole)
@@ -153,6 +154,6 @@ def test_no_convolution_has_so_small_an_input_that_another_algorithm_would_do_it
 
 
 def test_a_tile_smaller_than_the_coarsest_cell_becomes_that_cell():
-    model = Pipeline(make(), TASKS["gaussian"])
+    model = Pipeline(TorchEngine(make()), TASKS["gaussian"])
     y = np.random.default_rng(0).random((24, 20, 3), np.float32)
     np.testing.assert_array_equal(model(y, tile=5).image, model(y).image)

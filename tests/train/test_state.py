@@ -16,7 +16,7 @@ from tests.train.conftest import TINY
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture
 from undegrade.train.loop import Limits, run
-from undegrade.train.state import PART_BYTES, compact, load_state, save_state
+from undegrade.train.state import PART_BYTES, compact, load_state, newest, save_state
 
 ALWAYS = Limits(log_every=1, save_minutes=0.0)
 
@@ -152,3 +152,28 @@ def test_kill_9_at_any_moment_leaves_a_loadable_state(make_trainer, tmp_path):
 def load_or_none(folder: Path) -> int:
     """The newest state's step by name, without reading it (it may be replaced meanwhile)."""
     return max((int(p.name.split("-")[1]) for p in folder.glob("state-*")), default=0)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "[" * 200_000,
+        "null",
+        '{"step": 1000000000, "parts": [], "meta": {}}',
+        '{"step": 7, "parts": ["../../x.safetensors"], "meta": {}}',
+        '{"step": 7.0, "parts": [], "meta": {}}',
+        '{"step": 7, "parts": {}, "meta": {}}',
+        '{"step": 7, "parts": [], "meta": []}',
+        '{"step": 7, "parts": [], "meta": {"seconds": "long"}}',
+        '{"step": 7, "parts": [], "meta": {"seconds": NaN}}',
+        '{"step": 7, "parts": [], "meta": {"recipe": {"batch": "x"}}}',
+        '{"step": 8, "parts": [], "meta": {}}',
+    ],
+)
+def test_a_malformed_manifest_is_one_sentence(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "state-00000007").mkdir()
+    (tmp_path / "state-00000007" / "manifest.json").write_text(manifest)
+    for read in (load_state, newest):
+        with pytest.raises(UndegradeError, match="cannot be read") as error:
+            read(tmp_path)
+        assert len(str(error.value)) < 600

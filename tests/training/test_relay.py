@@ -56,7 +56,7 @@ loop = relay.Relay(Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))
 while not loop.stopping and (relay.folder() / "enough").exists() is False:
     entries = relay.read_queue(loop.queue)
     states = {e.name: relay.standing(e, relay.folder()) for e in entries}
-    entry = relay.choose(entries, states, set(loop.aside))
+    entry = relay.next_entry(entries, states, set(loop.aside))
     if entry is None:
         break
     if not loop.turn(entry, states[entry.name]):
@@ -156,6 +156,7 @@ def test_a_cooldown_can_be_asked_for(place):
         deadline = time.time() + 120
         while not list(run.glob("state-*")) and time.time() < deadline:
             time.sleep(0.2)
+        assert "not possible" in command(place, "cooldown", "--minutes", "nan").stderr
         said = command(place, "cooldown", "--minutes", "0.01")
         assert "gaussian-fast cools down" in said.stdout, said.stderr
         while not list(run.glob("cooldown-????????/result.json")) and time.time() < deadline:
@@ -196,6 +197,7 @@ def test_start_status_pause_resume_and_stop(place):
         if Path("/proc/sys/kernel/sched_autogroup_enabled").exists():
             assert Path(f"/proc/{number}/autogroup").read_text().endswith("nice 19\n")
         assert "paused" in command(place, "pause").stdout
+        assert "is paused" in command(place, "status").stdout
         assert "resumed" in command(place, "resume").stdout
     finally:
         stopped = command(place, "stop").stdout
@@ -213,3 +215,67 @@ def test_missing_data_is_said_at_once(place, monkeypatch, name, value):
     assert done.returncode == 1
     assert name in done.stderr
     assert "set it to a folder" in done.stderr
+
+
+def test_a_killed_training_begins_again_and_its_log_tells_no_progress_bar(place):
+    process = begin(place, "cache")
+    log = place / "cache" / "log"
+    deadline = time.time() + 120
+
+    def trainer():
+        return [
+            n
+            for n in children(process)
+            if "train gaussian" in Path(f"/proc/{n}/cmdline").read_text().replace("\0", " ")
+        ]
+
+    try:
+        while not trainer() and time.time() < deadline:
+            time.sleep(0.1)
+        (first,) = trainer()
+        time.sleep(3)
+        os.kill(first, signal.SIGKILL)
+        while trainer() in ([], [first]) and time.time() < deadline:
+            time.sleep(0.1)
+        assert trainer()
+        assert "gaussian-fast: ended by SIGKILL, begins again" in log.read_text()
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_the_reason_for_a_failure_is_no_progress_bar(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "training"))
+    from relay import last_words
+
+    (tmp_path / "log").write_text("no images\n0step [00:00, ?step/s]\r9step [00:01, 3step/s]\n")
+    assert last_words(tmp_path / "log") == "no images"
+
+
+def test_an_empty_folder_and_a_broken_queue_are_said(place):
+    (place / "empty").mkdir()
+    environment = {
+        **os.environ, "UNDEGRADE_CACHE": str(place / "cache"),
+        "UNDEGRADE_TRAIN_DATA": str(place / "empty"), "UNDEGRADE_VAL_DATA": str(place / "val"),
+    }  # fmt: skip
+    script = str(ROOT / "training" / "relay.py")
+    done = subprocess.run(
+        [sys.executable, script, "start"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "holds no images" in done.stderr
+    environment["UNDEGRADE_CACHE"] = str(place / "queue.toml")
+    for word in ("status", "start"):
+        environment["UNDEGRADE_TRAIN_DATA"] = str(place / "train")
+        done = subprocess.run(
+            [sys.executable, script, word], env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert "Traceback" not in done.stderr
+
+
+def test_a_reader_of_the_status_may_end_early(tmp_path: Path) -> None:
+    """It ended in a traceback behind `| head`."""
+    shell = f"'{sys.executable}' '{ROOT}/training/relay.py' status | true"
+    environment = os.environ | {"UNDEGRADE_CACHE": str(tmp_path)}
+    for _ in range(5):
+        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=environment, check=False)
+        assert "BrokenPipe" not in done.stderr

@@ -134,7 +134,7 @@ def test_other_tensors_with_the_right_hash(weights: Path) -> None:
 @pytest.mark.parametrize("architecture", [None, {}, {"channels": 3}, {**ARCHITECTURE.to_dict(), "restorer": "huge"}])
 def test_an_unknown_architecture(weights: Path, architecture: object) -> None:
     rehash(weights, architecture=architecture)
-    assert "mine.safetensors" in message(weights)
+    assert "mine." in message(weights)
 
 
 def test_a_null_hash_is_no_hash(weights: Path) -> None:
@@ -192,3 +192,77 @@ def test_a_card_of_version_0_1_is_read_under_todays_names(tmp_path: Path) -> Non
     card["architecture"] = dict(old.architecture)
     path.with_suffix(".json").write_text(json.dumps(card))
     assert load_weights(path)[0].architecture == ARCHITECTURE
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": {**ARCHITECTURE.to_dict(), "params": 1_000_000}},
+        {"architecture": {**ARCHITECTURE.to_dict(), "params": 1.0}},
+        {"architecture": {**ARCHITECTURE.to_dict(), "channels": True}},
+        {"architecture": {**ARCHITECTURE.to_dict(), "bounds": [float("1e400")]}},
+        {"architecture": {**ARCHITECTURE.to_dict(), "restorer": ["fast"]}},
+        {"architecture": []},
+        {"recipe": {"lambda_est": "much"}},
+        {"recipe": {"batch": [1]}},
+        {"task": ["gaussian"]},
+        {"variant": "../../x"},
+        {"steps": -1},
+        {"steps": "many"},
+        {"minutes": None},
+        {"pixels": 1e30},
+        {"sha256": 5},
+    ],
+)
+def test_malformed_cards_are_refused_before_anything_is_built(
+    weights: Path, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehash(weights, **changes)
+    monkeypatch.setattr(card_module, "VDIR", None)
+    text = message(weights)
+    assert text.startswith(str(weights.parent))
+    assert len(text) < 1000
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{}", "null", "5", '{"task": NaN}', "\0"])
+def test_cards_of_nonsense(weights: Path, text: str) -> None:
+    weights.with_suffix(".json").write_text(text)
+    assert "not a card of undegrade weights" in message(weights)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(weights: Path, value: float) -> None:
+    """They restored every picture to black, without a word."""
+    tensors = safetensors.torch.load(weights.read_bytes())
+    next(iter(tensors.values())).flatten()[0] = value
+    weights.write_bytes(safetensors.torch.save(tensors))
+    rehash(weights)
+    assert "NaN or infinity" in message(weights)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.complex64, torch.bool])
+def test_weights_of_other_numbers(weights: Path, dtype: torch.dtype) -> None:
+    tensors = {key: t.to(dtype) for key, t in safetensors.torch.load(weights.read_bytes()).items()}
+    weights.write_bytes(safetensors.torch.save(tensors))
+    rehash(weights)
+    assert "instead of floats" in message(weights)
+
+
+def test_weights_and_cards_that_are_no_files(weights: Path) -> None:
+    import os
+
+    for path in (weights, weights.with_suffix(".json")):
+        kept = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        assert "pipe" in message(weights)
+        path.unlink()
+        path.symlink_to("/dev/zero")
+        assert "device" in message(weights)
+        path.unlink()
+        with path.open("wb") as file:
+            file.truncate(2**40)
+        assert "larger than" in message(weights)
+        path.unlink()
+        path.write_bytes(kept)
+    load_weights(weights)

@@ -121,6 +121,6 @@ def test_a_repaired_jpeg_is_never_further_from_its_original(
     before = psnr(x, read(source).pixels)
     for name in ("again.jpg", "out.png"):
         job = Job(source, tmp_path / name, Format.of_name(Path(name)))
-        outcome = restore_file(job, FileOptions(), lambda _: Choice(undegrade.load("jpeg")))
+        outcome = restore_file(job, FileOptions(), lambda *_: Choice(undegrade.load("jpeg")))
         assert outcome.reason is None
         assert psnr(x, read(job.output).pixels) >= before - 1e-9

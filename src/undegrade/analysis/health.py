@@ -32,8 +32,8 @@ from undegrade.errors import UndegradeError
 from undegrade.evaluation.markdown import number, table
 from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr, to_8bit
-from undegrade.model import Posterior
 from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
+from undegrade.model.posterior import Posterior
 
 LATENTS = ("own", "flat", "another's", "zero")
 CROP = 192
@@ -98,10 +98,8 @@ class Health:
         )
 
     def to_record(self) -> dict[str, Any]:
-        """Values that can be written as JSON. A channel's ``posterior_std`` has the key ``unsure``, as in 0.1."""
-        channels = [
-            {"kl": c.kl, "spread": c.spread, "unsure": c.posterior_std, "active": c.active} for c in self.channels
-        ]
+        """Values that can be written as JSON."""
+        channels = [asdict(channel) for channel in self.channels]
         totals = {"active_units": self.active, "drop": self.drop, "verdict": self.verdict}
         return asdict(self) | {"channels": channels} | totals
 
@@ -143,10 +141,10 @@ def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Healt
         UndegradeError: the folder has fewer than two usable images.
     """
     axis = severity(pipeline.task.degradation)
-    images = [read(file, pipeline.model.architecture.channels) for file in image_files(folder, limit)]
+    images = [read(file, pipeline.architecture.channels) for file in image_files(folder, limit)]
     if len(images) < 2:
         raise UndegradeError("the analysis of health needs at least 2 images; give a folder with more images.")
-    x = stacked_centres(images, CROP * pipeline.model.architecture.scale, 4 * pipeline.model.architecture.scale)
+    x = stacked_centres(images, CROP * pipeline.architecture.scale, 4 * pipeline.architecture.scale)
     posteriors, rows = [], {}
     for level in (axis.mild, axis.own, axis.strong):
         posterior, row = _at(pipeline, axis, level, x)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from undegrade.degrade.severity import Severity
 from undegrade.inference.pipeline import Pipeline
-from undegrade.model import Posterior
+from undegrade.model.posterior import Posterior
 
 _BATCH = 16
 
@@ -18,9 +18,9 @@ def encode(pipeline: Pipeline, y: Tensor) -> Posterior:
     """q(c|y) of many small images, in batches: (N, C, h, w) -> (N, 4, h / 4, w / 4), on the CPU."""
     parts = []
     for batch in y.split(_BATCH):
-        batch = batch.to(pipeline.device).contiguous(memory_format=torch.channels_last)
-        parts.append(pipeline.engine.encode(batch))
-    return Posterior(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
+        parts.append(pipeline.engine.encode(batch.numpy()))
+    mean, logvar = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Posterior(torch.from_numpy(mean), torch.from_numpy(logvar))
 
 
 def pooled(c: Tensor) -> NDArray[np.float64]:
@@ -31,10 +31,7 @@ def pooled(c: Tensor) -> NDArray[np.float64]:
 
 def restored(pipeline: Pipeline, y: Tensor, c: Tensor) -> Tensor:
     """f(y, c) with any latent c: (B, C, h, w) and (B, 4, h / 4, w / 4) -> (B, C, H, W), on the CPU."""
-    device = pipeline.device
-    # The same memory layout as in the pipeline: the same latent gives the same result bit for bit.
-    y = y.to(device).contiguous(memory_format=torch.channels_last)
-    return pipeline.engine.restore(y, c.to(device)).cpu()
+    return torch.from_numpy(pipeline.engine.restore(y.numpy(), c.numpy()))
 
 
 def reading(pipeline: Pipeline, axis: Severity, c: Tensor) -> float | None:
@@ -51,5 +48,5 @@ def reading(pipeline: Pipeline, axis: Severity, c: Tensor) -> float | None:
     if pipeline.quantity is None:
         return None
     middle = np.median if pipeline.quantity.size == 1 else np.mean
-    learned = middle(pipeline.engine.estimate(c.to(pipeline.device)), axis=(1, 2))
+    learned = middle(pipeline.engine.estimate(c.numpy())[0], axis=(1, 2))
     return float(axis.read(pipeline.quantity.decode(learned)))

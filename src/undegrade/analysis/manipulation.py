@@ -152,7 +152,7 @@ def manipulate_folder(
     rows: list[list[Value]] = []
     shown: Manipulated | None = None
     for file in progress(files):
-        found = manipulate(pipeline, read(file, pipeline.model.architecture.channels), file.stem)
+        found = manipulate(pipeline, read(file, pipeline.architecture.channels), file.stem)
         rows += found.rows()
         shown = shown or found
     assert shown is not None
@@ -206,7 +206,7 @@ def swap_folder(
     Raises:
         UndegradeError: there is no such folder, no image in it, or a picture without another one of its size.
     """
-    axis, channels = severity(pipeline.task.degradation), pipeline.model.architecture.channels
+    axis, channels = severity(pipeline.task.degradation), pipeline.architecture.channels
     files = image_files(folder, limit)
     sizes = [_cropped(pipeline, read(file, channels)).shape for file in files]
     rows = []
@@ -271,5 +271,5 @@ def _pixels(xhat: Tensor) -> NDArray[np.uint8]:
 
 def _cropped(pipeline: Pipeline, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Crop height and width to multiples of the scale."""
-    scale = pipeline.model.architecture.scale
+    scale = pipeline.architecture.scale
     return image[: image.shape[0] - image.shape[0] % scale, : image.shape[1] - image.shape[1] % scale]

@@ -1,7 +1,7 @@
 """The command line. One module per command; each adds its arguments and returns an exit code.
 
 Exit codes: 0 success; 1 the command ran, but something failed (a file could not be restored, a number differs from
-the paper's); 2 the command could not start (wrong arguments, missing data or weights).
+the paper's); 2 the command could not start (wrong arguments, missing data or weights); 130 it was interrupted.
 """
 
 from __future__ import annotations
@@ -10,18 +10,44 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
+from undegrade.cli import interrupts, streams
 from undegrade.errors import UndegradeError
 
 COMMANDS = ("restore", "estimate", "serve", "evaluate", "calibrate", "analyse", "train", "results")
 """Each is a module in this package with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args) -> int``."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats arguments in its errors so that they cannot control the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(streams.printable(message))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="undegrade", description="Blind image restoration that also estimates the degradation."
-    )
+    """Run one command and return its exit code; 130 if it was interrupted."""
+    streams.ensure()
+    with interrupts.watching():
+        try:
+            code = _main(argv)
+        except SystemExit:
+            if not interrupts.received():
+                raise
+            code = interrupts.EXIT_CODE
+        except BaseException as error:
+            # A library that is interrupted while it is imported raises errors of its own.
+            if not (interrupts.received() or isinstance(error, KeyboardInterrupt)):
+                raise
+            streams.say("", sys.stderr)  # the terminal has written ^C
+            streams.say("interrupted", sys.stderr)
+            code = interrupts.EXIT_CODE
+    return streams.finished(code)
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    parser = _Parser(prog="undegrade", description="Blind image restoration that also estimates the degradation.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"undegrade.cli.{name}")
@@ -38,8 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except UndegradeError as error:
-        print(f"undegrade {args.command}: {error}", file=sys.stderr)
+        interrupts.check()
+        streams.say(f"undegrade {args.command}: {error}", sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
+    except BrokenPipeError:  # the reader of the output has closed it, as head does
+        streams.discard()
+        return 1
+    except OSError as error:
+        if not streams.is_full(error):
+            raise
+        streams.discard()
+        streams.say(f"undegrade {args.command}: the output cannot be written ({error.strerror}).", sys.stderr)
+        return 1

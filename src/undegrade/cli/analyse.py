@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undegrade.cli.arguments import add_model
+from undegrade.cli import streams
+from undegrade.cli.arguments import a_path, add_model
 from undegrade.errors import UndegradeError
+from undegrade.lazy import needs_torch
 
 if TYPE_CHECKING:
     from undegrade.inference.pipeline import Pipeline
@@ -38,16 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made = {}
     for what, text in _WHAT.items():
         sub = made[what] = commands.add_parser(what, help=text, description=text)
-        sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clean images")
+        sub.add_argument("--data", type=a_path, required=True, metavar="DIR", help="folder of clean images")
         sub.add_argument(
             "--images", type=int, metavar="N", help="use only N images, evenly spaced in the order of names"
         )
         add_model(sub, "the task of --weights, else gaussian")
         if what == "health":
-            sub.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
+            sub.add_argument("--json", type=a_path, metavar="FILE", help="also write the numbers to this file")
             continue
         sub.add_argument(
-            "-o", "--out", type=Path, default=Path("analysis"), metavar="DIR", help="output folder (default: analysis)"
+            "-o",
+            "--out",
+            type=a_path,
+            default=Path("analysis"),
+            metavar="DIR",
+            help="output folder (default: analysis)",
         )
         if what == "swap":
             continue
@@ -65,13 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["manipulate"].add_argument(
         "--crop", type=int, nargs=2, metavar=("TOP", "LEFT"), help="corner of the part to draw (default: the middle)"
     )
-    made["sources"].add_argument("--photographs", type=Path, required=True, metavar="DIR", help="noisy photographs")
+    made["sources"].add_argument("--photographs", type=a_path, required=True, metavar="DIR", help="noisy photographs")
     made["sources"].add_argument(
-        "--means", type=Path, metavar="DIR", help="the same scenes without noise, in the same order; adds two controls"
+        "--means",
+        type=a_path,
+        metavar="DIR",
+        help="the same scenes without noise, in the same order; adds two controls",
     )
     made["steer"].add_argument(
         "--probe",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="clean images on which the direction is fitted (default: half of --data)",
     )
@@ -82,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.analysis.extra import need
     from undegrade.inference.load import load_pipeline
 
+    needs_torch("the analysis")
     for name in ("images", "patches", "patch"):
         if getattr(args, name, None) is not None and getattr(args, name) < 1:
             raise UndegradeError(f"--{name} must be at least 1.")
@@ -89,9 +100,9 @@ def run(args: argparse.Namespace) -> int:
         need("matplotlib")  # fail before minutes of computation
     if args.what in ("map", "sources"):
         need("sklearn")
-    pipeline = load_pipeline(args.task, args.variant, args.weights, args.device)
+    pipeline = load_pipeline(args.task, args.variant, args.weights, args.device, threads=args.threads)
     for path in _RUN[args.what](args, pipeline):
-        print(f"-> {path}")
+        streams.say(f"-> {path}", sys.stdout)
     return 0
 
 
@@ -160,7 +171,7 @@ def _sources(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis.samples import image_files, read
     from undegrade.analysis.tables import write_csv
 
-    channels = pipeline.model.architecture.channels
+    channels = pipeline.architecture.channels
 
     def all_of(folder: Path) -> list[Any]:
         return [read(file, channels) for file in image_files(folder)]
@@ -187,11 +198,9 @@ def _steer(args: argparse.Namespace, pipeline: Pipeline) -> list[Path]:
     from undegrade.analysis.tables import write_csv
 
     axis, scale = severity(pipeline.task.degradation), _scale(pipeline)
-    steered = [
-        read(file, pipeline.model.architecture.channels) for file in chosen_files(args.data, args.images, args.show)
-    ]
+    steered = [read(file, pipeline.architecture.channels) for file in chosen_files(args.data, args.images, args.show)]
     if args.probe is not None:
-        fitted = [read(file, pipeline.model.architecture.channels) for file in image_files(args.probe)]
+        fitted = [read(file, pipeline.architecture.channels) for file in image_files(args.probe)]
     elif len(steered) < 2:
         raise UndegradeError(
             "steering needs at least 2 images, one of them for the direction; give a folder with more images, or "
@@ -221,11 +230,11 @@ _RUN: dict[str, Callable[[argparse.Namespace, Pipeline], list[Path]]] = {
 def _images(folder: Path, args: argparse.Namespace, pipeline: Pipeline) -> list[Any]:
     from undegrade.analysis.samples import image_files, read
 
-    return [read(file, pipeline.model.architecture.channels) for file in image_files(folder, args.images)]
+    return [read(file, pipeline.architecture.channels) for file in image_files(folder, args.images)]
 
 
 def _scale(pipeline: Pipeline) -> int:
-    return pipeline.model.architecture.scale
+    return pipeline.architecture.scale
 
 
 def _bar(title: str) -> Callable[[Sequence[Any]], Any]:

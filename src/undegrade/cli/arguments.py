@@ -7,6 +7,19 @@ import importlib.resources
 from pathlib import Path
 
 
+def a_path(given: str) -> Path:
+    """The path of an argument. ``Path("")`` would be the current folder, which nobody asked for.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, or no system can have a file of that name.
+    """
+    if not given:
+        raise argparse.ArgumentTypeError("the name is empty; give . for the current folder")
+    if "\0" in given:
+        raise argparse.ArgumentTypeError("the name holds a zero byte; check it")
+    return Path(given)
+
+
 def shipped_tasks() -> list[str]:
     """Names of the tasks with shipped weights, from the file names."""
     folder = importlib.resources.files("undegrade") / "weights"
@@ -15,7 +28,7 @@ def shipped_tasks() -> list[str]:
 
 
 def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = False) -> argparse._ArgumentGroup:
-    """Add ``--task``, ``--variant``, ``--weights`` and ``--device``, and on request ``--half``.
+    """Add ``--task``, ``--variant``, ``--weights``, ``--device`` and ``--threads``, and on request ``--half``.
 
     Args:
         parser: of a command.
@@ -25,9 +38,14 @@ def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = F
     group = parser.add_argument_group("model")
     group.add_argument("--task", metavar="T", help=f"one of {', '.join(shipped_tasks())} (default: {default_task})")
     add_variant(group)
+    group.add_argument(
+        "--threads", type=int, metavar="N", help="threads of the CPU (default: the cores that the process may use)"
+    )
     if half:
         group.add_argument(
-            "--half", action="store_true", help="half precision: faster on a CPU with bfloat16, slightly less accurate"
+            "--half",
+            action="store_true",
+            help="faster on a GPU or a CPU with bfloat16, slightly less accurate; needs PyTorch",
         )
     return group
 
@@ -36,7 +54,7 @@ def add_variant(group: argparse._ArgumentGroup) -> None:
     """Add ``--variant``, ``--weights`` and ``--device``."""
     group.add_argument("--variant", metavar="V", help="variant of the task, e.g. fast (default: the best shipped one)")
     group.add_argument(
-        "--weights", type=Path, metavar="FILE", help="your own safetensors file, with its card in the same folder"
+        "--weights", type=a_path, metavar="FILE", help="your own safetensors file, with its card in the same folder"
     )
     group.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
 
@@ -44,5 +62,5 @@ def add_variant(group: argparse._ArgumentGroup) -> None:
 def add_benchmarks(parser: argparse.ArgumentParser) -> None:
     """Add ``--benchmarks``."""
     parser.add_argument(
-        "--benchmarks", type=Path, required=True, metavar="DIR", help="folder with the benchmark sets: CBSD68/, ..."
+        "--benchmarks", type=a_path, required=True, metavar="DIR", help="folder with the benchmark sets: CBSD68/, ..."
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
-from undegrade.cli.arguments import add_benchmarks
+from undegrade.cli.arguments import a_path, add_benchmarks
 
 HELP = "check the paper's numbers for degraded images (needs the benchmark images, no model)"
 
@@ -20,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_benchmarks(parser)
     parser.add_argument("--tables", nargs="+", metavar="T", help="only these tables, e.g. --tables VI VII")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images processed in parallel (default: 2)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
+    parser.add_argument("--json", type=a_path, metavar="FILE", help="also write the numbers to this file")
 
 
 def run(args: argparse.Namespace) -> int:

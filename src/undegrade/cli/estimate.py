@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from undegrade.cli.arguments import add_model
+from undegrade.cli import interrupts, streams
+from undegrade.cli.arguments import a_path, add_model
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="pictures")
+    parser.add_argument("files", type=a_path, nargs="+", metavar="FILE", help="pictures")
     add_model(parser, "the task of --weights, else all tasks with an estimator")
     parser.add_argument(
         "--kernels",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="write blur kernels to pictures NAME-TASK-kernel.png in DIR, each weight 16 x 16 pixels",
     )
@@ -52,30 +54,35 @@ def run(args: argparse.Namespace) -> int:
 
     everything = sorted({card.task for card in shipped_cards() if args.variant in (None, card.variant)})
     tasks = everything if args.task is None and args.weights is None else [args.task]
-    pipelines = [load_pipeline(task, args.variant, args.weights, args.device) for task in tasks]
+    pipelines = [load_pipeline(task, args.variant, args.weights, args.device, threads=args.threads) for task in tasks]
     readers = [pipeline for pipeline in pipelines if pipeline.quantity is not None]
     if not readers:
         which = pipelines[0].task.name if pipelines else args.variant
         raise UndegradeError(f"the model for {which} gives no estimate; use another task.")
+    kinds = Counter(reader.quantity for reader in readers)
     failed = 0
     for file in args.files:
         try:
             picture = image.read(file)
             if picture.quality is not None:
-                print(f"{file}: JPEG quality from the header {picture.quality}", flush=True)
+                streams.say(f"{file}: JPEG quality from the header {picture.quality}", sys.stdout)
             for reader in readers:
                 found = reader.estimate_map(picture.pixels)
-                print(f"{file}: {_sentence(reader, found)}", flush=True)
+                # Two models see the same blur on different grids: say which of them read what.
+                of = f" (for {reader.task.name})" if kinds[reader.quantity] > 1 else ""
+                streams.say(f"{file}: {_sentence(reader, found)}{of}", sys.stdout)
                 if isinstance(reader.quantity, Kernel):
                     k = kernel_of(found.estimate.tolist())
                     if tasks != everything:
-                        print(drawn(k), flush=True)
+                        for row in drawn(k).splitlines():
+                            streams.say(row, sys.stdout)
                     if args.kernels is not None:
                         path = args.kernels / f"{file.stem}-{reader.task.name}-kernel.png"
-                        print(f"-> {_write(k, path)}", flush=True)
+                        streams.say(f"-> {_write(k, path)}", sys.stdout)
         except UndegradeError as error:
             failed += 1
-            print(f"undegrade estimate: {error}", file=sys.stderr, flush=True)
+            interrupts.check()
+            streams.say(f"undegrade estimate: {error}", sys.stderr)
     return 1 if failed else 0
 
 

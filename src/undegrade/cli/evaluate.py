@@ -10,15 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from undegrade.cli.arguments import add_benchmarks, add_variant
+from undegrade.cli.arguments import a_path, add_benchmarks, add_variant
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
 
     from undegrade.data.benchmark import Benchmark
     from undegrade.data.block_benchmark import MeasuredBlocks, SubmittedBlocks
     from undegrade.evaluation.evaluate import Image
+    from undegrade.inference.engine import Engine
     from undegrade.inference.options import Restoration
     from undegrade.inference.pipeline import Pipeline
     from undegrade.tasks import Task
@@ -53,11 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     files.add_argument(
         "--submission",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="for benchmarks without public ground truth: write the files to submit to DIR",
     )
-    files.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of every image to this file")
+    files.add_argument("--json", type=a_path, metavar="FILE", help="write the numbers of every image to this file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
             variant=variant,
             self_ensemble=args.self_ensemble,
             weights_sha256=card.sha256,
-            machine=describe_machine(pipeline.device, args.half),
+            machine=describe_machine(pipeline.engine),
             seconds=seconds,
             cells=tuple(cells),
         )
@@ -230,19 +230,19 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
         raise UndegradeError(
             f"{args.weights}: these weights are for {card.name}, not {task.name}; evaluate {card.task}."
         )
-    if pipeline.model.architecture.scale != task.degradation.scale:
+    if pipeline.architecture.scale != task.degradation.scale:
         raise UndegradeError(f"{args.weights}: {card.name} has another scale than {task.name}; use other weights.")
     return pipeline, card.name
 
 
-def describe_machine(device: torch.device, half: bool = False) -> dict[str, str]:
-    """The hardware and software of a measurement: CPU, GPU if used, PyTorch version, and half precision if used."""
-    import torch
+def describe_machine(engine: Engine) -> dict[str, str]:
+    """The hardware and software of a measurement: CPU, GPU if used, the engine, and half precision if used."""
+    machine = {"cpu": _cpu_name(), "engine": engine.software}
+    if engine.device.startswith("cuda"):
+        import torch
 
-    machine = {"cpu": _cpu_name(), "torch": f"PyTorch {torch.__version__}"}
-    if device.type == "cuda":
-        machine["gpu"] = torch.cuda.get_device_name(device)
-    if half:
+        machine["gpu"] = torch.cuda.get_device_name(engine.device)
+    if engine.half:
         machine["precision"] = "half precision"
     return machine
 

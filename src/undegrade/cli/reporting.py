@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from undegrade.cli import streams
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Report:
         rest = "the same command" if skip_existing else "the same command with --skip-existing"
         self._say("", sys.stderr)  # the terminal has written ^C
         self._list_failures()
-        self.complain(f"interrupted with {done} of {self.total} files done; {rest} continues.")
+        self.complain(f"interrupted, {done} of {self.total} done; {rest} goes on.")
 
     def summary(self) -> None:
         """Print the totals of a batch. A single file needs none."""
@@ -109,10 +110,12 @@ class Report:
         if self._records is None:
             return
         try:
-            self._say(json.dumps(outcome.to_record()), self._records)
+            self._say(json.dumps(outcome.to_record(), allow_nan=False), self._records)
         except BrokenPipeError:
             raise
         except OSError as error:
+            if self._records is sys.stdout:
+                streams.discard()
             raise UndegradeError(
                 f"the records cannot be written ({error.strerror}); free some space and continue with --skip-existing."
             ) from error
@@ -122,10 +125,8 @@ class Report:
         return sys.stderr if self._records is sys.stdout else sys.stdout
 
     def _say(self, line: str, stream: TextIO) -> None:
-        # File names can contain characters or bytes that the terminal's encoding cannot represent.
-        encoding = stream.encoding or "utf-8"
         with self.progress.aside(stream):
-            print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+            streams.say(line, stream)
 
 
 def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
@@ -164,10 +165,11 @@ def _line(outcome: Outcome) -> str:
     found = "" if outcome.estimate is None else f"; estimated {outcome.estimate.words}"
     if outcome.status == "left":
         return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"
+    done = "restored" if outcome.strength != 0 else "unchanged (strength 0)"
     weights = f" with {outcome.task}-{outcome.variant}" if outcome.variant is not None else ""
     why = f" ({outcome.choice})" if outcome.choice is not None else ""
     return (
-        f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; restored{weights}{why} "
+        f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; {done}{weights}{why} "
         f"in {outcome.seconds:.1f} s -> {outcome.output}"
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from undegrade.cli.arguments import add_model
+from undegrade.cli import interrupts, streams
+from undegrade.cli.arguments import a_path, add_model
 from undegrade.cli.reporting import Report, open_records
 from undegrade.errors import UndegradeError
 
@@ -34,7 +34,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs",
-        type=Path,
+        type=a_path,
         nargs="+",
         metavar="INPUT",
         help="pictures, and folders to search with their subfolders (no hidden files, no links to folders)",
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=a_path,
         default=Path("restored"),
         metavar="OUT",
         help="output folder; for one input also the name of a picture file (default: the folder restored)",
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files.add_argument(
         "--json",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout",
     )
@@ -110,6 +110,14 @@ def run(args: argparse.Namespace) -> int:
         UndegradeError: no weights, no pictures, or a result would overwrite an input or another result.
     """
     options = _options(args)
+    if args.half and args.device in (None, "cpu"):
+        from undegrade.inference.engines import default_device
+        from undegrade.inference.machine import multiplies_bfloat16
+
+        if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
+            streams.say(
+                "undegrade restore: this CPU would be slower in half precision; --half is left out.", sys.stderr
+            )
     from undegrade.atomic import remove_leftovers
     from undegrade.files.level import LEVELS, check_level, task_of_level
     from undegrade.files.plan import Naming, plan
@@ -118,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.inference.load import load_pipeline
 
     def load(task: str | None) -> Pipeline:
-        return load_pipeline(task, args.variant, args.weights, args.device, args.half)
+        return load_pipeline(task, args.variant, args.weights, args.device, args.half, threads=args.threads)
 
     replaced = next((option for option in LEVELS if getattr(args, option) is not None), None)
     task = args.task
@@ -137,6 +145,7 @@ def run(args: argparse.Namespace) -> int:
     def select(image: Image, quality: int | None) -> Choice:
         return select_task(image, load, args.tile, quality) if given is None else Choice(given)
 
+    interrupts.check()  # an import can lose the exception
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
     if args.samples:
@@ -156,16 +165,14 @@ def run(args: argparse.Namespace) -> int:
                     outcome = Outcome(job.source, job.output, Status.SKIPPED)
                 else:
                     outcome = restore_file(job, options, select, report.progress.within)
+                if outcome.status == Status.FAILED:
+                    interrupts.check()  # not the file's fault
                 report.add(outcome)
+                interrupts.check()
             report.summary()
         except KeyboardInterrupt:
-            if report.total == 1:
-                raise
             report.interrupted(args.skip_existing)
-            return 130
-        except BrokenPipeError:  # the reader closed the pipe; without this, Python prints an error when it exits
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            return interrupts.EXIT_CODE
         except UndegradeError as error:  # from writing records: errors of a file are in its outcome
             report.complain(str(error))
             return 1

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from undegrade.cli.arguments import a_path
+
 HELP = "write docs/results.md: the numbers in results/*.json beside the paper's"
 
 
@@ -18,13 +20,13 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=a_path,
         default=Path("results"),
         metavar="DIR",
         help="folder of the JSON files (default: results)",
     )
     parser.add_argument(
-        "--page", type=Path, default=Path("docs/results.md"), metavar="FILE", help="the page (default: %(default)s)"
+        "--page", type=a_path, default=Path("docs/results.md"), metavar="FILE", help="the page (default: %(default)s)"
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is not up to date")
 

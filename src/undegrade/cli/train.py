@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
-from pathlib import Path
+
+from undegrade.cli.arguments import a_path
+from undegrade.lazy import needs_torch
 
 HELP = "train a model; the same command continues a run that was stopped or killed"
 
@@ -19,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="which task, e.g. gaussian")
     parser.add_argument("--variant", metavar="V", help="restorer of the task, e.g. fast (default: the task's first)")
     parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="clean training images, searched below")
+    parser.add_argument(
+        "--data", type=a_path, required=True, metavar="DIR", help="clean training images, searched below"
+    )
     parser.add_argument(
         "--only", nargs="+", metavar="PREFIX",
         help="take only those of the training images whose file names start with one of these",
@@ -30,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="of the training images, for the weights' card",
     )
-    parser.add_argument("--val", type=Path, metavar="DIR", help="held-out clean images to watch the run on")
+    parser.add_argument("--val", type=a_path, metavar="DIR", help="held-out clean images to watch the run on")
     parser.add_argument(
-        "--sidd", type=Path, metavar="DIR", help="also train on the pairs of SIDD-Medium sRGB below this folder"
+        "--sidd", type=a_path, metavar="DIR", help="also train on the pairs of SIDD-Medium sRGB below this folder"
     )
     parser.add_argument(
         "--sidd-share", type=float, default=0.5, metavar="S", help="of every batch that is theirs (default: 0.5)"
@@ -44,8 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="how much of them to hold in memory, on the device, at 6 bytes per pixel (default: 320, which is 2 GB)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
-    parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (a new run only)")
+    parser.add_argument(
+        "--out", type=a_path, required=True, metavar="DIR", help="the run's folder: states, log, samples"
+    )
+    parser.add_argument("--init", type=a_path, metavar="FILE", help="start from these weights (a new run only)")
     parser.add_argument(
         "--init-parts", nargs="+", metavar="PART", choices=("encoder", "restorer", "decoder", "estimator"),
         help="take over these parts only (default: all)",
@@ -121,6 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    needs_torch("training")
     from undegrade.train.options import TrainOptions
     from undegrade.train.run import train
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from undegrade.data.clean import Crops
 from undegrade.data.training_images import TrainingImages, turn_grey
 from undegrade.degrade import Degradation
+from undegrade.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Sample(NamedTuple):

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from undegrade.data.catalogue import Dataset
@@ -18,6 +17,7 @@ from undegrade.degrade.blur import Blur, Shape
 from undegrade.degrade.jpeg import Jpeg
 from undegrade.degrade.noise import GaussianNoise
 from undegrade.degrade.resize import Resize, Resizer
+from undegrade.lazy import torch
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,18 @@ import enum
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from undegrade.data.graphics import canvases
 from undegrade.data.training_images import TrainingImages
+from undegrade.lazy import torch
 from undegrade.metrics import luma_8bit
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Picture = NDArray[np.uint8]
 
@@ -117,6 +118,8 @@ class CleanMixture:
                 for i, (share, low, high) in enumerate(_SMALLER)
             ]
         if self.graphics:
+            from undegrade.data.graphics import canvases  # draws: slow to import, and restoring does not need it
+
             drawn = canvases(seed, self.canvases)
             if channels == 1:
                 drawn = [luma_8bit(picture)[:, :, None] for picture in drawn]
@@ -186,6 +189,8 @@ def held_out(kind: Clean, photographs: Sequence[Picture], size: int) -> list[Pic
         size: side of what comes out.
     """
     if kind is Clean.GRAPHICS:
+        from undegrade.data.graphics import canvases
+
         drawn = canvases(_HELD_OUT_SEED, _HELD_OUT_GRAPHICS, size)
         return drawn if photographs[0].shape[2] == 3 else [luma_8bit(picture)[:, :, None] for picture in drawn]
     if kind is Clean.SMALL:

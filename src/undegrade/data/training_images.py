@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from undegrade.data.catalogue import SUFFIXES
 from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
+from undegrade.lazy import torch
 from undegrade.metrics import luma_8bit
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class TrainingImages:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from undegrade.degrade.base import Generator, standard_normal, uniform
 from undegrade.degrade.colour import BT601
 from undegrade.degrade.damage import AddedNoise
 from undegrade.degrade.severity import Severity, first
+from undegrade.lazy import F, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WIDEST = 1.5
 """Pixels, of the Gaussian that makes grain."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from undegrade.degrade.severity import Severity
+from undegrade.lazy import torch
 
-Generator = torch.Generator | np.random.RandomState
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Generator: TypeAlias = "torch.Generator | np.random.RandomState"
 """Where randomness comes from. Training uses torch generators on the images' device; the published
 tables are measured with numpy's legacy generator (``RandomState(0)`` before each image), so both are
 understood."""
 
-Array = TypeVar("Array", Tensor, NDArray[Any])
+Array = TypeVar("Array", "Tensor", NDArray[Any])
 
 
 class Degraded(NamedTuple):
@@ -46,6 +49,8 @@ class Quantity:
         unit: e.g. ``"8-bit levels"``.
         places: of a single number, the share of an image's places that tell it, those where the posterior is surest.
         digits: after the point, of an estimate as people read it.
+        low: smallest possible value, in :attr:`unit`.
+        high: largest possible value.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Quantity:
     unit: str
     places: float = 1.0
     digits: int = 1
+    low: float = -math.inf
+    high: float = math.inf
 
     def decode(self, learned: Array) -> Array:
         """What the estimator learned, (P, ...), in :attr:`unit`."""
@@ -62,6 +69,10 @@ class Quantity:
     def decode_spread(self, learned: Array, spread: Array) -> Array:
         """A standard deviation of what the estimator learned, (P, ...), in :attr:`unit`, at that value."""
         return spread * self.scale
+
+    def within_range(self, values: Array) -> Array:
+        """Values in :attr:`unit`, none outside of what is possible."""
+        return values.clip(self.low, self.high)
 
     def words(self, values: Sequence[float]) -> str:
         """An estimate (P,), in :attr:`unit`, for people: ``"noise level 12.3 (8-bit levels)"``."""

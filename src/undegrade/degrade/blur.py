@@ -19,16 +19,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
 from undegrade.degrade.severity import Array, Severity
+from undegrade.lazy import F, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KERNEL_SIZE = 15
 """Side of k in pixels."""
@@ -77,12 +78,15 @@ def covariance(first: Tensor, second: Tensor, angle: Tensor) -> Tensor:
 
 def kernel_of(values: Sequence[float]) -> NDArray[np.float64]:
     """k, (15, 15), of a Sigma as :func:`covariance` gives it; what is narrower than a point is drawn as one."""
-    shape = Shape.of(values)
-    first, second, angle = torch.tensor(
-        [[max(shape.first, SHARPEST)], [max(shape.second, SHARPEST)], [shape.angle]], dtype=torch.float64
-    )
-    k: NDArray[np.float64] = gaussian_kernel(first, second, angle)[0].numpy()
-    return k
+    first, second, angle = Shape.of(values)
+    first, second = max(first, SHARPEST), max(second, SHARPEST)
+    # In numpy: an estimate is read and drawn without PyTorch. A test compares it with gaussian_kernel().
+    offset = np.arange(KERNEL_SIZE) - (KERNEL_SIZE - 1) / 2
+    along = offset * math.cos(angle) + offset[:, None] * math.sin(angle)
+    across = offset[:, None] * math.cos(angle) - offset * math.sin(angle)
+    k = np.exp(-0.5 * (along**2 / first + across**2 / second))
+    whole: NDArray[np.float64] = k / k.sum()
+    return whole
 
 
 @dataclass(frozen=True)

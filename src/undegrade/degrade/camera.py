@@ -16,17 +16,18 @@ import functools
 import importlib.resources
 import io
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, standard_normal, uniform
 from undegrade.degrade.colour import BT601
 from undegrade.degrade.jpeg import Jpeg
 from undegrade.degrade.severity import Severity, first
+from undegrade.lazy import F, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CURVES = 201
 """How many camera responses there are; ``NOTICE`` beside this file says whose."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from undegrade.degrade.additive import white_noise_severity
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
 from undegrade.degrade.damage import DAMAGE, noise_params, saving_params
 from undegrade.degrade.numbers import Numbers
 from undegrade.degrade.severity import Severity
+from undegrade.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
 from undegrade.degrade.numbers import Number, Numbers
+from undegrade.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DAMAGE = Numbers.of(
     "damage",

@@ -12,15 +12,17 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
 from undegrade.degrade.severity import Severity, first
+from undegrade.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Subsampling = Literal["4:2:0", "4:4:4"]
 
@@ -123,7 +125,7 @@ class Jpeg(Degradation):
     shift: tuple[int, int] | None = None
 
     # Flat places look the same at every quality.
-    quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF", places=0.2)
+    quantity: ClassVar[Quantity] = Quantity("JPEG quality", size=1, scale=100.0, unit="QF", places=0.2, low=1, high=100)
 
     def __post_init__(self) -> None:
         for low, high in (self.first or self.quality, self.quality):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, standard_normal, uniform
 from undegrade.degrade.severity import Severity, first
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class GaussianNoise(Degradation):
     sigma: tuple[float, float]
     grey_as_grey: bool = False
 
-    quantity: ClassVar[Quantity] = Quantity("noise level", size=1, scale=255.0, unit="8-bit levels")
+    quantity: ClassVar[Quantity] = Quantity("noise level", size=1, scale=255.0, unit="8-bit levels", low=0, high=255)
 
     def __post_init__(self) -> None:
         low, high = self.sigma

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity, uniform
 from undegrade.degrade.blur import Kernel
+from undegrade.lazy import F, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SHIFT_REACH = 4
 """Pixels around one of its own from which :func:`onto_direct_grid` reads; also the lobes of its sinc."""
@@ -39,13 +42,29 @@ def onto_direct_grid(y: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return y
     b, c, h, w = y.shape
-    shift = (factor - 1) / (2 * factor)
-    offset = torch.arange(-SHIFT_REACH, SHIFT_REACH, dtype=torch.float64) + shift
-    taps = torch.sinc(offset) * torch.sinc(offset / SHIFT_REACH)
-    taps = (taps / taps.sum()).to(y)
+    taps = torch.from_numpy(_taps(factor)).to(y)
     planes = F.pad(y.reshape(b * c, 1, h, w), (SHIFT_REACH, SHIFT_REACH - 1) * 2, mode="replicate")
     shifted = F.conv2d(F.conv2d(planes, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
     return shifted.view(b, c, h, w)
+
+
+def array_onto_direct_grid(y: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """:func:`onto_direct_grid` of one image (h, w, C) in numpy; every pixel is rounded alike, wherever it is cut."""
+    if factor == 1:
+        return y
+    h, w = y.shape[:2]
+    taps = _taps(factor).astype(np.float32)
+    padded = np.pad(y, ((SHIFT_REACH, SHIFT_REACH - 1),) * 2 + ((0, 0),), mode="edge")
+    along = sum(tap * padded[i : i + h] for i, tap in enumerate(taps))
+    shifted: NDArray[np.float32] = sum(tap * along[:, i : i + w] for i, tap in enumerate(taps))
+    return shifted
+
+
+def _taps(factor: int) -> NDArray[np.float64]:
+    offset = np.arange(-SHIFT_REACH, SHIFT_REACH) + (factor - 1) / (2 * factor)
+    taps = np.sinc(offset) * np.sinc(offset / SHIFT_REACH)
+    whole: NDArray[np.float64] = taps / taps.sum()
+    return whole
 
 
 class Resizer(enum.StrEnum):

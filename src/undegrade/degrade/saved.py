@@ -5,18 +5,20 @@ from __future__ import annotations
 import enum
 import io
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
 from undegrade.degrade.damage import DAMAGE, saving_params
 from undegrade.degrade.jpeg import Subsampling, decode, encode, side_by_side
 from undegrade.degrade.numbers import Numbers
 from undegrade.errors import UndegradeError
+from undegrade.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _CELL = 16
 """Side of what a codec's grid repeats by, in pixels."""

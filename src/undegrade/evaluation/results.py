@@ -7,6 +7,7 @@ depends only on the files and on ``paper.toml``: the same files give the same by
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,10 +18,14 @@ from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.markdown import beside, number, table
 from undegrade.evaluation.paper import Paper
 from undegrade.metrics import DIGITS, Metric
+from undegrade.reading import parse_json, read_regular
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
 NAMES: Mapping[Metric, str] = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
+
+_MAX_RESULT = 50_000_000
+"""Largest file of results that is read, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Result:
         variant: of the task; if weights of another task were measured, the name of the weights.
         self_ensemble: whether the mean over eight flips and rotations was measured.
         weights_sha256: of the weights file, in hex.
-        machine: hardware and software, by kind (``"cpu"``, ``"gpu"``, ``"torch"``), and the ``"precision"`` if it is
+        machine: hardware and software, by kind (``"cpu"``, ``"gpu"``, ``"engine"``), and the ``"precision"`` if it is
             not float32.
         seconds: wall time of the whole evaluation.
         cells: the measurements.
@@ -68,7 +73,7 @@ class Result:
             written["mean_estimate_error"] = cell.estimate_error
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(_without_infinity(values), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         except OSError as error:
             raise UndegradeError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
 
@@ -80,17 +85,32 @@ class Result:
             UndegradeError: it cannot be read, or it is not such a file.
         """
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values: dict[str, Any] = parse_json(read_regular(path, _MAX_RESULT))
             values["cells"] = tuple(_cell(c) for c in values["cells"])
             return cls(**values)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UndegradeError(
                 f"{path}: not a result of undegrade evaluate ({error}); write it again, or move it away."
             ) from error
 
 
+def _without_infinity(value: Any) -> Any:
+    """The PSNR of equal images is infinite, which JSON cannot hold: null instead."""
+    if isinstance(value, dict):
+        return {k: _without_infinity(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinity(v) for v in value]
+    return None if value == math.inf else value
+
+
+def _image(values: Mapping[str, Any]) -> Measured:
+    metrics = {k: values[k] for k in ("values", "bicubic") if values.get(k) is not None}
+    known = {k: {m: math.inf if v is None else v for m, v in found.items()} for k, found in metrics.items()}
+    return Measured(**{**values, **known})
+
+
 def _cell(values: Mapping[str, Any]) -> Cell:
-    measured = tuple(Measured(**i) for i in values["images"])
+    measured = tuple(map(_image, values["images"]))
     return Cell(values["table"], values["dataset"], values["case"], measured, values["complete"])
 
 

@@ -23,6 +23,55 @@ Identity = tuple[int, int] | str
 """Equal for all names of one file: device and inode, or the path if the file does not exist."""
 
 
+_OTHER_FORMATS = frozenset(
+    [
+        ".gif",
+        ".bmp",
+        ".heic",
+        ".heif",
+        ".jxl",
+        ".jp2",
+        ".j2k",
+        ".jpx",
+        ".svg",
+        ".pdf",
+        ".psd",
+        ".psb",
+        ".xcf",
+        ".raw",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".orf",
+        ".rw2",
+        ".raf",
+        ".exr",
+        ".hdr",
+        ".tga",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".pcx",
+        ".ico",
+        ".eps",
+        ".ai",
+        ".mp4",
+        ".mov",
+        ".avi",
+        ".webm",
+        ".mkv",
+        ".npy",
+        ".dds",
+        ".fits",
+        ".fit",
+    ]
+)
+"""Suffixes of pictures and films that are not written: a folder of such a name is a mistake."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One file to restore.
@@ -86,6 +135,7 @@ class Naming:
         """The format of the results; None for the format of the source."""
         if not keeps and self.format is None:
             raise self._refusal("does not end like a picture's name", "end it in {suffix} or a suffix such as .png")
+        self._visible(example.name, "x")
 
     def __call__(self, source: Path) -> str:
         """The name of the result of a file.
@@ -93,7 +143,12 @@ class Naming:
         Raises:
             UndegradeError: the result is not a plain file name, e.g. it contains a folder.
         """
-        return self._filled(source.stem, source.suffix)
+        return self._visible(self._filled(source.stem, source.suffix), source.stem)
+
+    def _visible(self, name: str, stem: str) -> str:
+        if name.startswith(".") and not stem.startswith("."):
+            raise self._refusal(f"gives {name!r}, which is a hidden file", "begin it with {stem}, for example")
+        return name
 
     def _filled(self, stem: str, suffix: str) -> str:
         name = self._template.format(stem=stem, suffix=suffix, **self._fields)
@@ -118,6 +173,14 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
     Raises:
         UndegradeError: a result would replace an input or another result, or there are no pictures.
     """
+    for path in (*inputs, output):
+        if "\0" in str(path):
+            raise UndegradeError(f"{str(path)!r}: a name cannot hold a zero byte; check it.")
+    if output.suffix.lower() in _OTHER_FORMATS and not _is_folder(output):
+        raise UndegradeError(
+            f"-o {output} looks like a file of a format that is not written; give a name that ends in .png, .jpg, "
+            ".webp, .tif or .avif, or a folder."
+        )
     if Format.of_name(output) is not None and not _is_folder(output):
         return Plan((_into_one_file(inputs, output, naming),))
     naming = naming or Naming()

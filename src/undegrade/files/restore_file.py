@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade import image
 from undegrade.atomic import replacing
@@ -27,6 +27,7 @@ from undegrade.inference.engine import out_of_memory
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.ranges import find_range
+from undegrade.reading import open_regular
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class Outcome:
     weights_sha256: str | None = None
     estimate: Estimate | None = None
     seconds: float = 0.0
+    strength: float = 1.0
 
     def to_record(self) -> dict[str, Any]:
         """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
@@ -175,6 +177,7 @@ def _restore(
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format, outcome.quality = picture.bits, str(picture.format), picture.quality
     outcome.notes = tuple(picture.notes)
+    outcome.strength = options.restore.strength
     image.check_fits(job.output, picture, job.format or picture.format)
     seen: Image = picture.pixels
     black_and_white = find_range(seen, options.restore.white)
@@ -228,7 +231,7 @@ def _leave(job: Job, options: FileOptions, picture: Picture) -> None:
     if job.format not in (None, picture.format) or options.strip_metadata:
         image.write(job.output, picture, job.format)
         return
-    with job.source.open("rb") as source, replacing(job.output) as copy:
+    with open_regular(job.source) as source, replacing(job.output) as copy:
         shutil.copyfileobj(source, copy, 1 << 20)
 
 
@@ -255,8 +258,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UndegradeError):
         return str(error)
     if out_of_memory(error):
-        torch.cuda.empty_cache()  # free memory for the next file; does nothing without a GPU
-        return "not enough memory; use a smaller --tile."
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.cuda.empty_cache()  # free memory for the next file; does nothing without a GPU
+        # Not for want of a smaller tile: where a tile needs too much, it has been halved already.
+        return "there is not enough memory; close other programs, cut the picture up, or use another device."
     if isinstance(error, OSError):
         return f"the system reports an error ({error.strerror or error}); check file, folder and permissions."
     lines = str(error).strip().splitlines()

@@ -161,7 +161,7 @@ def _blocks(plane: Image) -> npt.NDArray[np.float32]:
 
 def _unclipped(blocks: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Mask of the blocks, (N, ...), with more than 90 % of their values inside (0.02, 0.98)."""
-    away: npt.NDArray[np.bool_] = ((blocks > 0.02) & (blocks < 0.98)).reshape(len(blocks), -1).mean(1) > 0.9
+    away: npt.NDArray[np.bool_] = ((blocks > 0.02) & (blocks < 0.98)).mean(tuple(range(1, blocks.ndim))) > 0.9
     return away
 
 

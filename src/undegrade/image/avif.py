@@ -81,9 +81,7 @@ def _header(meta: bytes) -> Header:
     primary = _number(meta, start + 4, 4 if meta[start] else 2)
     kinds = dict(_items(meta, *boxes[b"iinf"]))
     kind = kinds.get(primary, b"")
-    properties = list(_properties(meta, *boxes[b"iprp"]))
-    own = [p for item, p in properties if item == primary]
-    every = [p for _, p in properties]
+    own, every = _properties(meta, *boxes[b"iprp"], primary)
     if any(name == b"hvcC" for name, _ in every) or kind == b"hvc1":
         raise Refusal("is HEIC, which is not decoded here", "convert it to JPEG, AVIF or 16-bit PNG")
     if kind not in _PASSED_ON or not any(name == b"av1C" for name, _ in every):
@@ -108,6 +106,7 @@ def _header(meta: bytes) -> Header:
         grey=all(c & 0x10 for c in coded),
         depth=None if not coded[0] & 0x40 else 12 if coded[0] & 0x20 else 10,
         lossless=lossless,
+        turned=any(name in (b"irot", b"imir") for name, _ in own),
         metadata=Metadata(icc=profile),
         notes=notes,
     )
@@ -141,8 +140,12 @@ def _items(meta: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
             yield _number(meta, at + 4, wide), meta[at + 4 + wide + 2 : at + 4 + wide + 6]
 
 
-def _properties(meta: bytes, start: int, end: int) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
-    """(item, (name of the property, its bytes)) for all items."""
+Property = tuple[bytes, bytes]
+"""Its name and its bytes."""
+
+
+def _properties(meta: bytes, start: int, end: int, primary: int) -> tuple[list[Property], list[Property]]:
+    """The properties of one item, and all that there are."""
     boxes = list(_boxes(meta, start, end))
     known = [
         (name, meta[at:stop])
@@ -150,6 +153,8 @@ def _properties(meta: bytes, start: int, end: int) -> Iterator[tuple[int, tuple[
         if kind == b"ipco"
         for name, at, stop in _boxes(meta, low, high)
     ]
+    own: list[Property] = []
+    items = 0
     for kind, at, _ in boxes:
         if kind != b"ipma":
             continue
@@ -157,11 +162,15 @@ def _properties(meta: bytes, start: int, end: int) -> Iterator[tuple[int, tuple[
         count, at = _number(meta, at + 4, 4), at + 8
         for _ in range(min(count, _MAX_BOXES)):
             item, n, at = _number(meta, at, wide), meta[at + wide], at + wide + 1
-            for _ in range(n):
-                index = _number(meta, at, 2) & 0x7FFF if long else meta[at] & 0x7F
-                at += 2 if long else 1
+            items += 1
+            if items > _MAX_BOXES or len(own) > _MAX_BOXES:
+                raise damaged("its table of contents is too long")
+            for i in range(n if item == primary else 0):
+                index = _number(meta, at + 2 * i, 2) & 0x7FFF if long else meta[at + i] & 0x7F
                 if 0 < index <= len(known):
-                    yield item, known[index - 1]
+                    own.append(known[index - 1])
+            at += 2 * n if long else n
+    return own, known
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:

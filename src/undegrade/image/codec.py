@@ -14,6 +14,7 @@ import numpy.typing as npt
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
 from undegrade.image import avif, exif, jpeg, png, tiff, vips, webp
+from undegrade.image.alpha import unmultiplied
 from undegrade.image.picture import (
     AGAIN,
     DPI_72,
@@ -30,6 +31,7 @@ from undegrade.image.picture import (
     space_of,
     upright,
 )
+from undegrade.reading import open_regular
 
 PIXELS_PER_BYTE = 50_000
 """Files that claim more are refused: a WebP or AVIF of one colour has at most half of this."""
@@ -41,13 +43,16 @@ _MODULES: dict[Format, ModuleType] = {
     Format.TIFF: tiff,
     Format.AVIF: avif,
 }
+_TOO_BIG = ("needs more memory than there is", "close other programs, or cut it up")
+_CORRUPT = "Corrupt JPEG data"
+"""In the messages of libjpeg about data that it skipped or filled in."""
 _NAMES = "a PNG, JPEG, WebP, TIFF or AVIF picture"
 _LOADERS = {Format.AVIF: "heif"}
 _SPACES = {1: ("GRAY", "RGB"), 3: ("RGB",)}
 """Number of channels -> colour spaces of allowed profiles. A grey picture with an RGB profile means R = G = B."""
 
 
-def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
+def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a PNG, JPEG, WebP, TIFF or AVIF file; the suffix of its name does not matter.
 
     Palettes become RGB, 1, 2 and 4 bits become 8, and 10 and 12 bits are scaled to 16. CMYK is converted to sRGB by its
@@ -61,8 +66,11 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         UndegradeError: the file cannot be read, is damaged or truncated, is too large, or is not supported.
     """
+    path = _path(path)
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
+        raise UndegradeError(f"max_pixels is {max_pixels!r:.60}; give a whole number of at least 1.")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _read(file, max_pixels)
     except Refusal as refusal:
         raise refusal.about(path) from refusal.__cause__
@@ -70,13 +78,15 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         raise UndegradeError(f"{path}: no such file; check the name.") from error
     except IsADirectoryError as error:
         raise UndegradeError(f"{path}: this is a folder; give the picture files in it.") from error
+    except MemoryError as error:
+        raise UndegradeError(f"{path}: the picture {_TOO_BIG[0]}; {_TOO_BIG[1]}.") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         raise UndegradeError(
             f"{path}: cannot be read ({_reason(error)}); check the file and its permissions."
         ) from error
 
 
-def write(path: Path, picture: Picture, format: Format | None = None, *, strip_metadata: bool = False) -> None:
+def write(path: str | Path, picture: Picture, format: Format | None = None, *, strip_metadata: bool = False) -> None:
     """Write a picture file, whole or not at all.
 
     Args:
@@ -90,6 +100,7 @@ def write(path: Path, picture: Picture, format: Format | None = None, *, strip_m
     Raises:
         UndegradeError: the format cannot hold the picture, or the file cannot be written.
     """
+    path = _path(path)
     format = format or picture.format
     metadata = picture.metadata.stripped() if strip_metadata else picture.metadata
     if format is not picture.format:
@@ -100,13 +111,26 @@ def write(path: Path, picture: Picture, format: Format | None = None, *, strip_m
     picture = dataclasses.replace(picture, metadata=metadata)
     check_fits(path, picture, format)
     error_of_vips = vips.load().Error
-    try:
-        with replacing(path) as file:
-            _MODULES[format].save(picture, file)
-    except (OSError, error_of_vips) as error:
-        raise UndegradeError(
-            f"{path}: cannot be written ({_reason(error)}); check the folder and its free space."
-        ) from error
+    with vips.Messages() as messages:
+        try:
+            with replacing(path) as file:
+                vips.aside(lambda: _MODULES[format].save(picture, file))
+        except OSError as error:
+            raise UndegradeError(
+                f"{path}: cannot be written ({_reason(error)}); check the folder and its free space."
+            ) from error
+        except MemoryError as error:
+            raise UndegradeError(f"{path}: cannot be written: the picture {_TOO_BIG[0]}; {_TOO_BIG[1]}.") from error
+        except error_of_vips as error:
+            raise UndegradeError(
+                f"{path}: cannot be written ({messages.reason(error)}); check the folder and its free space."
+            ) from error
+
+
+def _path(path: str | Path) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise UndegradeError(f"{path!r:.60} is not the name of a file; give a text or a Path.")
+    return Path(path)
 
 
 def _read(file: BinaryIO, max_pixels: int) -> Picture:
@@ -114,7 +138,8 @@ def _read(file: BinaryIO, max_pixels: int) -> Picture:
     header: Header = _MODULES[format].header(file)
     _check_size(header, os.fstat(file.fileno()).st_size, max_pixels)
     file.seek(0)
-    return _decode(file, format, header, max_pixels)
+    with vips.Messages() as messages:
+        return vips.aside(lambda: _decode(file, format, header, max_pixels, messages))
 
 
 def _sniff(file: BinaryIO) -> Format:
@@ -152,7 +177,7 @@ def _raise_limit(pixels: int) -> str:
     return f"if that is right, allow it with --max-pixels {millions + (millions * 10**6 == MAX_PIXELS)}"
 
 
-def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> Picture:
+def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int, messages: vips.Messages) -> Picture:
     pyvips = vips.load()
     try:
         patched = vips.Patched(file, header.patches) if header.patches else None
@@ -161,7 +186,7 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
         loader = getattr(pyvips.Image, f"{_LOADERS.get(format, format)}load_source")
         # libtiff's own limit refuses large photos in one strip. The header has already been checked against our limits.
         unlimited = {"unlimited": True} if format is Format.TIFF else {}
-        image = loader(source, access="sequential", fail_on="error", **unlimited)
+        image = vips.watched(loader(source, access="sequential", fail_on="error", **unlimited))
         if image.width * image.height > max_pixels:
             raise damaged(f"{image.width} x {image.height} pixels, unlike its header")
         metadata = _metadata(image, header)
@@ -174,10 +199,10 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
         stored: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), dtype)
         stored = stored.reshape(image.height, image.width, image.bands)
         resolution = (image.xres, image.yres)
-    except MemoryError as error:
-        raise Refusal("needs more memory than there is", "close other programs, or cut it up") from error
     except (pyvips.Error, ValueError) as error:  # ValueError: an error message that is not UTF-8
-        raise damaged(_reason(error)) from error
+        raise damaged(messages.reason(error)) from error
+    if format is Format.JPEG:
+        notes += [f"the file is damaged: {line}" for line in messages.warnings() if _CORRUPT in line][:1]
     if resolution == (1.0, 1.0):  # libvips found no resolution, but EXIF may have one
         resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)
     if not all(0 < r <= FINEST for r in resolution):
@@ -187,8 +212,11 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int) -> 
         resolution = resolution[::-1]
     if header.depth is not None:
         stored |= stored >> header.depth  # libvips fills the low bits with zeros, which would make white darker
+    if header.premultiplied:
+        stored = unmultiplied(stored)
     stored = upright(stored, orientation)
-    metadata, broken = exif.clean(metadata, stored.shape[1], stored.shape[0])
+    stated = header.turned or header.orientation is not None or exif.orientation(metadata.exif) is not None
+    metadata, broken = exif.clean(metadata, stored.shape[1], stored.shape[0], stated)
     colours = 3 if stored.shape[2] >= 3 else 1
     alpha = stored[..., -1] if stored.shape[2] > colours else None
     grey = colours == 1 or header.grey
@@ -223,7 +251,7 @@ def _orientation(format: Format, header: Header, metadata: Metadata) -> int:
     if format is Format.AVIF:  # AVIF has its own rotation, which the decoder applies
         return 1
     found = header.orientation if header.orientation is not None else exif.orientation(metadata.exif)
-    return found if 1 <= found <= 8 else 1
+    return found if found is not None and 1 <= found <= 8 else 1
 
 
 def _from_cmyk(image: Any, metadata: Metadata) -> tuple[Any, Metadata]:

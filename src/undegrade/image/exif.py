@@ -9,11 +9,12 @@ from fractions import Fraction
 
 from undegrade.image import tiff_tags
 from undegrade.image.picture import MAX_METADATA, Metadata
-from undegrade.image.tiff_tags import Broken, Directory, Entry, Reader, Tag
+from undegrade.image.tiff_tags import Broken, Budget, Directory, Entry, Reader, Tag
 
 PREFIX = b"Exif\0\0"
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _THUMBNAILS = (1033, 1036)
+_MAX_BLOCKS = 10_000
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8](?=\s*[\"'<])")
 
 
@@ -24,15 +25,15 @@ def bare(exif: bytes | None) -> bytes | None:
     return exif
 
 
-def orientation(exif: bytes | None) -> int:
-    """The orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
+def orientation(exif: bytes | None) -> int | None:
+    """The orientation, 1 to 8; None if it is missing or invalid."""
     try:
         reader = Reader(io.BytesIO(exif or b""))
         entries, _, _ = reader.directory(reader.first)
-        found = reader.number(entries.get(tiff_tags.ORIENTATION), 1)
+        found = reader.number(entries.get(tiff_tags.ORIENTATION), 0)
     except Broken:
-        return 1
-    return found if 1 <= found <= 8 else 1
+        return None
+    return found if 1 <= found <= 8 else None
 
 
 def resolution(exif: bytes | None) -> tuple[float, float] | None:
@@ -47,14 +48,21 @@ def resolution(exif: bytes | None) -> tuple[float, float] | None:
     return (float(x) / millimetres, float(y) / millimetres) if x > 0 and y > 0 else None
 
 
-def clean(metadata: Metadata, width: int, height: int) -> tuple[Metadata, tuple[str, ...]]:
-    """Metadata for upright pixels of this size, and notes on broken parts that were left out."""
+def clean(metadata: Metadata, width: int, height: int, stated: bool = True) -> tuple[Metadata, tuple[str, ...]]:
+    """Metadata for upright pixels of this size, and notes on broken parts that were left out.
+
+    XMP then says orientation 1, if that was ``stated`` outside of it. An orientation that only XMP has turns nothing
+    here, as in other programs, and stays.
+    """
     notes = []
     exif, xmp, photoshop = metadata.exif, metadata.xmp, metadata.photoshop
     if exif is not None and (exif := _clean_exif(exif, width, height)) is None:
         notes.append("left out EXIF data that cannot be read")
     if xmp is not None:
-        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if len(xmp) <= MAX_METADATA else None
+        if len(xmp) > MAX_METADATA:
+            xmp = None
+        elif stated:
+            xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
     if photoshop is not None:
         photoshop = _clean_photoshop(photoshop) or None
     return Metadata(metadata.icc, exif, xmp, photoshop, metadata.colour, metadata.comments, metadata.opaque), tuple(
@@ -71,7 +79,7 @@ def tree(exif: bytes) -> Directory:
     """The tags of EXIF, for writing them to a TIFF file."""
     try:
         reader = Reader(io.BytesIO(exif))
-        return reader.tree(reader.directory(reader.first)[0], MAX_METADATA)
+        return reader.tree(reader.directory(reader.first)[0], MAX_METADATA, Budget(MAX_METADATA))
     except Broken:
         return {}
 
@@ -135,8 +143,11 @@ def _rational(tag: Tag) -> Fraction:
 
 def _clean_photoshop(blocks: bytes) -> bytes:
     """Image resource blocks without thumbnails, up to the first block that cannot be read."""
-    kept, at = bytearray(), 0
-    while blocks[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 12 <= len(blocks):
+    kept, at, blocks_left = bytearray(), 0, _MAX_BLOCKS
+    while (
+        blocks_left and blocks[at : at + 4] in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") and at + 12 <= len(blocks)
+    ):
+        blocks_left -= 1
         number = int.from_bytes(blocks[at + 4 : at + 6], "big")
         name = blocks[at + 6] + 1
         data = at + 6 + name + name % 2 + 4

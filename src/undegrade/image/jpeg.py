@@ -28,6 +28,7 @@ _BLOCKS = 4 * 8 * 64
 """Most pixels per byte: one bit for each block of 64 pixels, with the coarsest allowed sampling of chroma."""
 _MAX_SEGMENTS = 10_000
 _SEGMENT = 65_533
+_FILL = 1 << 16
 
 
 def header(file: BinaryIO) -> Header:
@@ -40,7 +41,7 @@ def header(file: BinaryIO) -> Header:
     comments: list[bytes] = []
     photoshop = bytearray()
     gain_map = False
-    tables: dict[int, tuple[int, ...]] = {}
+    stored: dict[int, bytes] = {}
     rgb = False
     room = MAX_METADATA
     file.seek(2)
@@ -49,7 +50,7 @@ def header(file: BinaryIO) -> Header:
         if marker in _FRAMES:
             frame = marker, data
         elif marker == _DQT:
-            tables |= _tables(data)
+            stored |= _tables(data)
         elif marker == _APP14 and data.startswith(b"Adobe"):
             rgb = data[11:12] == b"\0"  # Adobe's flag for RGB instead of YCbCr; also used for CMYK
         elif marker == _APP13 and data.startswith(_PHOTOSHOP) and len(data) <= room:
@@ -61,6 +62,7 @@ def header(file: BinaryIO) -> Header:
         gain_map = gain_map or (marker in (_APP1, _APP2) and any(name in data for name in _GAIN_MAPS))
         if marker in (_SOS, _EOI):
             break
+    tables = {number: _in_rows(table) for number, table in stored.items()}
     if frame is None or len(frame[1]) < 6:
         raise damaged("it does not say its size")
     kind, (bits, h, w) = frame[0], struct.unpack(">BHH", frame[1][:5])
@@ -99,8 +101,10 @@ def _segment(file: BinaryIO) -> tuple[int, bytes]:
     """The next marker and its data."""
     if file.read(1) != b"\xff":
         raise damaged("no marker where one should be")
-    while (byte := file.read(1)) == b"\xff":
-        pass
+    while (byte := file.read(1)) == b"\xff":  # any number of fill bytes may come before a marker
+        more = file.read(_FILL)
+        filled = len(more) - len(more.lstrip(b"\xff"))
+        file.seek(filled - len(more), 1)
     marker = byte[0] if byte else _EOI
     if marker == _EOI or marker == 0x01 or 0xD0 <= marker <= 0xD7:
         return marker, b""
@@ -111,18 +115,22 @@ def _segment(file: BinaryIO) -> tuple[int, bytes]:
     return marker, data
 
 
-def _tables(data: bytes) -> dict[int, tuple[int, ...]]:
-    """The quantisation tables of a segment by number, each in row order (in the file: zigzag order)."""
-    found = {}
-    while len(data) > 64:
-        wide, index = data[0] >> 4, data[0] & 15
-        size = 128 if wide else 64
-        if len(data) > size:
-            steps = np.empty(64, int)
-            steps[_ZIGZAG] = np.frombuffer(data[1 : 1 + size], ">u2" if wide else np.uint8)
-            found[index] = tuple(steps.tolist())
-        data = data[1 + size :]
+def _tables(data: bytes) -> dict[int, bytes]:
+    """The quantisation tables of a segment by number, as stored."""
+    found, at = {}, 0
+    while at + 64 < len(data):
+        size = 128 if data[at] >> 4 else 64
+        if at + size < len(data):
+            found[data[at] & 15] = data[at + 1 : at + 1 + size]
+        at += 1 + size
     return found
+
+
+def _in_rows(table: bytes) -> tuple[int, ...]:
+    """A quantisation table in row order (in the file: zigzag order)."""
+    steps = np.empty(64, int)
+    steps[_ZIGZAG] = np.frombuffer(table, np.uint8 if len(table) == 64 else ">u2")
+    return tuple(steps.tolist())
 
 
 def _zigzag() -> list[int]:

@@ -19,7 +19,7 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 MAX_PIXELS = 500_000_000
 """The default limit."""
 MAX_METADATA = 2**24
-"""Largest size in bytes of a profile, EXIF or text block that is read."""
+"""Largest size in bytes of a profile, EXIF or text block that is read, and of all blocks of one kind together."""
 DPI_72 = 72 / 25.4
 """Pixels per millimetre that software assumes if a file has no resolution."""
 FINEST = 1e5
@@ -216,6 +216,8 @@ class Header:
         depth: as in :class:`Picture`.
         lossless: as in :class:`Picture`.
         orientation: 1 to 8; None if only EXIF can have one.
+        turned: whether the decoder itself turns or mirrors the pixels.
+        premultiplied: whether libvips returns colours that are multiplied by alpha.
         patches: offset -> bytes to replace before decoding; the offset may be after the end of the file.
         metadata: those that libvips would lose or change.
         quality: as in :class:`Picture`.
@@ -230,6 +232,8 @@ class Header:
     depth: int | None = None
     lossless: bool = True
     orientation: int | None = None
+    turned: bool = False
+    premultiplied: bool = False
     patches: Mapping[int, bytes] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
     quality: int | None = None

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from undegrade.image import exif, tiff_tags, vips
 from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged
-from undegrade.image.tiff_tags import Broken, Directory, Entry, Reader, Tag
+from undegrade.image.tiff_tags import Broken, Budget, Directory, Entry, Reader, Tag
 
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 _STRIP_SIZES, _TILE_SIZES = 279, 325
@@ -117,8 +117,11 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     if photometric == _YCBCR and compression != _JPEG:  # libvips would read them as RGB
         raise Refusal("holds YCbCr numbers without JPEG", "convert it to RGB")
     tile_width, tile_height = number(_TILE_WIDTH, 0), number(_TILE_HEIGHT, 0)
-    if tile_width and number(_PLANAR, 1) == 2 and samples > 1:
+    apart = number(_PLANAR, 1) == 2 and samples > 1
+    if apart and tile_width:
         raise Refusal("is tiled with separate channels", "save it with interleaved channels")
+    if apart and samples == 2:  # libvips takes the planes of grey and alpha for interleaved rows
+        raise Refusal("keeps grey and transparency in separate planes", "save it with interleaved channels")
     if tile_width * tile_height > 4 * w * h + 2**24:
         raise damaged(f"tiles of {tile_width} x {tile_height} pixels")
     counts = entries.get(_STRIP_SIZES) or entries.get(_TILE_SIZES)
@@ -129,37 +132,44 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
     extra = reader.numbers(entries.get(_EXTRA_SAMPLES), 2)
     alpha = samples > _KINDS[photometric]
     kept = {tag: entry for tag, entry in entries.items() if tag not in _PIXELS}
+    budget = Budget(MAX_METADATA)
     metadata = Metadata(
         icc=block(_ICC),
         xmp=block(_XMP),
-        exif=exif.from_tree(reader.tree(kept, MAX_METADATA // 4)),
+        exif=exif.from_tree(reader.tree(kept, MAX_METADATA // 4, budget)),
         photoshop=block(_PHOTOSHOP),
         opaque=alpha and extra[0] == 0 and _EXTRA_SAMPLES in entries,
     )
     notes = []
-    if alpha and extra[0] == 1:
+    premultiplied = alpha and extra[0] == 1
+    patches = _patches(reader, entries, _DECODED if not premultiplied else tuple(set(_DECODED) - {_EXTRA_SAMPLES}))
+    if premultiplied:
         notes.append("converted premultiplied alpha to ordinary transparency")
+    if budget.refused:
+        notes.append(f"left out {budget.refused} tags that take more than {MAX_METADATA >> 20} MB together")
     if _LAYERS in entries:
         notes.append("left out Photoshop layers: they hold the old picture")
     return Header(
         w,
         h,
         least,
-        orientation=number(tiff_tags.ORIENTATION, 1),
-        patches=_patches(reader, entries),
+        orientation=number(tiff_tags.ORIENTATION, 1) if tiff_tags.ORIENTATION in entries else None,
+        # Without the tag, libvips does not divide by alpha; it would cut off the fraction instead of rounding.
+        premultiplied=premultiplied and bool(patches),
+        patches=patches,
         metadata=metadata,
         notes=tuple(notes),
     )
 
 
-def _patches(reader: Reader, entries: dict[int, Entry]) -> dict[int, bytes]:
+def _patches(reader: Reader, entries: dict[int, Entry], decoded: tuple[int, ...]) -> dict[int, bytes]:
     """Patches that add a new first directory after the end of the file, with only the tags that the decoder needs."""
     sound = {t: e for t in _RESOLUTION if (e := entries.get(t)) is not None and (e.type, e.count) in ((5, 1), (3, 1))}
     start = reader.size + reader.size % 2
     if not reader.big and start + 2**16 > 2**32:
         return {}
     place = struct.pack(reader.order + ("Q" if reader.big else "I"), start)
-    excerpt = reader.excerpt({t: e for t, e in entries.items() if t in _DECODED} | sound)
+    excerpt = reader.excerpt({t: e for t, e in entries.items() if t in decoded} | sound)
     return {8 if reader.big else 4: place, start: excerpt}
 
 
@@ -172,9 +182,9 @@ def _check_pages(reader: Reader, entries: dict[int, Entry], following: int) -> N
         if following in visited:
             raise damaged("its pages form a loop")
         visited.add(following)
-        entries, following, _ = reader.directory(following)
+        kinds, following = reader.subfile(following)
         # 1: a smaller version, 4: a mask; in the older tag 2: a smaller version
-        pages += not (reader.number(entries.get(_SUBFILE)) & 5 or reader.number(entries.get(_OLD_SUBFILE)) == 2)
+        pages += not (kinds.get(_SUBFILE, 0) & 5 or kinds.get(_OLD_SUBFILE) == 2)
     if pages > 1:
         raise Refusal(f"has {pages} pages", ONE_FRAME)
 

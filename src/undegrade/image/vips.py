@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self, TypeVar
 
 import numpy as np
 
 from undegrade.errors import UndegradeError
 from undegrade.image.picture import Picture, Pixels
+
+LEAST = (8, 18)
+"""The oldest libvips that foreign files are given to, as in pyproject.toml."""
+Result = TypeVar("Result")
+_ABOUT_ITSELF = ("source", "unable to call", "VipsForeignLoad")
+"""How lines start that do not say what is wrong with a file: a decoder that looks beyond its end, and the like."""
+_at_work: list[Any] = []
+"""Images that the thread of :func:`aside` works on."""
 
 
 def load() -> ModuleType:
@@ -24,7 +33,111 @@ def load() -> ModuleType:
             f"picture files need libvips, which cannot be loaded ({error}); run: pip install 'pyvips[binary]'."
         ) from error
     module: ModuleType = pyvips
+    if not module.at_least_libvips(*LEAST):
+        found = ".".join(str(module.version(i)) for i in range(3))
+        raise UndegradeError(
+            f"libvips {found} is older than {LEAST[0]}.{LEAST[1]}, and its decoders have known faults; run: "
+            "pip install -U 'pyvips[binary]'."
+        )
     return module
+
+
+class Messages(logging.Handler):
+    """What libvips and its decoders say while the block runs, and nothing that was said before.
+
+    libvips has one buffer of errors for the whole process. It keeps what a decoder reported without failing, and would
+    give it as the reason for the next file that fails.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._warnings: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self._warnings) < 100:  # a broken file can have one for each tile
+            self._warnings += str(record.getMessage()).removeprefix("VIPS: ").splitlines()
+
+    def __enter__(self) -> Self:
+        load().vips_lib.vips_error_clear()
+        logging.getLogger("pyvips").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("pyvips").removeHandler(self)
+        load().vips_lib.vips_error_clear()
+
+    def warnings(self) -> list[str]:
+        """What a decoder said although it went on, each line once."""
+        vips = load()
+        kept = vips.ffi.string(vips.vips_lib.vips_error_buffer()).decode("utf-8", "replace").splitlines()
+        return list(dict.fromkeys(line.strip() for line in [*kept, *self._warnings] if line.strip()))
+
+    def reason(self, error: BaseException) -> str:
+        """Why libvips failed, in one line: the last cause in its errors, else in its warnings, else no cause."""
+        said = str(getattr(error, "detail", "") or "").splitlines()
+        for lines in (said, [line for line in self._warnings if not line.startswith("error in tile")]):
+            causes = [line.strip() for line in lines if line.strip() and not line.strip().startswith(_ABOUT_ITSELF)]
+            # "vipspng: libpng read error" and the like come last, behind what is wrong.
+            vague = ("read error", "load error", "unable to read pixels")
+            precise = [c for c in causes if not c.endswith(vague) and not c.startswith("(")]
+            if precise:
+                return precise[-1]
+        return said[0].strip() if said and said[0].strip() else "the decoder gives no reason"
+
+
+def aside(work: Callable[[], Result]) -> Result:
+    """Call a function that uses libvips, in a thread of its own if this is the main thread.
+
+    Python raises KeyboardInterrupt in the main thread. Inside a callback from C it would be printed and forgotten; the
+    main thread therefore only waits. When interrupted, it stops what libvips does, waits for it, and raises.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    found: list[Result] = []
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def call() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:  # raised again below, by the thread that asked
+            failed.append(error)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=call, name="libvips", daemon=True)
+    try:
+        thread.start()
+        done.wait()
+    except BaseException:
+        _wait_for_end(thread, done)
+        raise
+    finally:
+        _at_work.clear()
+    if failed:
+        try:
+            raise failed[0]
+        finally:
+            failed.clear()  # the error holds this frame, and the frame the error
+    return found[0]
+
+
+def _wait_for_end(thread: threading.Thread, done: threading.Event) -> None:
+    # The thread reads or writes a file that its owner is about to close: leave it no earlier.
+    while thread.is_alive() and not done.is_set():
+        try:
+            for image in list(_at_work):
+                image.set_kill(True)
+            done.wait(0.1)
+        except KeyboardInterrupt:
+            continue
+
+
+def watched(image: Any) -> Any:
+    """An image that :func:`aside` may stop, with everything that is computed from it."""
+    image.set_progress(True)
+    _at_work.append(image)
+    return image
 
 
 def image_of(picture: Picture, *, colour: bool) -> Any:
@@ -44,7 +157,7 @@ def image_of(picture: Picture, *, colour: bool) -> Any:
     wide = picture.pixels.dtype == np.uint16
     kind = ("rgb16" if wide else "srgb") if colour or not picture.grey else ("grey16" if wide else "b-w")
     x, y = picture.resolution
-    return image.copy(interpretation=kind, xres=x, yres=y)
+    return watched(image.copy(interpretation=kind, xres=x, yres=y))
 
 
 def attach(image: Any, name: str, block: bytes | None) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
+
+if TYPE_CHECKING:
+    import torch
 
 Image = npt.NDArray[Any]
 """(H, W), (H, W, 1) or (H, W, 3); uint8, uint16, or floats nominally in [0, 1]."""
@@ -36,11 +39,18 @@ class Layout:
         Raises:
             UndegradeError: it is not an image: wrong type, dtype or shape, or values that are not finite.
         """
-        if isinstance(image, torch.Tensor):
+        torch = sys.modules.get("torch")  # nobody has a tensor who has not imported it
+        if torch is not None and isinstance(image, torch.Tensor):
+            if image.layout is not torch.strided:
+                raise UndegradeError("sparse tensors are not supported; use image.to_dense().")
+            if image.device.type == "meta":
+                raise UndegradeError("a tensor on the device meta has no values; give one on cpu.")
             layout = cls(tuple(image.shape), (image.dtype, image.device))
             known = image.dtype.is_floating_point or image.dtype in (torch.uint8, torch.uint16)
             finite = not image.dtype.is_floating_point or bool(torch.isfinite(image).all())
             channels, names = -3, "(H, W), (1 or 3, H, W) or (B, 1 or 3, H, W)"
+        elif isinstance(image, np.ma.MaskedArray):
+            raise UndegradeError("masked arrays are not supported; use image.filled().")
         elif isinstance(image, np.ndarray):
             layout = cls(image.shape, None)
             floating = bool(np.issubdtype(image.dtype, np.floating))
@@ -61,13 +71,14 @@ class Layout:
             raise UndegradeError(f"the image of shape {shape} is empty; give it at least one pixel.")
         if not finite:
             raise UndegradeError("the image holds NaN or infinity; replace these values.")
+        _check_values(image)
         return layout
 
     def images(self, image: Any) -> list[Image]:
         """Every image as (H, W, C). These are views of the input, except for a tensor on a GPU or in bfloat16."""
         if self.tensor is not None:
             image = image.detach().cpu()
-            image = (image.float() if image.dtype is torch.bfloat16 else image).numpy()
+            image = (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
             image = np.moveaxis(image, -3, -1) if image.ndim > 2 else image
         if image.ndim == 2:
             image = image[..., None]
@@ -84,8 +95,28 @@ class Layout:
                 result = np.ascontiguousarray(np.moveaxis(result, -1, -3))
         if self.tensor is None:
             return result
+        import torch
+
         dtype, device = self.tensor
         return torch.from_numpy(result).to(device, torch.float32 if planes else dtype)
+
+
+LARGEST_FLOAT = 16.0
+"""Floats above this are no image in [0, 1], even with strong noise or highlights above white."""
+
+
+def _check_values(image: Any) -> None:
+    """Refuse floats of 0 to 255."""
+    array = isinstance(image, np.ndarray)
+    floating = image.dtype.kind == "f" if array else image.dtype.is_floating_point
+    if not floating:
+        return
+    largest = float(np.abs(image).max() if array else image.float().abs().max())
+    if largest > LARGEST_FLOAT:
+        raise UndegradeError(
+            f"the image holds floats of up to {largest:g}, but floats must be nominally in [0, 1]; divide by 255 "
+            "(65535 for 16 bits), or convert it to uint8."
+        )
 
 
 def is_grey(x: Image) -> bool:

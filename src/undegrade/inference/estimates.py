@@ -6,13 +6,14 @@ import copy
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade.degrade.base import Quantity
+from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image
-from undegrade.inference.engine import Engine
+from undegrade.inference.engine import Engine, Posterior
+from undegrade.inference.latent_image import latent_span
 from undegrade.inference.tiles import Tile, slices
-from undegrade.model import LATENT_STRIDE, Posterior
+from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.latent_noise import ESTIMATE_DRAWS, latent_noise
 
 
@@ -37,12 +38,11 @@ class Estimates:
         EST at the posterior mean is lower than the mean of EST(c), for a noise level by half a level.
         """
         outer, inner = slices(tile, 1, LATENT_STRIDE), slices(tile, 1, LATENT_STRIDE, inner=True)
-        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
-        at_mean = engine.estimate(posterior.mean)
+        rows, columns = latent_span(tile)
+        (at_mean,) = engine.estimate(posterior.mean)
         differences, squares = np.zeros_like(at_mean), np.zeros_like(at_mean)
         for n in range(ESTIMATE_DRAWS):
-            noise = torch.from_numpy(latent_noise(0, n, rows, columns)).to(engine.device)
-            difference = engine.estimate(posterior.at(noise)) - at_mean
+            difference = engine.estimate(posterior.at(latent_noise(0, n, rows, columns)))[0] - at_mean
             differences += difference
             squares += np.square(difference)
         self.drawn[:, *outer] = (at_mean + differences / np.float32(ESTIMATE_DRAWS))[:, *inner]
@@ -74,4 +74,6 @@ class Estimates:
             # The numbers of a kernel depend on each other: their separate medians need not be any kernel.
             learned = self.drawn.mean(axis=(1, 2), dtype=np.float64)
         spread = self.spread.mean(axis=(1, 2), dtype=np.float64)
-        return quantity.decode(learned), quantity.decode_spread(learned, spread)
+        if not (np.isfinite(learned).all() and np.isfinite(spread).all()):
+            raise UndegradeError(f"the model's estimate of the {quantity.name} is not finite; use other weights.")
+        return quantity.within_range(quantity.decode(learned)), quantity.decode_spread(learned, spread)

@@ -25,7 +25,6 @@ class Held:
         source: the whole image as the model is shown it, (H, W, C).
         rows: first row of the part, and the one after its last.
         columns: the same along the other axis.
-        reach: how far from a pixel its result reads the image, a multiple of the stride.
         amount: of strength 1, see :meth:`Engine.steered`.
         black_and_white: of the caller's image, by which ``source`` was scaled unless it is the full range.
     """
@@ -37,7 +36,6 @@ class Held:
         source: Image,
         rows: tuple[int, int],
         columns: tuple[int, int],
-        reach: int,
         amount: float,
         black_and_white: Range,
     ) -> None:
@@ -45,7 +43,7 @@ class Held:
         if self._channels == 3 and is_grey(source):  # as Pipeline does: grey stays exactly grey
             source = source[..., :1]
         self._engine, self._layout, self._amount, self._range = engine, layout, amount, black_and_white
-        stride = engine.model.stride
+        stride, reach = engine.stride, engine.reaches.both
         tile = around(rows, columns, h, w, reach, stride)
         # The second encoding reads the restoration in the whole window, which the first therefore needs with a halo.
         read = [(span.low, span.high) for span in tile]
@@ -73,7 +71,7 @@ class Held:
         amount, weight = strength * self._amount, np.float32(min(strength / BLEND, 1.0))
         xhat = self._xhat
         if amount != 1:
-            c = self._engine.encode(xhat + amount * (self._y - xhat)).mean
+            c = self._engine.encode(xhat + np.float32(amount) * (self._y - xhat)).mean
             xhat = self._engine.restore(self._y, c)
         restored = self._engine.from_model(xhat[:, :, *self._part], self._given)
         if weight != 1:

@@ -7,21 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from undegrade.errors import UndegradeError
+from undegrade.inference.engines import make_engine
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 from undegrade.tasks import TASKS
-from undegrade.weights.card import find_weights, load_weights
+from undegrade.weights.card import Weights, find_weights, read_weights
 
 
 def load_pipeline(
     task: str | None = None,
     variant: str | None = None,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     device: str | None = None,
     half: bool = False,
+    engine: str | None = None,
+    threads: int | None = None,
 ) -> Pipeline:
     """A pipeline from shipped weights (cached for the next call) or from your own weights file.
 
@@ -29,22 +30,29 @@ def load_pipeline(
         task: a name in ``TASKS``; None for the task of ``weights``, else ``"gaussian"``.
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         weights: a safetensors file with its card in the same folder, instead of shipped weights.
-        device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
-        half: see :class:`undegrade.inference.engine.Engine`.
+        device, half, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
 
     Raises:
-        UndegradeError: an unknown task or variant, no such weights, or weights of another task or variant.
+        UndegradeError: an unknown task or variant, no such weights, or weights of another task or variant; or see
+            :func:`undegrade.inference.engines.make_engine`.
     """
+    for name, value in (("task", task), ("variant", variant)):
+        if value is not None and not isinstance(value, str):
+            raise UndegradeError(f"{name} is {value!r:.60}; give its name as a text.")
     if task is not None and task not in TASKS:
         raise UndegradeError(f"there is no task {task!r}; choose one of: {', '.join(TASKS)}.")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = str(device) if device is not None else None
     if weights is None:
         task = task or "gaussian"
         if variant is not None and variant not in TASKS[task].variants:
             choices = ", ".join(TASKS[task].variants)
             raise UndegradeError(f"the task {task} has no variant {variant!r}; choose one of: {choices}.")
-        return _shipped(task, variant, device, half)
-    model, card = load_weights(weights)
+        return _shipped(task, variant, device, half, engine, threads)
+    if not isinstance(weights, str | Path):
+        raise UndegradeError(f"weights are {weights!r:.60}; give the path of a safetensors file.")
+    weights = Path(weights)
+    found = read_weights(weights)
+    card = found.card
     if card.task not in TASKS:
         raise UndegradeError(f"{weights}: made for the task {card.task!r}, unknown to this version; update undegrade.")
     if task not in (None, card.task) or variant not in (None, card.variant):
@@ -53,7 +61,10 @@ def load_pipeline(
             f"{weights}: these weights are for {card.name}, not {requested}; change task and variant, or leave them "
             "out."
         )
-    return Pipeline(model, TASKS[card.task], device, card, half)
+    try:
+        return _pipeline(found, device, half, engine, threads)
+    except UndegradeError as error:
+        raise UndegradeError(f"{weights}: {error}") from error
 
 
 def restore(
@@ -71,6 +82,8 @@ def restore(
     memory: float | None = None,
     white: float | None = None,
     device: str | None = None,
+    engine: str | None = None,
+    threads: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Any:
     """Restore an image with shipped weights.
@@ -81,7 +94,7 @@ def restore(
         task: a name in ``TASKS``.
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
-        device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one.
+        device, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
         progress: called after each tile with the fraction done, 0 to 1.
 
     Returns:
@@ -91,10 +104,18 @@ def restore(
         UndegradeError: not an image, an unknown task or variant, options out of range, or no weights are shipped.
     """
     options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
-    return load_pipeline(task, variant, device=device).run(image, options, progress).image
+    return (
+        load_pipeline(task, variant, device=device, engine=engine, threads=threads).run(image, options, progress).image
+    )
 
 
 @functools.cache
-def _shipped(task: str, variant: str | None, device: str, half: bool) -> Pipeline:
-    model, card = load_weights(find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,)))
-    return Pipeline(model, TASKS[task], device, card, half)
+def _shipped(
+    task: str, variant: str | None, device: str | None, half: bool, engine: str | None, threads: int | None
+) -> Pipeline:
+    found = read_weights(find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,)))
+    return _pipeline(found, device, half, engine, threads)
+
+
+def _pipeline(weights: Weights, device: str | None, half: bool, engine: str | None, threads: int | None) -> Pipeline:
+    return Pipeline(make_engine(weights, device, half, engine, threads), TASKS[weights.card.task], weights.card)

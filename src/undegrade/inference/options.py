@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +59,15 @@ class RestoreOptions:
     white: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("strength", "level", "memory", "white"):
+            self._take(name, float, numbers.Real, "a number")
+        for name in ("samples", "seed", "tile"):
+            self._take(name, int, numbers.Integral, "a whole number")
+        for name in ("self_ensemble", "direct"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise UndegradeError(f"{name} is {getattr(self, name)!r:.60}; give True or False.")
+        if self.seed >= 2**63:
+            raise UndegradeError(f"a seed of {self.seed} is too large; give a number below 2**63.")
         if not 0 <= self.strength <= MAX_STRENGTH:
             raise UndegradeError(f"a strength of {self.strength:g} is out of range; give 0 to {MAX_STRENGTH:g}.")
         if self.level is not None and not 0 <= self.level < float("inf"):
@@ -75,6 +86,16 @@ class RestoreOptions:
             raise UndegradeError(
                 "memory must be a number of bytes above 0, and not together with tile; give one of the two."
             )
+
+    def _take(self, name: str, kind: type, wanted: type[Any], words: str) -> None:
+        """Turn numpy's numbers, and floats such as 64.0 where a whole number is meant, into Python's."""
+        value: Any = getattr(self, name)
+        if value is None and name in ("level", "memory", "tile", "white"):
+            return
+        whole = kind is int and isinstance(value, numbers.Real) and math.isfinite(value) and float(value).is_integer()
+        if isinstance(value, bool) or not (isinstance(value, wanted) or whole):
+            raise UndegradeError(f"{name} is {value!r:.60}; give {words}.")
+        object.__setattr__(self, name, kind(value))
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from undegrade.degrade.base import Quantity
-from undegrade.degrade.resize import SHIFT_REACH
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, Layout, from_float, is_grey, transformed
-from undegrade.inference.engine import Engine, Window, usable
+from undegrade.inference.engine import Engine, Posterior, Window
 from undegrade.inference.estimates import Estimates
 from undegrade.inference.held import Held
+from undegrade.inference.latent_image import LatentImage, latent_span
 from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
 from undegrade.inference.ranges import find_range
 from undegrade.inference.steering import amount_of_level
 from undegrade.inference.tiles import Tile, slices
 from undegrade.inference.tiling import over_tiles
-from undegrade.model import LATENT_STRIDE
+from undegrade.model.architecture import Architecture
 from undegrade.model.latent_noise import latent_noise
 from undegrade.model.restorers import RESTORERS
-from undegrade.model.vdir import VDIR
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
@@ -43,35 +41,21 @@ class Pipeline:
     """A model ready to restore images.
 
     Attributes:
+        engine: the model and what runs it.
         task: the task of the model.
         card: of the weights, if they came from a file.
         quantity: what the estimator estimates; None if it was not trained (lambda_2 = 0).
     """
 
-    def __init__(
-        self,
-        model: VDIR,
-        task: Task,
-        device: str | torch.device = "cpu",
-        card: Card | None = None,
-        half: bool = False,
-    ) -> None:
-        """See :class:`undegrade.inference.engine.Engine` for the arguments."""
-        self.task = task
-        self.engine = Engine(model, usable(device), half)
-        self.card = card
+    def __init__(self, engine: Engine, task: Task, card: Card | None = None) -> None:
+        self.engine, self.task, self.card = engine, task, card
         trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
         self.quantity = task.degradation.quantity if trained else None
 
     @property
-    def model(self) -> VDIR:
-        """The networks, on :attr:`device`, in evaluation mode."""
-        return self.engine.model
-
-    @property
-    def device(self) -> torch.device:
-        """Where the networks run."""
-        return self.engine.device
+    def architecture(self) -> Architecture:
+        """Of the networks."""
+        return self.engine.architecture
 
     def __call__(
         self,
@@ -158,8 +142,7 @@ class Pipeline:
         black_and_white = find_range(images[0], white)
         source = images[0] if black_and_white.is_full else black_and_white.scaled(images[0])
         self._check(source, options)
-        found = Estimates(self.model.architecture.params, source, at_mean=True)
-
+        found = Estimates(self.architecture.params, source, at_mean=True)
         done = 0
 
         def add(tile: Tile, window: Window) -> None:
@@ -169,9 +152,9 @@ class Pipeline:
             if progress is not None:
                 progress(done / (source.shape[0] * source.shape[1]))
 
-        over_tiles(source, self._side(options), self._reach, self.model.stride, self.device, add)
+        over_tiles(source, self._side(options), self.engine.reaches.encode, self.engine, add)
         assert found.mean is not None  # at_mean=True above
-        return EstimateMap(*found.in_units(quantity), quantity.decode(found.mean))
+        return EstimateMap(*found.in_units(quantity), quantity.within_range(quantity.decode(found.mean)))
 
     def hold(
         self,
@@ -197,14 +180,14 @@ class Pipeline:
         (source, *others) = layout.images(image)
         if others:
             raise UndegradeError("only a part of a single image can be kept; pass the images one at a time.")
-        if self.model.architecture.scale != 1:
+        if self.architecture.scale != 1:
             raise UndegradeError(f"the super-resolution task {self.task.name} has no strength; use another task.")
         if not all(0 <= low < high <= n for (low, high), n in zip((rows, columns), source.shape[:2], strict=True)):
             raise UndegradeError(f"rows {rows} and columns {columns} are not within the image; give a part of it.")
         black_and_white = find_range(source, white)
         shown = source if black_and_white.is_full else black_and_white.scaled(source)
         amount = self._amount(shown, RestoreOptions(level=level))
-        return Held(self.engine, layout, shown, rows, columns, self._reach, amount, black_and_white)
+        return Held(self.engine, layout, shown, rows, columns, amount, black_and_white)
 
     def _in_range(
         self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None
@@ -226,73 +209,97 @@ class Pipeline:
         amount = self._amount(source, options)
         weight = min(options.strength / BLEND, 1.0)
         h, w, channels = source.shape
-        s = self.model.architecture.scale
-        estimates = None if self.quantity is None else Estimates(self.model.architecture.params, source)
+        s = self.architecture.scale
+        estimates = None if self.quantity is None else Estimates(self.architecture.params, source)
         out = np.empty((h * s, w * s, channels), source.dtype)
         total = np.zeros(out.shape, np.float32) if options.self_ensemble else None
         std = np.empty(out.shape[:2], np.float32) if options.samples else None
         passes = 8 if options.self_ensemble else 1
-        # Moving the latent encodes twice: the second encoding reads a restoration made from the first.
-        halo, side = self._reach * (1 if amount == 1 else 2), self._side(options)
+        # The picture is encoded once, before it is restored: either step has a smaller halo than both together. To
+        # move the latent, each tile is encoded a second time, from a restoration made from the first latent.
+        reaches, side = self.engine.reaches, self._side(options)
+        halo = reaches.restore if amount == 1 else 2 * reaches.both
         done = 0
+
+        def tick() -> None:
+            if progress is not None:
+                progress(done / (h * w * passes))
 
         def work(tile: Tile, window: Window) -> None:
             nonlocal done
-            restored, deviation = self._tile(window, tile, options, amount, weight, estimates if i == 0 else None)
-            target = y[slices(tile, s)]
+            y = self.engine.to_model(window, options.direct)
+            posterior = self._steered(y, tile, amount, read) if latent is None else latent.within(tile)
+            restored, deviation = self._tile(y, window, tile, posterior, options, weight)
+            if not np.isfinite(restored).all():
+                raise UndegradeError("the model's result is not finite; use other weights, or smaller pixel values.")
+            target = result[slices(tile, s)]
             target[...] = from_float(restored, source.dtype) if total is None else target + restored
             if std is not None:
                 std[slices(tile, s)] = deviation
             done += tile.pixels
-            if progress is not None:
-                progress(done / (h * w * passes))
+            tick()
 
         for i in range(passes):
             # Transformed views of the source and of the result: writing to the view undoes the transform.
             x = transformed(source, i)
-            y = transformed(out if total is None else total, i)
-            over_tiles(x, side, halo, self.model.stride, self.device, work)
+            result = transformed(out if total is None else total, i)
+            read = estimates if i == 0 else None
+            latent = self._encoded(x, side, options, read, tick) if amount == 1 else None
+            if options.strength > 0:
+                over_tiles(x, side, halo, self.engine, work)
         if total is not None:
             for row in range(0, len(out), ROWS):
                 out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(passes), source.dtype)
         if options.strength == 0:
             out[...] = source  # bit for bit, for every dtype
+            if progress is not None:
+                progress(1.0)
         estimate, spread = estimates.in_units(self._estimated()) if estimates is not None else (None, None)
         return Restoration(out, estimate, spread, std)
 
+    def _encoded(
+        self, x: Image, side: int, options: RestoreOptions, estimates: Estimates | None, tick: Callable[[], None]
+    ) -> LatentImage | None:
+        """The latent of a whole image; on the way its estimates are added. None if neither is asked for."""
+        if options.strength == 0 and estimates is None:
+            return None
+        latent = LatentImage(x, spread=options.samples > 0)
+
+        def add(tile: Tile, window: Window) -> None:
+            posterior = self.engine.encode(self.engine.to_model(window, options.direct))
+            if estimates is not None:
+                estimates.add_tile(self.engine, posterior, tile)
+            latent.add_tile(posterior, tile)
+            tick()
+
+        over_tiles(x, side, self.engine.reaches.encode, self.engine, add)
+        return latent
+
+    def _steered(self, y: Window, tile: Tile, amount: float, estimates: Estimates | None) -> Posterior:
+        """The posterior of a window, moved by the amount; the window's estimates, before it is moved, are added."""
+        posterior = self.engine.encode(y)
+        if estimates is not None:
+            estimates.add_tile(self.engine, posterior, tile)
+        return self.engine.steered(y, posterior, amount)
+
     def _tile(
-        self,
-        window: Window,
-        tile: Tile,
-        options: RestoreOptions,
-        amount: float,
-        weight: float,
-        estimates: Estimates | None,
+        self, y: Window, window: Window, tile: Tile, posterior: Posterior, options: RestoreOptions, weight: float
     ) -> tuple[Window, Window | None]:
         """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
-        engine, s = self.engine, self.model.architecture.scale
-        inner, upper = slices(tile, 1, inner=True), slices(tile, s, inner=True)
-        y = engine.to_model(window, options.direct)
-        posterior = engine.encode(y)
-        if estimates is not None:
-            estimates.add_tile(engine, posterior, tile)
-        if options.strength == 0:
-            return np.repeat(np.repeat(window[inner], s, 0), s, 1), None
-        posterior = engine.steered(y, posterior, amount)
-        given = window[inner]
+        engine, s = self.engine, self.architecture.scale
+        given, upper = window[slices(tile, 1, inner=True)], slices(tile, s, inner=True)
 
-        def restore_from(c: torch.Tensor) -> Window:
+        def restore_from(c: Window) -> Window:
             xhat = engine.restore(y, c)[:, :, *upper]
             restored = engine.from_model(xhat, given)
             return restored if weight == 1 else given + np.float32(weight) * (restored - given)
 
         if not options.samples:
             return restore_from(posterior.mean), None
-        rows, columns = ((span.low // LATENT_STRIDE, -(-span.high // LATENT_STRIDE)) for span in tile)
+        rows, columns = latent_span(tile)
         mean = spread = np.zeros((), np.float32)
         for n in range(options.samples):  # Welford's recurrence
-            noise = torch.from_numpy(latent_noise(options.seed, n, rows, columns)).to(engine.device)
-            sample = restore_from(posterior.at(noise))
+            sample = restore_from(posterior.at(latent_noise(options.seed, n, rows, columns)))
             difference = sample - mean
             mean = mean + difference / np.float32(n + 1)
             spread = spread + difference * (sample - mean)
@@ -305,7 +312,7 @@ class Pipeline:
         return options.strength * amount_of_level(self.engine, self._estimated(), source, options.level)
 
     def _check(self, x: Image, options: RestoreOptions) -> None:
-        a = self.model.architecture
+        a = self.architecture
         if a.channels == 1 and x.shape[2] == 3 and a.scale != 1:
             raise UndegradeError(f"this {self.task.name} model works on grey images only; convert the image to grey.")
         if a.scale != 1 and (options.strength != 1 or options.level is not None):
@@ -317,13 +324,6 @@ class Pipeline:
                 "direct decimation and self-ensemble cannot be combined, since a flip moves the grid; leave one out."
             )
 
-    @property
-    def _reach(self) -> int:
-        """How far from a pixel, in pixels, its result reads the image; a multiple of the model's stride."""
-        stride = self.model.stride
-        shift = SHIFT_REACH if self.model.architecture.scale > 1 else 0
-        return self.model.reach + -(-shift // stride) * stride
-
     def _estimated(self) -> Quantity:
         if self.quantity is None:
             raise UndegradeError(f"the model for {self.task.name} gives no estimate; use another task.")
@@ -331,13 +331,13 @@ class Pipeline:
 
     def _side(self, options: RestoreOptions) -> int:
         """The largest side of a tile, in input pixels."""
-        stride = self.model.stride
+        stride = self.engine.stride
         tile = options.tile
         if tile is None and options.memory is None:
-            tile = RESTORERS[self.model.architecture.restorer].tile // self.model.architecture.scale
+            tile = RESTORERS[self.architecture.restorer].tile // self.architecture.scale
         elif tile is None:
             assert options.memory is not None
-            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self._reach
+            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self.engine.reaches.restore
         return max(tile, stride) // stride * stride
 
 

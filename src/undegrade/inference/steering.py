@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from undegrade.degrade.base import Quantity
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, centre, to_float
@@ -34,15 +36,15 @@ def amount_of_level(engine: Engine, quantity: Quantity, source: Image, level: fl
             f"the {quantity.name} has {quantity.size} numbers and cannot be overruled by one; leave out level."
         )
     middle = centre(source, SIDE)
-    whole = next(tiles(middle.shape[0], middle.shape[1], SIDE, 0, engine.model.stride))
+    whole = next(tiles(middle.shape[0], middle.shape[1], SIDE, 0, engine.stride))
     y = engine.to_model(to_float(middle))
     xhat = engine.restore(y, engine.encode(y).mean)
 
     def read(amount: float) -> float:
-        found = Estimates(engine.model.architecture.params, middle)
-        found.add_tile(engine, engine.encode(xhat + amount * (y - xhat)), whole)
+        found = Estimates(engine.architecture.params, middle)
+        found.add_tile(engine, engine.encode(xhat + np.float32(amount) * (y - xhat)), whole)
         # Near the border of the crop the networks lack the pixels around it: leave these estimates out.
-        found = found if middle.shape == source.shape else found.within(engine.model.reach)
+        found = found if middle.shape == source.shape else found.within(engine.networks.both)
         return float(found.in_units(quantity)[0][0])
 
     return _search(read, level)

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, to_float
-from undegrade.inference.engine import Window, out_of_memory
+from undegrade.inference.engine import Engine, Window, out_of_memory
 from undegrade.inference.tiles import Tile, split, tiles
 
 
-def over_tiles(
-    x: Image, side: int, halo: int, stride: int, device: torch.device, work: Callable[[Tile, Window], None]
-) -> None:
+def over_tiles(x: Image, side: int, halo: int, engine: Engine, work: Callable[[Tile, Window], None]) -> None:
     """Call ``work`` for every tile of an image; when memory runs out, continue with smaller tiles.
 
     Args:
         x: (H, W, C), any view.
         side: largest side of a tile, a multiple of the stride.
         halo: pixels of context around a tile, a multiple of the stride.
-        stride: of the model.
-        device: where the work is done.
+        engine: that does the work; its stride is the tiles'.
         work: called with each tile and its window as floats, (h, w, C).
 
     Raises:
         UndegradeError: there is not enough memory for the smallest tile.
     """
     height, width = x.shape[:2]
+    stride = engine.stride
     pending = list(tiles(height, width, side, halo, stride))[::-1]
     while pending:
         tile = pending.pop()
@@ -46,7 +42,6 @@ def over_tiles(
                     "variant or another device."
                 ) from error
         # Not inside the except block: there the error keeps the tensors of the failed tile alive.
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        engine.release()
         rest = [piece for tile in pending for piece in reversed(split(tile, height, width, halo, stride))]
         pending = rest + pieces[::-1]

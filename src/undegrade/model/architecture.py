@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from undegrade.errors import UndegradeError
-from undegrade.model.autoencoder import LATENT_CHANNELS
+from undegrade.model.latent import LATENT_CHANNELS
 from undegrade.model.restorers import RESTORERS
+from undegrade.reading import shown
+
+MAX_PARAMS = 64
+"""Most numbers that an estimator predicts; the largest f(T) of a task has far fewer."""
 
 
 class Conditioning(enum.StrEnum):
@@ -54,10 +59,16 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.restorer not in RESTORERS:
             raise ValueError(f"there is no restorer {self.restorer!r}, only {', '.join(RESTORERS)}")
-        if self.channels not in (1, 3) or self.params < 1:
-            raise ValueError(f"channels must be 1 or 3, params positive: {self}")
-        if self.bounds is not None and (len(self.bounds) != self.params or min(self.bounds) <= 0):
-            raise ValueError(f"there must be {self.params} positive bounds, got {self.bounds}")
+        if not all(type(value) is int for value in (self.channels, self.params, self.scale)):
+            raise ValueError("channels, params and scale must be whole numbers")
+        if self.channels not in (1, 3) or not 1 <= self.params <= MAX_PARAMS:
+            raise ValueError(
+                f"channels must be 1 or 3, and params 1 to {MAX_PARAMS}, got {self.channels} and {self.params}"
+            )
+        if self.bounds is not None and (
+            len(self.bounds) != self.params or not all(0 < bound < math.inf for bound in self.bounds)
+        ):
+            raise ValueError(f"there must be {self.params} positive bounds, all finite")
         scales = RESTORERS[self.restorer].scales
         if self.scale not in scales:
             raise ValueError(
@@ -81,14 +92,14 @@ class Architecture:
         values = _with_new_names(values)
         if set(values) != {f.name for f in fields(cls)}:
             raise UndegradeError(
-                f"this version of undegrade does not know the architecture {dict(values)}; update undegrade."
+                f"this version of undegrade does not know the architecture {_shown(values)}; update undegrade."
             )
         try:
             bounds = None if values["bounds"] is None else tuple(map(float, values["bounds"]))
             return cls(**{**values, "conditioning": Conditioning(values["conditioning"]), "bounds": bounds})
         except (ValueError, TypeError) as error:
             raise UndegradeError(
-                f"this version of undegrade cannot build the architecture {dict(values)}: {error}."
+                f"this version of undegrade cannot build the architecture {_shown(values)}: {error}; update it."
             ) from error
 
     @property
@@ -99,6 +110,10 @@ class Architecture:
             Conditioning.NONE: 0,
             Conditioning.ESTIMATE: self.params,
         }[self.conditioning]
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{shown(name)}: {shown(value)}" for name, value in list(values.items())[:10]) + "}"
 
 
 def _with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:

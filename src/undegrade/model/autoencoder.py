@@ -14,11 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from undegrade.model.blocks import conv3x3
+from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
 from undegrade.model.posterior import Posterior
 
-LATENT_CHANNELS = 4
-LATENT_STRIDE = 4
-"""Image pixels per latent element, along each side."""
 FILTERS = 64
 
 

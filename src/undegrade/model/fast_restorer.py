@@ -19,9 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
+from undegrade.model.autoencoder import resize_latent
 from undegrade.model.blocks import BRANCH_SCALE, ResBlock, conv3x3
-from undegrade.model.description import RestorerDescription, RestorerModule
+from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
+from undegrade.model.restorer_module import RestorerModule
 from undegrade.model.upsample import Enlarge
 
 SHUFFLE, FILTERS, BLOCKS = 2, 96, 5
@@ -76,6 +77,3 @@ def pad_to_even(y: Tensor) -> Tensor:
     """Complete odd heights and widths by repeating the last row or column."""
     h, w = y.shape[-2:]
     return F.pad(y, (0, w % 2, 0, h % 2), mode="replicate") if h % 2 or w % 2 else y
-
-
-FAST = RestorerDescription("fast", FastRestorer, scales=(1, 2, 4), bytes_per_pixel=500)

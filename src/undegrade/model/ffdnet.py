@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
+from undegrade.model.autoencoder import resize_latent
 from undegrade.model.blocks import conv3x3
-from undegrade.model.description import RestorerDescription, RestorerModule
 from undegrade.model.fast_restorer import pad_to_even
+from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
+from undegrade.model.restorer_module import RestorerModule
 
 FILTERS = 96
 LAYERS = 12
@@ -57,6 +58,3 @@ class FFDNet(RestorerModule):
         if self.cond_channels:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1)
         return F.pixel_shuffle(self.layers(u), 2)[..., : y.shape[-2], : y.shape[-1]]
-
-
-FFDNET = RestorerDescription("ffdnet", FFDNet, scales=(1,), bytes_per_pixel=550)

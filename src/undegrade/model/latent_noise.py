@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from undegrade.model import LATENT_CHANNELS
+from undegrade.model.latent import LATENT_CHANNELS
 
 BLOCK = 64
 """Side of a block in latent positions."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from undegrade.model import Posterior
+from undegrade.model.posterior import Posterior
 
 
 class Losses(NamedTuple):

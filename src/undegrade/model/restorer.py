@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from undegrade.model.autoencoder import LATENT_CHANNELS, LATENT_STRIDE, resize_latent
+from undegrade.model.autoencoder import resize_latent
 from undegrade.model.blocks import BRANCH_SCALE, RIRBlock, conv3x3
-from undegrade.model.description import RestorerDescription, RestorerModule
+from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
+from undegrade.model.restorer_module import RestorerModule
 from undegrade.model.upsample import Enlarge
 
 FILTERS = 64
@@ -59,6 +60,3 @@ class Restorer(RestorerModule):
         h = h + self.conv(self.groups(h))
         out: Tensor = self.enlarge(y) + F.pixel_shuffle(self.tail(h), self.scale)
         return out
-
-
-FULL = RestorerDescription("full", Restorer, scales=(1, 2, 4), bytes_per_pixel=1400)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.model.autoencoder import LATENT_STRIDE, Decoder, Encoder, Estimator
+from undegrade.model.autoencoder import Decoder, Encoder, Estimator
+from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.posterior import Posterior
 from undegrade.model.restorers import RESTORERS
 
@@ -54,6 +55,17 @@ class VDIR(nn.Module):
         # Both count how far a pixel can lie from the edge of its cell; the smaller cell lies within the larger.
         twice = min(LATENT_STRIDE, self.restorer.stride) - 1
         return -(-(self.encoder.reach + estimator + self.restorer.reach - twice) // self.stride) * self.stride
+
+    @property
+    def reaches(self) -> tuple[int, int]:
+        """The same for the two steps alone: what q(c|y) and EST(c) at a position, and what an output pixel, given the
+        latent of the whole image, depend on. The sum of the halos is larger than :attr:`reach`, but each is smaller."""
+        estimator = self.estimator.reach if self._two_stage else 0
+        # A pixel's resized latent reads cells whose pixels begin up to one and a half cells away.
+        resized = LATENT_STRIDE + LATENT_STRIDE // 2
+        steps = (self.encoder.reach + self.estimator.reach, self.restorer.reach + resized + estimator)
+        encode, restore = (-(-step // self.stride) * self.stride for step in steps)
+        return encode, restore
 
     def encode(self, y: Tensor) -> Posterior:
         """q(c|y): (B, C, H, W) -> Posterior of (B, 4, ceil(H / 4), ceil(W / 4)). A two-stage model's is a point."""

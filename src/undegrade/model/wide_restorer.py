@@ -24,10 +24,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from undegrade.model.autoencoder import LATENT_CHANNELS
 from undegrade.model.blocks import ResBlock, conv3x3
-from undegrade.model.description import RestorerDescription
 from undegrade.model.fast_restorer import FILTERS, SHUFFLE, FastRestorer, pad_to_even
+from undegrade.model.latent import LATENT_CHANNELS
 
 JOIN = 2
 """J: the levels are added after so many residual blocks of the chain."""
@@ -119,6 +118,3 @@ class CoarseLevel(nn.Module):
         q = F.pixel_shuffle(self.after(q), 2)
         out: Tensor = self.last(q[..., : h.shape[-2], : h.shape[-1]])
         return out
-
-
-WIDE = RestorerDescription("wide", WideRestorer, scales=(1, 2, 4), bytes_per_pixel=650, tile=768)

@@ -12,6 +12,8 @@ from undegrade.tasks.recipe import PAPER, SHORT, SHORT_CPU
 
 # Beyond the paper's 10-80 and single saving, so that real files are safe: they are often crops of saved pictures.
 _TRAINING = Jpeg(quality=(5, 95), subsampling=("4:2:0", "4:4:4"), twice=0.25)
+# What quality a JPEG has is harder to see than noise: the encoder gets a start of its own.
+_FAST = {"short": SHORT, "cpu": replace(SHORT_CPU, latent_warmup_steps=1_000), "paper": PAPER}
 _VALIDATION = {str(q): Jpeg((q, q)) for q in (10, 40, 80)}
 
 JPEG = Task(
@@ -19,11 +21,7 @@ JPEG = Task(
     summary="Remove JPEG artifacts of unknown quality from colour images.",
     degradation=_TRAINING,
     variants={"full": Architecture(), "fast": Architecture(restorer="fast")},
-    recipes={
-        "full": {"short": SHORT, "paper": PAPER},
-        # What quality a JPEG has is harder to see than noise: the encoder gets a start of its own.
-        "fast": {"short": SHORT, "cpu": replace(SHORT_CPU, latent_warmup_steps=1_000), "paper": PAPER},
-    },
+    recipes={"full": {"short": SHORT, "paper": PAPER}, "fast": _FAST},
     validation=_VALIDATION,
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
     benchmarks=jpeg("VII", (LIVE1, URBAN100), (10, 20, 30, 40, 50, 60, 70, 80))
@@ -35,8 +33,8 @@ JPEG_Y = Task(
     name="jpeg-y",
     summary="Remove JPEG artifacts of unknown quality from grey images, or from the luma of colour ones.",
     degradation=_TRAINING,
-    variants={"full": Architecture(channels=1)},
-    recipes={"full": {"short": SHORT, "paper": PAPER}},
+    variants={"full": Architecture(channels=1), "fast": Architecture(channels=1, restorer="fast")},
+    recipes={"full": {"short": SHORT, "paper": PAPER}, "fast": _FAST},
     validation=_VALIDATION,
     protocol=Protocol(colour="grey", border=0, metrics=("psnr", "ssim"), window=UNIFORM_8),
     benchmarks=jpeg("VI", (CLASSIC5, LIVE1, URBAN100), (10, 20, 30, 40, 70, 80)),

@@ -17,7 +17,7 @@ from undegrade.train.log import Log
 from undegrade.train.state import branch, newest
 
 DECAY = Decay.SQUARE_ROOT
-"""Measured by ``training/cooldowns.py``: see docs/training.md."""
+"""Measured by ``training/cooldowns.py``: see docs/notebook.md."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from undegrade.model import Discriminator
 from undegrade.model.architecture import Architecture
+from undegrade.model.discriminator import Discriminator
 from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from undegrade.atomic import replacing
+from undegrade.reading import parse_json, whole
 
 
 class Log:
@@ -33,12 +34,12 @@ class Log:
         if not self.path.exists():
             return []
         found = []
-        for line in self.path.read_text().splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except ValueError:
                 continue
-            if isinstance(row, dict) and isinstance(row.get("step"), int | float):
+            if isinstance(row, dict) and whole(0, 10**12)(row.get("step")) is None:
                 found.append(row)
         return found
 

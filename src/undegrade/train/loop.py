@@ -229,6 +229,11 @@ def _resume(trainer: Trainer, folder: Path, main: bool) -> tuple[Spent, str | No
     if state is None:
         return Spent(), None
     step, tensors, meta = state
+    if missing := {"recipe", "seconds"} - set(meta):
+        raise UndegradeError(
+            f"the training state of step {step} in {folder} lacks its {' and '.join(sorted(missing))}; copy it again, "
+            "or delete it to start over."
+        )
     trainer.load(step, tensors)
     before, now = meta["recipe"], trainer.recipe.to_dict()
     changed = {k: (before.get(k), v) for k, v in now.items() if before.get(k) != v}

@@ -16,6 +16,7 @@ import torch.distributed as dist
 from undegrade.data.batches import MixedBatches, Photographs, Source, Synthetic
 from undegrade.data.sidd import training_tiles
 from undegrade.data.training_images import TrainingImages, read_folder
+from undegrade.inference.torch_engine import usable
 from undegrade.train.cooldown import begin
 from undegrade.train.cpu import denormals_as_zero, keep_memory
 from undegrade.train.export import export
@@ -24,7 +25,7 @@ from undegrade.train.options import Plan, TrainOptions, plan
 from undegrade.train.state import newest
 from undegrade.train.trainer import PARTS, Trainer
 from undegrade.train.validate import Validation, centre_crops, own_crops
-from undegrade.weights.card import Card, load_weights
+from undegrade.weights.card import load_weights
 
 
 def train(options: TrainOptions) -> None:
@@ -114,12 +115,7 @@ def _origin(options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, 
     weights, card = load_weights(options.init)
     taken = trainer.start_from(weights, options.init_parts or PARTS)
     print(f"{taken} tensors taken from {options.init}", file=sys.stderr)
-    return {"started_from": f"{card.name} {card.sha256[:12]}", "pixels_before": pixels_of(card)}
-
-
-def pixels_of(card: Card) -> int:
-    """How many pixels of y weights have seen; of cards that do not say, steps times batch of the last run."""
-    return card.pixels or card.steps * card.recipe.get("batch", 0) * card.recipe.get("patch", 0) ** 2
+    return {"started_from": f"{card.name} {card.sha256[:12]}", "pixels_before": card.pixels_seen}
 
 
 def _start_processes(device: str | None) -> torch.device:
@@ -130,7 +126,7 @@ def _start_processes(device: str | None) -> torch.device:
         if cuda and device is None:
             device = f"cuda:{int(os.environ['LOCAL_RANK'])}"
             torch.cuda.set_device(device)
-    return torch.device(device or ("cuda" if cuda else "cpu"))
+    return usable(device or ("cuda" if cuda else "cpu"))
 
 
 def hardware(device: torch.device, processes: int) -> str:

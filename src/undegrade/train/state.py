@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from undegrade.errors import UndegradeError
+from undegrade.reading import MAX_JSON, check_fields, mapping, number, parse_json, read_regular, whole
 
 PART_BYTES = 15_000_000
 """Largest part, so that every file of a state stays under 16 MB and travels anywhere."""
+_MAX_PART = 1_000_000_000
+"""Largest part that is read; a single tensor is a part of its own."""
+_PART = re.compile(r"part-[0-9]{2,4}\.safetensors")
 
 
 def save_state(run: Path, step: int, tensors: dict[str, Tensor], meta: dict[str, Any]) -> Path:
@@ -78,15 +83,46 @@ def load_state(run: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]] | Non
     if not states:
         return None
     try:
-        manifest = json.loads((states[-1] / "manifest.json").read_text())
+        manifest = read_manifest(states[-1])
         tensors: dict[str, Tensor] = {}
         for name in manifest["parts"]:
-            tensors |= load_file(states[-1] / name)
+            tensors |= load(read_regular(states[-1] / name, _MAX_PART))
         return manifest["step"], tensors, manifest["meta"]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise UndegradeError(
             f"the training state {states[-1]} cannot be read ({error}); copy it again, or delete it to start over."
         ) from error
+
+
+def read_manifest(state: Path) -> dict[str, Any]:
+    """The manifest of a state: its ``step``, the names of its ``parts``, and ``meta``.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: a field is missing or wrong.
+    """
+    manifest: dict[str, Any] = parse_json(read_regular(state / "manifest.json", MAX_JSON))
+    check_fields(manifest, {"step": whole(0, 10**8 - 1), "parts": _parts, "meta": mapping})
+    if state.name != f"state-{manifest['step']:08d}":
+        raise ValueError(f"its step is {manifest['step']}, unlike the folder's name")
+    meta = manifest["meta"]
+    known = {
+        "recipe": mapping, "seconds": number(0, 1e12), "pixels": number(0, 1e18), "path": _name_or_none,
+        "architecture": mapping,
+    }  # fmt: skip
+    check_fields({key: value for key, value in meta.items() if key in known}, {}, known)
+    sizes = {"batch": whole(1, 10**6), "patch": whole(1, 10**6)}
+    check_fields({key: value for key, value in meta.get("recipe", {}).items() if key in sizes}, {}, sizes)
+    return manifest
+
+
+def _parts(value: Any) -> str | None:
+    fits = isinstance(value, list) and all(isinstance(v, str) and _PART.fullmatch(v) for v in value)
+    return None if fits else "a list of names like part-00.safetensors"
+
+
+def _name_or_none(value: Any) -> str | None:
+    return None if value is None or isinstance(value, str) else "a name"
 
 
 def newest(run: Path) -> tuple[int, dict[str, Any]]:
@@ -99,9 +135,9 @@ def newest(run: Path) -> tuple[int, dict[str, Any]]:
     if not states:
         raise UndegradeError(f"{run} holds no training state to go on from; train first, or check the folder.")
     try:
-        manifest = json.loads((states[-1] / "manifest.json").read_text())
+        manifest = read_manifest(states[-1])
         return manifest["step"], manifest["meta"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UndegradeError(
             f"the training state {states[-1]} cannot be read ({error}); copy it again, or delete it to start over."
         ) from error
@@ -125,7 +161,7 @@ def branch(run: Path, folder: Path, meta: dict[str, Any]) -> Path:
     try:
         state = draft / states[-1].name
         shutil.copytree(states[-1], state)
-        manifest = json.loads((state / "manifest.json").read_text())
+        manifest = read_manifest(state)
         manifest["meta"] |= meta
         (state / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for file in state.iterdir():

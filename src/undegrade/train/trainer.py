@@ -25,9 +25,11 @@ from torch import Tensor, nn
 
 from undegrade.data.batches import Source
 from undegrade.errors import UndegradeError
-from undegrade.model import LATENT_CHANNELS, LATENT_STRIDE, Discriminator, Posterior
 from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.discriminator import Discriminator
+from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
 from undegrade.model.objective import Losses, discriminator_loss, estimation_loss, losses
+from undegrade.model.posterior import Posterior
 from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
 from undegrade.train import selection

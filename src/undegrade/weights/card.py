@@ -15,22 +15,54 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import safetensors.torch
-import torch
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
 from safetensors import SafetensorError
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
+from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
-from undegrade.model.vdir import VDIR
+from undegrade.reading import (
+    MAX_JSON,
+    Check,
+    check_fields,
+    mapping,
+    name,
+    number,
+    parse_json,
+    read_regular,
+    shown,
+    text,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from undegrade.model.vdir import VDIR
 
 MAX_BYTES = 5_000_000
-"""Largest size of a weights file, small enough to ship with the package."""
+"""Largest size of a weights file that is written, small enough to ship with the package."""
+_MAX_READ = 100_000_000
+"""Largest weights file that is read, in bytes."""
+_MANY = 10**15
+
+_NUMBERS_OF_RECIPE = {
+    "lambda_est": number(0, _MANY), "batch": whole(0, 10**9), "patch": whole(0, 10**6),
+}  # fmt: skip
+"""Fields of a recipe that are used when weights are loaded."""
+_FIELDS: dict[str, Check] = {
+    "task": name, "variant": name, "architecture": mapping, "data": mapping, "licence": text,
+    "steps": whole(0, _MANY), "minutes": number(0, _MANY), "hardware": text, "commit": text, "recipe": mapping,
+    "measured": mapping, "notes": text, "sha256": text, "dtype": text,
+}  # fmt: skip
 
 
-_NEWER = {"pixels", "started_from"}
+MISMATCH = "the tensors do not match their networks in this version of undegrade; update undegrade."
+
+_NEWER: dict[str, Check] = {"pixels": whole(0, 10**18), "started_from": text}
 """Fields that cards of before version 0.2 do not have."""
 
 
@@ -79,21 +111,29 @@ class Card:
         """E.g. ``"gaussian-fast"``; also the shipped files' stem."""
         return f"{self.task}-{self.variant}"
 
+    @property
+    def pixels_seen(self) -> int:
+        """:attr:`pixels`; of cards without, steps times batch of the last run, so fewer than there were."""
+        return self.pixels or self.steps * self.recipe.get("batch", 0) * self.recipe.get("patch", 0) ** 2
+
     def to_json(self) -> str:
         """The card's file: indented, so that changes can be read in a diff."""
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Card:
+    def from_json(cls, content: str | bytes) -> Card:
         """The inverse of :meth:`to_json`.
 
         Raises:
-            ValueError: not JSON, or fields are missing or unknown. Cards written before a field existed may lack it.
+            ValueError: not JSON, or a field is missing, unknown or wrong. Cards written before a field existed may lack
+                it.
         """
-        values = json.loads(text)
-        names = {f.name for f in dataclasses.fields(cls)}
-        if not isinstance(values, dict) or not names - _NEWER <= set(values) <= names:
-            raise ValueError(f"a card has the fields {', '.join(sorted(names))}")
+        values = parse_json(content)
+        check_fields(values, _FIELDS, _NEWER)
+        for field, check in _NUMBERS_OF_RECIPE.items():
+            value = values["recipe"].get(field)
+            if value is not None and (wanted := check(value)) is not None:
+                raise ValueError(f"its recipe's {field} is {shown(value)} instead of {wanted}")
         return cls(**values)
 
 
@@ -112,13 +152,13 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     Raises:
         UndegradeError: a weight is too large for half precision, or the file would exceed :data:`MAX_BYTES`.
     """
-    tensors = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()}
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
+    tensors = {key: np.ascontiguousarray(t.detach().half().cpu().numpy()) for key, t in model.state_dict().items()}
+    for key, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
             raise UndegradeError(
-                f"the weights {name} are not finite in half precision; train again from an earlier state."
+                f"the weights {key} are not finite in half precision; train again from an earlier state."
             )
-    content = safetensors.torch.save(tensors)
+    content = safetensors.numpy.save(tensors)
     if len(content) > MAX_BYTES:
         size = f"{len(content) / 1e6:.1f} MB"
         raise UndegradeError(
@@ -145,24 +185,39 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     return path
 
 
-def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
-    """Build the model that the card of a weights file describes, and load its weights.
+class Weights(NamedTuple):
+    """What a weights file and its card hold.
+
+    Attributes:
+        architecture: of the networks.
+        tensors: float32, by name.
+        card: see :class:`Card`.
+    """
+
+    architecture: Architecture
+    tensors: dict[str, npt.NDArray[np.float32]]
+    card: Card
+
+
+def read_weights(weights: Path | Traversable) -> Weights:
+    """The weights of a file and the architecture that its card describes, as arrays.
 
     Args:
         weights: a safetensors file with its card in the same folder; see :func:`find_weights` for shipped weights.
 
-    Returns:
-        The model, float32 on the CPU, in evaluation mode, and its card.
-
     Raises:
-        UndegradeError: there is no such file or no card, the two do not match, or they do not match this version of
-            undegrade.
+        UndegradeError: there is no such file or no card, the two do not match, or this version of undegrade does not
+            know the architecture.
     """
-    if not weights.is_file():
-        raise UndegradeError(f"{weights}: no such weights file; check the name.")
     card = _read_card(weights)
     try:
-        content = weights.read_bytes()
+        architecture = Architecture.from_dict(card.architecture)
+    except (UndegradeError, TypeError, AttributeError) as error:
+        raise UndegradeError(f"{weights}: its card cannot be used: {error}") from error
+    try:
+        content = _content(weights, _MAX_READ)
+    except FileNotFoundError as error:
+        raise UndegradeError(f"{weights}: no such weights file; check the name.") from error
     except OSError as error:
         raise UndegradeError(
             f"{weights}: cannot be read ({error.strerror}); check the file and its permissions."
@@ -173,21 +228,63 @@ def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
             f"{weights}: the file does not match its card (sha256 differs); copy or download both again."
         )
     try:
-        tensors = safetensors.torch.load(content)
+        tensors = safetensors.numpy.load(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise UndegradeError(f"{weights}: not a safetensors file ({error}); copy or download it again.") from error
+    _check_numbers(weights, tensors)
+    return Weights(architecture, {name: t.astype(np.float32) for name, t in tensors.items()}, card)
+
+
+def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
+    """Build the model that the card of a weights file describes, in PyTorch, and load its weights.
+
+    Args:
+        weights: as for :func:`read_weights`.
+
+    Returns:
+        The model, float32 on the CPU, in evaluation mode, and its card.
+
+    Raises:
+        UndegradeError: see :func:`read_weights`; or the tensors are not those of the architecture.
+    """
+    found = read_weights(weights)
     try:
-        architecture = Architecture.from_dict(card.architecture)
-    except (UndegradeError, TypeError, AttributeError) as error:
-        raise UndegradeError(f"{weights}: its card cannot be used: {error}") from error
-    model = VDIR(architecture)
+        return built(found), found.card
+    except UndegradeError as error:
+        raise UndegradeError(f"{weights}: {error}") from error
+
+
+def built(weights: Weights) -> VDIR:
+    """The networks in PyTorch, float32 on the CPU, in evaluation mode.
+
+    Raises:
+        UndegradeError: the tensors are not those of the architecture, or PyTorch is not installed.
+    """
+    needs_torch("this model")
+    import torch
+
+    from undegrade.model.vdir import VDIR
+
+    model = VDIR(weights.architecture)
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    if {name: tuple(t.shape) for name, t in tensors.items()} != expected:
-        raise UndegradeError(
-            f"{weights}: the tensors do not match {card.name} in this version of undegrade; update undegrade."
-        )
-    model.load_state_dict({name: t.float() for name, t in tensors.items()})
-    return model.eval().requires_grad_(False), card
+    if {name: t.shape for name, t in weights.tensors.items()} != expected:
+        raise UndegradeError(MISMATCH)
+    model.load_state_dict({name: torch.from_numpy(t) for name, t in weights.tensors.items()})
+    return model.eval().requires_grad_(False)
+
+
+def _check_numbers(weights: Path | Traversable, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    for tensor_name, tensor in tensors.items():
+        if not np.issubdtype(tensor.dtype, np.floating):
+            raise UndegradeError(
+                f"{weights}: the tensor {shown(tensor_name)} holds {tensor.dtype} numbers instead of floats; convert "
+                "the weights to float16."
+            )
+        if not np.isfinite(tensor).all():
+            raise UndegradeError(
+                f"{weights}: the tensor {shown(tensor_name)} holds NaN or infinity; copy or download the file "
+                "again, or train again."
+            )
 
 
 def shipped_cards() -> list[Card]:
@@ -214,9 +311,9 @@ def find_weights(task: str, variants: Sequence[str]) -> Traversable:
     for candidate in variants:
         if f"{task}-{candidate}" in shipped:
             return _folder() / f"{task}-{candidate}.safetensors"
-    name = f"{task}-{variants[0]}" if len(variants) == 1 else task
+    wanted = f"{task}-{variants[0]}" if len(variants) == 1 else task
     choice = f"use one of: {', '.join(sorted(shipped))}" if shipped else "this version ships no weights"
-    raise UndegradeError(f"no weights for {name} are shipped; {choice}, or give your own weights file.")
+    raise UndegradeError(f"no weights for {wanted} are shipped; {choice}, or give your own weights file.")
 
 
 def _folder() -> Traversable:
@@ -230,11 +327,17 @@ def _card_of(weights: Path | Traversable) -> Path | Traversable:
     return _folder() / f"{stem}.json"
 
 
+def _content(path: Path | Traversable, most: int) -> bytes:
+    return read_regular(path, most) if isinstance(path, Path) else path.read_bytes()
+
+
 def _read_card(weights: Path | Traversable) -> Card:
     path = _card_of(weights)
     try:
-        return Card.from_json(path.read_text(encoding="utf-8"))
+        return Card.from_json(_content(path, MAX_JSON))
     except FileNotFoundError as error:
+        if not weights.is_file():
+            raise UndegradeError(f"{weights}: no such weights file; check the name.") from error
         raise UndegradeError(f"{weights}: its card {path.name} is missing; put both in one folder.") from error
     except OSError as error:
         raise UndegradeError(

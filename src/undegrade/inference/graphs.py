@@ -1,0 +1,80 @@
+"""The networks as ONNX graphs of a few kilobytes without weights, and how they are filled.
+
+``tools/graphs.py`` makes them from the networks in ``undegrade.model``, one for each part and each form that the tasks
+need; they lie in the folder ``graphs``. Parameters have the names that they have in the weights file.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from undegrade.model.architecture import Architecture, Conditioning
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+PARTS = {"encode": "encoder.", "restore": "restorer.", "estimate": "estimator."}
+"""The graphs of a model, and how the names of their parameters start."""
+
+
+def name_of(part: str, a: Architecture) -> str:
+    """File name of one part of an architecture, without suffix: models of the same form share it."""
+    if part == "encode":
+        return f"encode-{a.channels}"
+    if part == "restore":
+        return f"restore-{a.restorer}-{a.channels}-x{a.scale}"
+    bounds = "" if a.bounds is None else "-" + "-".join(f"{bound:.4g}" for bound in a.bounds)
+    return f"estimate-{a.params}{bounds}"
+
+
+def find_graph(part: str, architecture: Architecture) -> bytes | None:
+    """The shipped graph of one part of an architecture; None if there is none."""
+    if architecture.conditioning is not Conditioning.LATENT:
+        return None
+    file = importlib.resources.files("undegrade") / "inference" / "graphs" / f"{name_of(part, architecture)}.onnx"
+    return file.read_bytes() if file.is_file() else None
+
+
+def has_graphs(architecture: Architecture) -> bool:
+    """Whether the graphs of an architecture are shipped."""
+    return all(find_graph(part, architecture) is not None for part in PARTS)
+
+
+def filled(graph: bytes, tensors: Tensors) -> bytes:
+    """A graph with its weights: an ONNX model.
+
+    Protocol buffers merge what is concatenated: the weights follow the graph as a second, partial model.
+    """
+    return graph + b"".join(_partial_model(name, tensor) for name, tensor in tensors.items())
+
+
+# Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and those of TensorProto.
+_GRAPH, _INITIALIZER = 7, 5
+_DIMS, _DATA_TYPE, _NAME, _RAW_DATA = 1, 2, 8, 9
+_FLOAT = 1
+
+
+def _partial_model(name: str, tensor: npt.NDArray[np.float32]) -> bytes:
+    raw = np.ascontiguousarray(tensor, "<f4").tobytes()
+    dims = b"".join(_number(_DIMS, n) for n in tensor.shape)
+    content = dims + _number(_DATA_TYPE, _FLOAT) + _bytes(_NAME, name.encode()) + _bytes(_RAW_DATA, raw)
+    return _bytes(_GRAPH, _bytes(_INITIALIZER, content))
+
+
+def _number(field: int, value: int) -> bytes:
+    return bytes(_varint([field << 3, value]))
+
+
+def _bytes(field: int, content: bytes) -> bytes:
+    return bytes(_varint([field << 3 | 2, len(content)])) + content
+
+
+def _varint(values: Iterable[int]) -> Iterator[int]:
+    for value in values:
+        while value > 127:
+            yield value & 127 | 128
+            value >>= 7
+        yield value

@@ -1,0 +1,103 @@
+"""The networks in ONNX Runtime, on the CPU: what a plain installation runs."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import onnxruntime
+
+from undegrade.errors import UndegradeError
+from undegrade.inference.engine import Engine, Posterior, Reaches, Window
+from undegrade.inference.graphs import PARTS, Tensors, filled, find_graph
+from undegrade.inference.machine import usable_cores
+from undegrade.model.architecture import Architecture
+from undegrade.weights.card import MISMATCH
+
+_ERRORS_ONLY = 3
+
+
+class OnnxEngine(Engine):
+    """A model's shipped graphs with its weights.
+
+    Args:
+        architecture: of the networks, which has graphs (:func:`undegrade.inference.graphs.has_graphs`).
+        tensors: the weights by name.
+        threads: that convolve; None for the cores that the process may use.
+
+    Raises:
+        UndegradeError: the weights are not those of the architecture.
+    """
+
+    def __init__(self, architecture: Architecture, tensors: Tensors, threads: int | None = None) -> None:
+        self.threads = threads or usable_cores()
+        self._models: dict[str, bytes] = {}
+        for part, prefix in PARTS.items():
+            graph = find_graph(part, architecture)
+            assert graph is not None  # has_graphs()
+            self._models[part] = filled(graph, {n: t for n, t in tensors.items() if n.startswith(prefix)})
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._process = os.getpid()
+        self._left: list[object] = []
+        said: dict[str, str] = {}
+        for part in PARTS:
+            said |= self._checked(part, tensors)
+        super().__init__(architecture, Reaches(*json.loads(said["reaches"])), int(said["stride"]))
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def software(self) -> str:
+        return f"ONNX Runtime {onnxruntime.__version__}"
+
+    def encode(self, y: Window) -> Posterior:
+        return Posterior(*self._run("encode", y=y))
+
+    def restore(self, y: Window, c: Window) -> Window:
+        return self._run("restore", y=y, c=c)[0]
+
+    def estimate(self, c: Window) -> Window:
+        return self._run("estimate", c=c)[0]
+
+    def _run(self, part: str, **arrays: Window) -> list[Window]:
+        feed = {name: np.ascontiguousarray(x, np.float32) for name, x in arrays.items()}
+        try:
+            results: list[Window] = self._session(part).run(None, feed)
+        except Exception as error:  # the library's own classes, which share no base that says so
+            if "allocate memory" in str(error) or "bad_alloc" in str(error) or "bad allocation" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
+        return results
+
+    def _session(self, part: str) -> onnxruntime.InferenceSession:
+        if self._process != os.getpid():
+            # After a fork the threads of a session are gone: it is left as it is, since closing it would wait for them.
+            self._left.append(self._sessions)
+            self._sessions, self._process = {}, os.getpid()
+        if part not in self._sessions:
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
+            options.log_severity_level = _ERRORS_ONLY
+            # Planned in one piece, the memory of a large window is further from the cache: 10 % slower, and more.
+            options.enable_mem_pattern = False
+            # The other parts' threads would wait for work by spinning, on the cores that this one needs.
+            options.add_session_config_entry("session.force_spinning_stop", "1")
+            self._sessions[part] = onnxruntime.InferenceSession(
+                self._models[part], options, providers=["CPUExecutionProvider"]
+            )
+        return self._sessions[part]
+
+    def _checked(self, part: str, tensors: Tensors) -> dict[str, str]:
+        """What the graph says about itself, once its session shows that the weights fit."""
+        problem = UndegradeError(MISMATCH)
+        try:
+            said: dict[str, str] = self._session(part).get_modelmeta().custom_metadata_map
+        except Exception as error:  # see _run()
+            raise problem from error
+        shapes = {n: list(t.shape) for n, t in tensors.items() if n.startswith(PARTS[part])}
+        if json.loads(said["shapes"]) != shapes:
+            raise problem
+        return said

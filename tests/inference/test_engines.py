@@ -1,0 +1,150 @@
+"""Both engines say the same, whatever the network, the size and the options; which one is chosen; and after a fork."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.inference.models import WHOLE, image
+from tests.pictures import make_photo
+from tools.graphs import random_model
+from undegrade.errors import UndegradeError
+from undegrade.inference import engines
+from undegrade.inference.engines import make_engine
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.onnx_engine import OnnxEngine
+from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.torch_engine import TorchEngine
+from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.tasks import TASKS, Task
+from undegrade.weights.card import MISMATCH, find_weights, read_weights, shipped_cards
+
+# What is not shipped yet gets random weights, the restorer "full" among it: it costs ten times as much.
+FORMS = {a: task for task in TASKS.values() for a in task.variants.values()}
+SHIPPED = [(card.task, card.variant) for card in shipped_cards()]
+
+
+def both(architecture: Architecture, task: Task) -> tuple[Pipeline, Pipeline]:
+    model = random_model(architecture)
+    tensors = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
+    return Pipeline(TorchEngine(model), task), Pipeline(OnnxEngine(architecture, tensors, 1), task)
+
+
+def same(a: Pipeline, b: Pipeline, x: np.ndarray, **options: Any) -> None:
+    """To 1e-5 of a float picture, or one step of an integer's that lies between two."""
+    one, other = a(x, **options), b(x, **options)
+    step = 0 if np.issubdtype(x.dtype, np.floating) else 1
+    near = step if step else 1e-5 * max(1, np.abs(one.image).max())
+    assert one.image.dtype == other.image.dtype == x.dtype
+    assert np.abs(one.image.astype(np.float64) - other.image).max() <= near
+    if one.std is not None:
+        np.testing.assert_allclose(one.std, other.std, rtol=0, atol=1e-5)
+    if one.estimate is not None:
+        np.testing.assert_allclose(one.estimate, other.estimate, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(one.spread, other.spread, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("architecture", "task"), FORMS.items(), ids=lambda x: getattr(x, "name", None) or x.restorer)
+def test_every_kind_of_network_at_odd_sizes(architecture: Architecture, task: Task) -> None:
+    a, b = both(architecture, task)
+    for h, w in ((1, 1), (2, 7), (19, 26), (33, 13)):
+        same(a, b, image(h, w))
+        if architecture.channels == 3:
+            same(a, b, image(h, w, 3))
+
+
+@pytest.mark.parametrize(("task", "variant"), SHIPPED)
+def test_every_shipped_model_and_kind_of_array(task: str, variant: str) -> None:
+    a, b = (load_pipeline(task, variant, device="cpu", engine=engine) for engine in ("torch", "onnx"))
+    photo = make_photo(61, 83, 1)
+    noise = np.random.default_rng(0).normal(0, 12, photo.shape)
+    y = (photo + noise).clip(0, 255)
+    same(a, b, y.astype(np.uint8))
+    same(a, b, (y * 257).astype(np.uint16)[..., 0])
+    same(a, b, (y / 255).astype(np.float32))
+    if a.architecture.scale == 1:
+        same(a, b, (y / 255).astype(np.float32), strength=0.4)
+        same(a, b, (y / 255).astype(np.float32), strength=1.5, samples=2, seed=3)
+        if a.quantity is not None and a.quantity.size == 1:
+            same(a, b, (y / 255).astype(np.float32), level=20)
+    else:
+        same(a, b, (y / 255).astype(np.float32), direct=True)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "universal"])
+def test_tiles_equal_the_whole_image_bit_for_bit(name: str) -> None:
+    """The chain, and the restorer that sees furthest."""
+    task = TASKS[name]
+    architecture = task.variants["fast" if name == "gaussian" else "wide"]
+    _, model = both(architecture, task)
+    y = image(301, 460, 3)
+    whole, tiled = model(y, tile=WHOLE), model(y, tile=160)
+    np.testing.assert_array_equal(tiled.image, whole.image)
+    np.testing.assert_array_equal(tiled.estimate, whole.estimate)
+
+
+def test_which_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = read_weights(find_weights("gaussian", ["fast"]))
+    assert isinstance(make_engine(weights), OnnxEngine)
+    assert isinstance(make_engine(weights, "cpu", engine="torch"), TorchEngine)
+    for native, kind in ((True, TorchEngine), (False, OnnxEngine)):
+        monkeypatch.setattr(engines, "multiplies_bfloat16", lambda native=native: native)
+        assert isinstance(make_engine(weights, "cpu", half=True), kind)
+    with pytest.raises(UndegradeError, match="no engine 'tensorflow'; choose one of: onnx, torch"):
+        make_engine(weights, engine="tensorflow")
+    with pytest.raises(UndegradeError, match="on the CPU in float32 only"):
+        make_engine(weights, "cuda", engine="onnx")
+    with pytest.raises(UndegradeError, match="0 threads"):
+        make_engine(weights, threads=0)
+
+
+def test_networks_without_a_graph_need_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = Architecture(restorer="fast", conditioning=Conditioning.NONE)
+    tensors = {name: tensor.numpy().copy() for name, tensor in random_model(alone).state_dict().items()}
+    weights = read_weights(find_weights("gaussian", ["fast"]))._replace(architecture=alone, tensors=tensors)
+    assert isinstance(make_engine(weights), TorchEngine)
+    with pytest.raises(UndegradeError, match="no ONNX graph"):
+        make_engine(weights, engine="onnx")
+    monkeypatch.setattr("undegrade.lazy.has_torch", lambda: False)
+    with pytest.raises(UndegradeError, match="this kind of network needs PyTorch; install it with: pip install"):
+        make_engine(weights)
+
+
+def test_tensors_of_another_network_are_refused() -> None:
+    weights = read_weights(find_weights("gaussian", ["fast"]))
+    wrong = {
+        "another shape": {**weights.tensors, "encoder.conv2.bias": np.zeros(7, np.float32)},
+        "one too few": {n: t for n, t in weights.tensors.items() if n != "restorer.tail.bias"},
+        "one too many": {**weights.tensors, "restorer.more.bias": np.zeros(7, np.float32)},
+    }
+    for tensors in wrong.values():
+        with pytest.raises(UndegradeError, match=MISMATCH):
+            OnnxEngine(weights.architecture, tensors)
+    with pytest.raises(UndegradeError, match=MISMATCH):
+        OnnxEngine(replace(weights.architecture, scale=2), weights.tensors)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_child_process_restores_after_its_parent_has() -> None:
+    """The threads of a session do not survive a fork: without new sessions the child would wait for ever."""
+    weights = read_weights(find_weights("gaussian", ["fast"]))
+    model = Pipeline(OnnxEngine(weights.architecture, weights.tensors, threads=2), TASKS["gaussian"])
+    x = make_photo(200, 240, 3)
+    expected = model(x).image
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:  # no assertion here: the child must end without pytest
+        os.write(write, bytes([int(np.array_equal(model(x).image, expected))]))
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as answer:
+        import select
+
+        ready, _, _ = select.select([answer], [], [], 60)
+        if not ready:
+            os.kill(child, 9)
+        said = answer.read(1) if ready else b""
+    os.waitpid(child, 0)
+    assert said == b"\x01"
