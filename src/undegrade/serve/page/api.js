@@ -2,7 +2,7 @@
 
 const here = location.origin;
 document.getElementById("example").textContent =
-  `curl --fail -F file=@photo.jpg -F strength=0.8 -o restored.jpg -D headers.txt ${here}/restore\ncurl --fail -F file=@photo.jpg ${here}/estimate`;
+  `curl -f -F file=@photo.jpg -F strength=0.8 -o restored.jpg -D headers.txt ${here}/restore\ncurl -f -F file=@photo.jpg ${here}/estimate`;
 
 function make(tag, text = "", ...children) {
   const element = document.createElement(tag);
