@@ -107,10 +107,11 @@ LARGEST_FLOAT = 16.0
 
 def _check_values(image: Any) -> None:
     """Refuse floats of 0 to 255."""
-    floating = image.dtype.is_floating_point if isinstance(image, torch.Tensor) else image.dtype.kind == "f"
+    array = isinstance(image, np.ndarray)
+    floating = image.dtype.kind == "f" if array else image.dtype.is_floating_point
     if not floating:
         return
-    largest = float(image.float().abs().max() if isinstance(image, torch.Tensor) else np.abs(image).max())
+    largest = float(np.abs(image).max() if array else image.float().abs().max())
     if largest > LARGEST_FLOAT:
         raise UndegradeError(
             f"the image holds floats of up to {largest:g}, but floats must be nominally in [0, 1]; divide by 255 "
