@@ -218,7 +218,7 @@ def test_malformed_cards_are_refused_before_anything_is_built(
     weights: Path, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rehash(weights, **changes)
-    monkeypatch.setattr(card_module, "VDIR", None)
+    monkeypatch.setattr(card_module, "built", None)
     text = message(weights)
     assert text.startswith(str(weights.parent))
     assert len(text) < 1000

@@ -18,51 +18,87 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", help="which task, e.g. gaussian")
+    parser.add_argument("task", help="the task, e.g. gaussian; an unknown one lists all")
     parser.add_argument("--variant", metavar="V", help="restorer of the task, e.g. fast (default: the task's first)")
-    parser.add_argument("--recipe", help="a named recipe of the task (default: its first)")
-    parser.add_argument(
+    images = parser.add_argument_group("images")
+    images.add_argument(
         "--data", type=a_path, required=True, metavar="DIR", help="clean training images, searched below"
     )
-    parser.add_argument(
+    images.add_argument(
         "--only", nargs="+", metavar="PREFIX",
         help="take only those of the training images whose file names start with one of these",
     )  # fmt: skip
-    parser.add_argument(
+    images.add_argument(
         "--licence",
         default="not stated",
         metavar="TEXT",
         help="of the training images, for the weights' card",
     )
-    parser.add_argument("--val", type=a_path, metavar="DIR", help="held-out clean images to watch the run on")
-    parser.add_argument(
+    images.add_argument("--val", type=a_path, metavar="DIR", help="held-out clean images to watch the run on")
+    images.add_argument(
         "--sidd", type=a_path, metavar="DIR", help="also train on the pairs of SIDD-Medium sRGB below this folder"
     )
-    parser.add_argument(
-        "--sidd-share", type=float, default=0.5, metavar="S", help="of every batch that is theirs (default: 0.5)"
+    images.add_argument(
+        "--sidd-share", type=float, default=0.5, metavar="S", help="share of each batch taken from SIDD (default: 0.5)"
     )
-    parser.add_argument(
+    images.add_argument(
         "--sidd-megapixels",
         type=float,
         default=320.0,
         metavar="M",
         help="how much of them to hold in memory, on the device, at 6 bytes per pixel (default: 320, which is 2 GB)",
     )
-    parser.add_argument(
-        "--out", type=a_path, required=True, metavar="DIR", help="the run's folder: states, log, samples"
+    run = parser.add_argument_group("run")
+    run.add_argument("--out", type=a_path, required=True, metavar="DIR", help="the run's folder: states, log, samples")
+    run.add_argument(
+        "--open-ended",
+        action="store_true",
+        help="train at a constant rate, without end; --cooldown makes weights of it",
     )
-    parser.add_argument("--init", type=a_path, metavar="FILE", help="start from these weights (a new run only)")
-    parser.add_argument(
+    run.add_argument(
+        "--cooldown",
+        type=float,
+        metavar="MINUTES",
+        help="branch off the newest state in --out, let the rate fall to its floor within about MINUTES, and write "
+        "weights; the run itself stays as it is",
+    )
+    run.add_argument("--stop-at", type=int, metavar="STEP", help="stop cleanly at this step, to continue later")
+    run.add_argument(
+        "--pixels", type=float, default=float("inf"), metavar="N", help="stop cleanly when the run has seen N pixels"
+    )
+    run.add_argument("--minutes", type=float, default=float("inf"), help="stop cleanly after this long")
+    run.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="between states (default: 5)")
+    run.add_argument(
+        "--compact",
+        action="store_true",
+        help="states one third as large, which continue well but not bit for bit",
+    )
+    start = parser.add_argument_group("start")
+    start.add_argument("--init", type=a_path, metavar="FILE", help="start from these weights (a new run only)")
+    start.add_argument(
         "--init-parts", nargs="+", metavar="PART", choices=("encoder", "restorer", "decoder", "estimator"),
         help="take over these parts only (default: all)",
     )  # fmt: skip
-    parser.add_argument("--steps", type=int, help="length of the recipe, over which the rate decays")
-    parser.add_argument("--batch", type=int, help="images per step, over all processes")
-    parser.add_argument("--patch", type=int, help="side of the crops")
-    parser.add_argument("--lr", type=float, help="learning rate")
-    parser.add_argument("--lambda-adv", type=float, help="weight of the adversarial term; 0: no discriminator")
-    parser.add_argument("--lambda-est", type=float, help="weight of the estimation term; 0: no estimate is learned")
-    baseline = parser.add_mutually_exclusive_group()
+    recipe = parser.add_argument_group("recipe")
+    recipe.add_argument("--recipe", help="a named recipe of the task (default: its first)")
+    recipe.add_argument("--steps", type=int, help="number of steps, over which the learning rate decays")
+    recipe.add_argument("--batch", type=int, help="images per step, over all processes")
+    recipe.add_argument("--patch", type=int, help="side of the crops")
+    recipe.add_argument("--lr", type=float, help="learning rate")
+    recipe.add_argument("--lambda-adv", type=float, help="weight of the adversarial term; 0: no discriminator")
+    recipe.add_argument("--lambda-est", type=float, help="weight of the estimation term; 0: no estimate is learned")
+    recipe.add_argument(
+        "--latent-warmup-steps",
+        type=int,
+        metavar="STEPS",
+        help="train everything except the restorer for the first STEPS",
+    )
+    recipe.add_argument(
+        "--freeze-latent-from", type=int, metavar="STEP", help="freeze encoder, decoder and estimator from this step"
+    )
+    recipe.add_argument("--seed", type=int, help="random seed")
+    baselines = parser.add_argument_group("baselines of the paper")
+    baseline = baselines.add_mutually_exclusive_group()
     baseline.add_argument(
         "--no-latent",
         action="store_true",
@@ -73,56 +109,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the two-stage baseline: the restorer conditioned on an estimate learned by supervision, without a latent",
     )
-    parser.add_argument(
+    baselines.add_argument(
         "--sigma", type=float, nargs=2, metavar=("LOW", "HIGH"),
         help="of gaussian: train on these noise levels; twice the same makes a specific model",
     )  # fmt: skip
-    parser.add_argument(
-        "--latent-warmup-steps",
-        type=int,
-        metavar="STEPS",
-        help="train everything except the restorer for the first STEPS",
-    )
-    parser.add_argument("--freeze-latent-from", type=int, metavar="STEP", help="from here on only the restorer learns")
-    parser.add_argument("--seed", type=int, help="of everything random")
-    parser.add_argument(
-        "--open-ended",
-        action="store_true",
-        help="train at a constant rate, without end; --cooldown makes weights of it",
-    )
-    parser.add_argument(
-        "--cooldown",
-        type=float,
-        metavar="MINUTES",
-        help="branch off the newest state in --out, let the rate fall to its floor within about MINUTES, and write "
-        "weights; the run itself stays as it is",
-    )
-    parser.add_argument("--stop-at", type=int, metavar="STEP", help="stop cleanly at this step, to continue later")
-    parser.add_argument(
-        "--pixels", type=float, default=float("inf"), metavar="N", help="stop cleanly when the run has seen N pixels"
-    )
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop cleanly after this long")
-    parser.add_argument("--validate-every", type=int, default=1000, metavar="STEPS", help="default: 1000")
-    parser.add_argument("--log-every", type=int, default=100, metavar="STEPS", help="default: 100")
-    parser.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="between states (default: 5)")
-    parser.add_argument(
-        "--compact",
-        action="store_true",
-        help="states a third the size, which continue well but not bit for bit",
-    )
-    parser.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
-    parser.add_argument(
+    watching = parser.add_argument_group("watching")
+    watching.add_argument("--validate-every", type=int, default=1000, metavar="STEPS", help="default: 1000")
+    watching.add_argument("--log-every", type=int, default=100, metavar="STEPS", help="default: 100")
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
+    machine.add_argument(
         "--compile",
         choices=("auto", "off", "default", "reduce-overhead", "max-autotune"),
         default="auto",
         help="torch.compile mode; auto compiles on a GPU (default: auto)",
     )
-    parser.add_argument(
+    machine.add_argument(
         "--convolution",
         default="auto",
-        metavar="WAY",
+        metavar="METHOD",
         help="how to compute convolutions on a CPU: float32, bfloat16, winograd or amx; auto measures which is the "
-        "quickest, and a run that goes on keeps its way (default: auto)",
+        "quickest, and a run that continues keeps its method (default: auto)",
     )
 
 
