@@ -33,6 +33,8 @@ from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
+ENCODING, RESTORING = 1, 4
+"""Cost of a pixel, for the progress."""
 ROWS = 512
 """Rows of the result that are converted at once where no network is at work."""
 
@@ -221,12 +223,13 @@ class Pipeline:
         halo = reaches.restore if amount == 1 else 2 * reaches.both
         done = 0
 
-        def tick() -> None:
+        def tick(cost: int) -> None:
+            nonlocal done
+            done += cost
             if progress is not None:
-                progress(done / (h * w * passes))
+                progress(done / (h * w * passes * (RESTORING + (ENCODING if amount == 1 else 0))))
 
         def work(tile: Tile, window: Window) -> None:
-            nonlocal done
             y = self.engine.to_model(window, options.direct)
             posterior = self._steered(y, tile, amount, read) if latent is None else latent.within(tile)
             restored, deviation = self._tile(y, window, tile, posterior, options, weight)
@@ -236,8 +239,7 @@ class Pipeline:
             target[...] = from_float(restored, source.dtype) if total is None else target + restored
             if std is not None:
                 std[slices(tile, s)] = deviation
-            done += tile.pixels
-            tick()
+            tick(RESTORING * tile.pixels)
 
         for i in range(passes):
             # Transformed views of the source and of the result: writing to the view undoes the transform.
@@ -258,7 +260,7 @@ class Pipeline:
         return Restoration(out, estimate, spread, std)
 
     def _encoded(
-        self, x: Image, side: int, options: RestoreOptions, estimates: Estimates | None, tick: Callable[[], None]
+        self, x: Image, side: int, options: RestoreOptions, estimates: Estimates | None, tick: Callable[[int], None]
     ) -> LatentImage | None:
         """The latent of a whole image; on the way its estimates are added. None if neither is asked for."""
         if options.strength == 0 and estimates is None:
@@ -270,7 +272,7 @@ class Pipeline:
             if estimates is not None:
                 estimates.add_tile(self.engine, posterior, tile)
             latent.add_tile(posterior, tile)
-            tick()
+            tick(ENCODING * tile.pixels)
 
         over_tiles(x, side, self.engine.reaches.encode, self.engine, add)
         return latent
