@@ -76,7 +76,7 @@ def test_readings_of_several_numbers_have_names_units_and_words() -> None:
     )
     noise, grain, quality = readings_of(several, found)
     assert (noise.name, noise.unit, noise.value, noise.spread) == ("noise level", "8-bit levels", 12.0, 1.0)
-    assert noise.words == "grainy, like ISO 25600 on a full-frame camera"
+    assert noise.words == "grainy, like ISO 12800 on a full-frame camera"
     assert grain.words == "coarse, as on film"
     assert quality.words == "looks as saved as a JPEG of about 55"
     assert (quality.low, quality.high, quality.digits) == (55.0, 55.0, 0)

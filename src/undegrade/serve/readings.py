@@ -103,9 +103,9 @@ def _wider(sigma: Plane) -> Plane:
     return wider
 
 
-_ISO = 3200 / 4.3**2
-"""ISO per squared noise level. The pictures of CC15 at ISO 3200 differ from their means of many shots by 4.3 levels in
-the root mean square (full-frame cameras); the variance of shot noise is in proportion to ISO."""
+_ISO = 3200 / 5.2**2
+"""ISO per squared noise level. The pictures of CC15 at ISO 3200 differ from their means of many shots by 5.2 levels in
+the root mean square (full-frame cameras); the variance of shot noise is in proportion to ISO (``benchmarks/iso.py``)."""
 
 
 def _noise(level: float) -> str:
