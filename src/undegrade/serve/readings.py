@@ -104,8 +104,8 @@ def _wider(sigma: Plane) -> Plane:
 
 
 _ISO = 3200 / 5.2**2
-"""ISO per squared noise level. The pictures of CC15 at ISO 3200 differ from their means of many shots by 5.2 levels in
-the root mean square (full-frame cameras); the variance of shot noise is in proportion to ISO (``benchmarks/iso.py``)."""
+"""ISO per squared noise level: 5.2 levels at ISO 3200 on the full-frame cameras of CC15 (``benchmarks/iso.py``). The
+variance of shot noise is in proportion to ISO."""
 
 
 def _noise(level: float) -> str:
