@@ -58,7 +58,7 @@ def test_what_is_being_written_and_what_is_not_ours_stays(tmp_path: Path) -> Non
 
 
 def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atomic, "_lock", lambda _: None)
+    monkeypatch.setattr(atomic, "lock", lambda _: None)
     with replacing(tmp_path / "a") as file:
         file.write(b"text")
         assert remove_leftovers(tmp_path) == 0
@@ -68,7 +68,7 @@ def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path: Path, monkeypa
 def test_losing_a_file_to_a_cleaner_before_it_is_locked_starts_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, calls = atomic._lock, []
+    lock, calls = atomic.lock, []
 
     def late(descriptor: int) -> bool | None:
         calls.append(descriptor)
@@ -76,7 +76,7 @@ def test_losing_a_file_to_a_cleaner_before_it_is_locked_starts_another(
             next(tmp_path.iterdir()).unlink()
         return lock(descriptor)
 
-    monkeypatch.setattr(atomic, "_lock", late)
+    monkeypatch.setattr(atomic, "lock", late)
     with replacing(tmp_path / "a") as file:
         file.write(b"text")
     assert len(calls) == 2

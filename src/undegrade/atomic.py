@@ -90,7 +90,7 @@ def _create(folder: Path, names: list[Path]) -> tuple[Path, int]:
         # Not tempfile: its files are private (0600), but a picture should get the user's default permissions.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         # Another process may have removed the file as a leftover before it was locked: then try again.
-        if _lock(descriptor) is not False and temporary.exists():
+        if lock(descriptor) is not False and temporary.exists():
             return temporary, descriptor
         os.close(descriptor)
         temporary.unlink(missing_ok=True)
@@ -107,7 +107,7 @@ def _remove_if_abandoned(temporary: Path) -> bool:
         descriptor = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW)
         try:
             # Without locks, leftovers stay: they cannot be distinguished from files being written.
-            if _lock(descriptor):
+            if lock(descriptor):
                 # Names are random and used once: if the file was renamed meanwhile, this name no longer exists.
                 temporary.unlink()
                 return True
@@ -116,7 +116,7 @@ def _remove_if_abandoned(temporary: Path) -> bool:
     return False
 
 
-def _lock(descriptor: int) -> bool | None:
+def lock(descriptor: int) -> bool | None:
     """Lock a file until it is closed. False if another process holds the lock, None if locks are not supported."""
     if sys.platform == "win32":
         return None

@@ -1,0 +1,123 @@
+"""Two runs on one folder: a result is claimed by one of them, and the claim of a dead process by another."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from undegrade.files import claims
+from undegrade.files.claims import claim, claim_path
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from undegrade.files.claims import claim
+with claim(Path(sys.argv[1])) as mine:
+    print(mine, flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Starts processes that hold a claim for some seconds, and ends them."""
+    processes = []
+
+    def start(output, seconds=60.0):
+        source = str(Path(claims.__file__).parents[2])
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(output), str(seconds)],
+            stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": source},
+        )  # fmt: skip
+        processes.append(process)
+        return process, process.stdout.readline().strip() == "True"
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_only_one_has_it_and_nothing_is_left(tmp_path, holder):
+    output = tmp_path / "a.png"
+    process, mine = holder(output)
+    assert mine
+    with claim(output) as also_mine:
+        assert not also_mine
+    with claim(tmp_path / "b.png") as other:
+        assert other
+    assert [p.name for p in tmp_path.iterdir()] == [".a.png.claim"]
+    process.terminate()
+
+
+def test_the_claim_of_a_killed_process_is_taken_over(tmp_path, holder):
+    output = tmp_path / "a.png"
+    process, _ = holder(output)
+    process.kill()
+    process.wait()
+    assert claim_path(output).exists()
+    with claim(output) as mine:
+        assert mine
+        assert not holder(output)[1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_locks_the_age_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "lock", lambda descriptor: None)
+    monkeypatch.setattr(claims, "RENEW", 0.01)
+    output = tmp_path / "a.png"
+    with claim(output) as mine, claim(output) as other:
+        assert (mine, other) == (True, False)
+        os.utime(claim_path(output), (1, 1))
+        deadline = time.time() + 10
+        while claim_path(output).stat().st_mtime == 1 and time.time() < deadline:  # it is renewed
+            time.sleep(0.01)
+        assert time.time() - claim_path(output).stat().st_mtime < claims.OLD
+    claim_path(output).touch()
+    os.utime(claim_path(output), (1, 1))
+    with claim(output) as taken_over:
+        assert taken_over
+    assert not list(tmp_path.iterdir())
+
+
+def test_many_processes_never_hold_the_same_claim(tmp_path):
+    script = """
+import os, sys
+from pathlib import Path
+from undegrade.files.claims import claim
+output, log = Path(sys.argv[1]), Path(sys.argv[2])
+for _ in range(150):
+    with claim(output) as mine:
+        if mine:
+            held = os.open(log.with_suffix('.held'), os.O_CREAT | os.O_EXCL)  # fails where two are inside
+            os.close(held)
+            log.with_suffix('.held').unlink()
+print('fine')
+"""
+    source = str(Path(claims.__file__).parents[2])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "a.png"), str(tmp_path / "log")],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": source},
+        )
+        for _ in range(4)
+    ]
+    assert [p.communicate(timeout=120)[0].strip() for p in processes] == ["fine"] * 4
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_to_says_so_later(tmp_path):
+    with claim(tmp_path / "absent" / "a.png") as mine:
+        assert mine
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".png", "é" * 125, "\udcff.png"])
+def test_long_and_odd_names(tmp_path, name):
+    with claim(tmp_path / name) as mine:
+        assert mine
+        assert len(list(tmp_path.iterdir())) == 1
