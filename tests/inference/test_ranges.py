@@ -59,6 +59,11 @@ def test_an_impossible_white_is_said(white, dtype, said):
         find_range(np.zeros((4, 4, 1), dtype), white)
 
 
+def test_a_white_far_below_the_values_is_said():
+    with pytest.raises(UndegradeError, match="too low for an image with values up to 60000"):
+        find_range(np.full((4, 4, 1), 60000, np.uint16), 100)
+
+
 def test_microscopy_of_twelve_bits_is_restored():
     noisy, clean = twelve_bits(96)
     restored = undegrade.restore(noisy, "gaussian")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import Image
+from undegrade.inference.arrays import LARGEST_FLOAT, Image
 
 WHITE = 65535
 PART = 0.25
@@ -73,13 +73,17 @@ def find_range(x: Image, white: float | None = None) -> Range:
         :data:`FULL` unless it is a uint16 image with less than a quarter of the range in use, or ``white`` says so.
 
     Raises:
-        UndegradeError: ``white`` is out of range, or the image is not uint16.
+        UndegradeError: ``white`` is out of range or far below the image's values, or the image is not uint16.
     """
     if white is not None:
         if x.dtype != np.uint16:
             raise UndegradeError(f"white is for 16-bit images, and this one is {x.dtype}; leave it out.")
         if not 1 <= white <= WHITE:
             raise UndegradeError(f"a white of {white:g} is out of range; give 1 to {WHITE}.")
+        if (largest := int(x.max())) > LARGEST_FLOAT * white:
+            raise UndegradeError(
+                f"a white of {white:g} is too low for an image with values up to {largest}; give more."
+            )
         return Range(0, white)
     if x.dtype != np.uint16:
         return FULL
