@@ -143,6 +143,22 @@ def test_from_a_dropped_file_to_a_download_that_is_the_command_lines(opened: Ope
     assert Path(download.value.path()).read_bytes() == (tmp_path / "restored" / "photo.png").read_bytes()
 
 
+def test_a_part_that_comes_after_the_whole_does_not_cover_it(opened: Opened, tmp_path: Path) -> None:
+    page = opened.page
+    opened.take(write(tmp_path, "photo.png", png(140, 180, noise=25)))
+    opened.wait_for_state("Restored by")
+    held: list[sync_api.Route] = []
+    page.route("**/part", held.append)
+    first = page.locator("#after").get_attribute("src")
+    page.locator("#strength").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("first => document.querySelector('#after').src !== new URL(first, location).href", arg=first)
+    opened.wait_for_state("Restored by")
+    held[0].continue_()
+    page.locator("body[data-part-took]").wait_for(timeout=LONG)
+    assert page.locator("#part").is_hidden()
+
+
 def test_a_broken_file_among_good_ones_and_all_as_zip(opened: Opened, tmp_path: Path) -> None:
     page = opened.page
     names = ["one.png", "two.png", "three.png"]

@@ -293,16 +293,17 @@ async function steer() {
   const item = current;
   if (!item?.found || $("strength").disabled) return;
   parts.box ??= viewer.middlePart(parts.side);
-  parts.next = { item, box: parts.box, wishes: panel.readWishes(0) };
+  parts.next = { item, box: parts.box, wishes: panel.readWishes(0), whole: item.result };
   if (parts.busy) return;
   parts.busy = true;
   while (parts.next) {
-    const { item: of, box, wishes } = parts.next;
+    const { item: of, box, wishes, whole } = parts.next;
     parts.next = null;
     const began = performance.now();
     try {
       const blob = await calls.part(of.number, wishes, box.rows, box.columns);
-      if (of === current) viewer.setPart(URL.createObjectURL(blob), box.rows, box.columns);
+      // Once the whole picture is there, a part asked for before would cover its middle for good.
+      if (of === current && of.result === whole) viewer.setPart(URL.createObjectURL(blob), box.rows, box.columns);
     } catch (error) {
       warn(error.message);
     }
