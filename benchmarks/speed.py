@@ -119,7 +119,7 @@ def file(threads: int) -> None:
     """A JPEG of 12 megapixels from file to file, beside the same pixels in memory."""
     from undegrade.files.plan import Job
     from undegrade.files.restore_file import FileOptions, restore_file
-    from undegrade.files.select_task import Choice
+    from undegrade.inference.select_task import Choice
     from undegrade.image import Format, Picture, write
 
     pipeline: Pipeline = load_pipeline("gaussian", "fast", device="cpu", engine="onnx", threads=threads)

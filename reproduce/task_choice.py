@@ -21,7 +21,7 @@ import undegrade
 from undegrade.degrade import Degradation
 from undegrade.degrade.jpeg import decode, encode
 from undegrade.evaluation.markdown import number
-from undegrade.files.select_task import select_task
+from undegrade.inference.select_task import select_task
 from undegrade.metrics import psnr, to_8bit
 from undegrade.tasks import TASKS
 

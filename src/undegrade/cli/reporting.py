@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
@@ -109,16 +109,8 @@ class Report:
     def _record(self, outcome: Outcome) -> None:
         if self._records is None:
             return
-        try:
-            self._say(json.dumps(outcome.to_record(), allow_nan=False), self._records)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            if self._records is sys.stdout:
-                streams.discard()
-            raise UndegradeError(
-                f"the records cannot be written ({error.strerror}); free some space and continue with --skip-existing."
-            ) from error
+        with self.progress.aside(self._records):
+            write_record(outcome.to_record(), self._records)
 
     @property
     def _out(self) -> TextIO:
@@ -129,8 +121,30 @@ class Report:
             streams.say(line, stream)
 
 
-def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
+def write_record(record: dict[str, Any], records: TextIO) -> None:
+    """Write a record as one line of JSON.
+
+    Raises:
+        UndegradeError: it cannot be written.
+    """
+    try:
+        streams.say(json.dumps(record, allow_nan=False), records)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if records is sys.stdout:
+            streams.discard()
+        raise UndegradeError(
+            f"the records cannot be written ({error.strerror}); free some space and continue with --skip-existing."
+        ) from error
+
+
+def open_records(path: Path, sources: Iterable[Path]) -> TextIO:
     """Open the file of records for appending: a batch in two runs has all records in one file.
+
+    Args:
+        path: of the file; ``-`` for stdout.
+        sources: the pictures of the batch, none of which it may be.
 
     Raises:
         UndegradeError: the file cannot be written, or it is a picture.
@@ -140,7 +154,7 @@ def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
 
     if str(path) == "-":
         return sys.stdout
-    if Format.of_name(path) is not None or identity(path) in {identity(job.source) for job in jobs}:
+    if Format.of_name(path) is not None or identity(path) in set(map(identity, sources)):
         raise UndegradeError(f"--json {path} is a picture's name; give another name, such as records.jsonl.")
     try:
         file = path.open("a", encoding="ascii", newline="\n")

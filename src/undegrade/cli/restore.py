@@ -122,8 +122,8 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.files.level import LEVELS, check_level, task_of_level
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import Outcome, Status, restore_file
-    from undegrade.files.select_task import Choice, select_task
     from undegrade.inference.load import load_pipeline
+    from undegrade.inference.select_task import UNIVERSAL, Choice, select_task
 
     def load(task: str | None) -> Pipeline:
         return load_pipeline(task, args.variant, args.weights, args.device, args.half, threads=args.threads)
@@ -140,17 +140,17 @@ def run(args: argparse.Namespace) -> int:
             check_level(replaced, given)
         known = {"task": given.task.name, "variant": given.card.variant}
     else:
-        load("gaussian")  # select_task needs it first: missing weights are reported before any file is read
+        universal = load(UNIVERSAL)  # missing weights are reported before any file is read
 
     def select(image: Image, quality: int | None) -> Choice:
-        return select_task(image, load, args.tile, quality) if given is None else Choice(given)
+        return select_task(image, universal, options.restore, quality) if given is None else Choice(given)
 
     interrupts.check()  # an import can lose the exception
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
     if args.samples:
         _check_std(todo)
-    records = open_records(args.json, todo.jobs) if args.json is not None else None
+    records = open_records(args.json, [job.source for job in todo.jobs]) if args.json is not None else None
     for folder in {job.output.parent for job in todo.jobs}:
         remove_leftovers(folder)
     with Report(todo, records) as report:

@@ -23,52 +23,12 @@ Identity = tuple[int, int] | str
 """Equal for all names of one file: device and inode, or the path if the file does not exist."""
 
 
-_OTHER_FORMATS = frozenset(
-    [
-        ".gif",
-        ".bmp",
-        ".heic",
-        ".heif",
-        ".jxl",
-        ".jp2",
-        ".j2k",
-        ".jpx",
-        ".svg",
-        ".pdf",
-        ".psd",
-        ".psb",
-        ".xcf",
-        ".raw",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".arw",
-        ".orf",
-        ".rw2",
-        ".raf",
-        ".exr",
-        ".hdr",
-        ".tga",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".pcx",
-        ".ico",
-        ".eps",
-        ".ai",
-        ".mp4",
-        ".mov",
-        ".avi",
-        ".webm",
-        ".mkv",
-        ".npy",
-        ".dds",
-        ".fits",
-        ".fit",
-    ]
-)
+_OTHER_FORMATS = frozenset({
+    ".gif", ".bmp", ".heic", ".heif", ".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".pdf", ".psd", ".psb", ".xcf",
+    ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".tga", ".ppm",
+    ".pgm", ".pbm", ".pnm", ".pcx", ".ico", ".eps", ".ai", ".mp4", ".mov", ".avi", ".webm", ".mkv", ".npy",
+    ".dds", ".fits", ".fit",
+})  # fmt: skip
 """Suffixes of pictures and films that are not written: a folder of such a name is a mistake."""
 
 
@@ -245,6 +205,28 @@ def search(folder: Path, apart: Path) -> Found:
                 ignored += 1
         ahead += reversed(below)
     return Found(tuple(files), ignored, tuple(unread))
+
+
+def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, str], ...]]:
+    """The files among the inputs and the pictures in their folders, and the folders that cannot be searched.
+
+    Raises:
+        UndegradeError: there is none.
+    """
+    files: list[Path] = []
+    unread: list[tuple[Path, str]] = []
+    ignored = 0
+    for given in inputs:
+        if not _is_folder(given):
+            files.append(given)
+            continue
+        found = search(given, apart=given)
+        files += found.files
+        unread += found.unread
+        ignored += found.ignored
+    if not files:
+        raise _nothing(inputs, ignored, unread)
+    return files, tuple(unread)
 
 
 def identity(path: Path) -> Identity:

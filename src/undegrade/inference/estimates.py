@@ -63,15 +63,7 @@ class Estimates:
 
     def in_units(self, quantity: Quantity) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Estimate and spread of the whole image, (P,) each, in the quantity's units."""
-        if quantity.size == 1:
-            # Strong texture looks like noise: the median over positions is closer to the truth than the mean. Copies
-            # are avoided where possible: a copy is as large as a quarter of an image channel.
-            everywhere = quantity.places >= 1
-            used = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
-            learned = np.array([np.median(used, overwrite_input=True)], np.float64)
-        else:
-            # The numbers of a kernel depend on each other: their separate medians need not be any kernel.
-            learned = self.drawn.mean(axis=(1, 2), dtype=np.float64)
+        learned = quantity.of_image(self.drawn, self.spread)
         spread = self.spread.mean(axis=(1, 2), dtype=np.float64)
         if not (np.isfinite(learned).all() and np.isfinite(spread).all()):
             raise UndegradeError(f"the model's estimate of the {quantity.name} is not finite; use other weights.")

@@ -43,8 +43,7 @@ class Pipeline:
 
     def __init__(self, engine: Engine, task: Task, card: Card | None = None) -> None:
         self.engine, self.task, self.card = engine, task, card
-        trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
-        self.quantity = task.degradation.quantity if trained else None
+        self.quantity = quantity_of(task, card)
 
     @property
     def architecture(self) -> Architecture:
@@ -270,6 +269,12 @@ class Pipeline:
             assert options.memory is not None
             tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self.engine.reaches.restore
         return max(tile, stride) // stride * stride
+
+
+def quantity_of(task: Task, card: Card | None) -> Quantity | None:
+    """What the estimator of a model estimates; None if its card says that it was not trained (lambda_2 = 0)."""
+    trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
+    return task.degradation.quantity if trained else None
 
 
 def _mean(values: list[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.float64] | None:
