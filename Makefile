@@ -46,7 +46,7 @@ soak: $(VENV)/installed-dev
 docs: $(VENV)/installed-docs
 	$(BIN)/zensical build --strict --clean
 
-# The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/training.md.
+# The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/relay.md.
 train: $(VENV)/installed-train
 	$(BIN)/python training/relay.py start
 

@@ -67,11 +67,9 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.evaluation.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
     from undegrade.evaluation.paper import paper
     from undegrade.evaluation.results import Result
-    from undegrade.tasks import TASKS
+    from undegrade.tasks import task_named
 
-    if args.task not in TASKS:
-        raise UndegradeError(f"there is no task {args.task!r}; choose from {', '.join(TASKS)}.")
-    task = TASKS[args.task]
+    task = task_named(args.task)
     if args.limit is not None and args.limit < 1:
         raise UndegradeError("--limit must be at least 1.")
     if args.json is not None and args.weights is not None and args.json == args.weights.with_suffix(".json"):

@@ -177,6 +177,8 @@ def _line(outcome: Outcome) -> str:
     if outcome.notes:
         kind += f" ({'; '.join(outcome.notes)})"
     found = "" if outcome.estimate is None else f"; estimated {outcome.estimate.words}"
+    if outcome.level is not None and outcome.estimate is not None:
+        found += f", set to {outcome.level:g}"
     if outcome.status == "left":
         return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"
     done = "restored" if outcome.strength != 0 else "unchanged (strength 0)"

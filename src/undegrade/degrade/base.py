@@ -43,11 +43,11 @@ class Quantity:
     """What f(T) is: the number(s) that the estimator reads off the latent.
 
     Attributes:
-        name: what a person calls it, e.g. ``"noise level"``.
+        name: for people, e.g. ``"noise level"``.
         size: P, how many numbers.
         scale: multiply an estimate by this to get ``unit``.
         unit: e.g. ``"8-bit levels"``.
-        places: of a single number, the share of an image's places that tell it, those where the posterior is surest.
+        places: of a single number, the share of an image's places that it is taken from: the surest ones.
         digits: after the point, of an estimate as people read it.
         low: smallest possible value, in :attr:`unit`.
         high: largest possible value.

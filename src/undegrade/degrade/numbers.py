@@ -26,7 +26,7 @@ class Number:
         digits: after the point, as people read it.
         power: 2 learns the root, on which small values are as far apart as large ones: at a value v an error counts in
             proportion to 1 / sqrt(v).
-        places: share of an image's places that tell it, those where the posterior is surest of it.
+        places: share of an image's places that it is taken from, those where the posterior is surest of it.
         weight: upper bound of the learned value, and by that the number's weight in the estimation term of eq. (18).
     """
 

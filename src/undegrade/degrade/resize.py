@@ -1,4 +1,4 @@
-"""Made small as people's files are: y = round8(resized x), by an ordinary resizer, f(T) = Sigma of its kernel.
+"""Made small by an ordinary resizer: y = round8(resized x), f(T) = Sigma of its kernel.
 
     bicubic    Keys' a = -0.5, widened by s against aliasing, as in Pillow and MATLAB.  Sigma = 0
     area       the mean of s x s pixels, as a sensor's.                                 Sigma = (s^2 - 1) / 12

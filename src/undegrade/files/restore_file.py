@@ -87,6 +87,7 @@ class Outcome:
         variant: of the task, e.g. ``"fast"``.
         weights_sha256: of the weights file.
         estimate: the estimated damage, if the task has an estimator.
+        level: what replaced the estimate; None if nothing did.
         seconds: time for reading, restoring and writing.
     """
 
@@ -108,6 +109,7 @@ class Outcome:
     estimate: Estimate | None = None
     seconds: float = 0.0
     strength: float = 1.0
+    level: float | None = None
 
     def to_record(self) -> dict[str, Any]:
         """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
@@ -157,7 +159,7 @@ def _restore(
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format, outcome.quality = picture.bits, str(picture.format), picture.quality
     outcome.notes = tuple(picture.notes)
-    outcome.strength = options.restore.strength
+    outcome.strength, outcome.level = options.restore.strength, options.restore.level
     image.check_fits(job.output, picture, job.format or picture.format)
     seen: Image = picture.pixels
     black_and_white = find_range(seen, options.restore.white)

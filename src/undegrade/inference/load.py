@@ -15,7 +15,7 @@ from undegrade.inference.engines import make_engine
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.select_task import UNIVERSAL, select_task
-from undegrade.tasks import TASKS
+from undegrade.tasks import TASKS, check_variant, task_named
 from undegrade.weights.card import Weights, find_weights, read_weights
 
 
@@ -43,14 +43,13 @@ def load_pipeline(
     for name, value in (("task", task), ("variant", variant)):
         if value is not None and not isinstance(value, str):
             raise UndegradeError(f"{name} is {value!r:.60}; give its name as a text.")
-    if task is not None and task not in TASKS:
-        raise UndegradeError(f"there is no task {task!r}; choose one of: {', '.join(TASKS)}.")
+    if task is not None:
+        task_named(task)
     device = str(device) if device is not None else None
     if weights is None:
         task = task or UNIVERSAL
-        if variant is not None and variant not in TASKS[task].variants:
-            choices = ", ".join(TASKS[task].variants)
-            raise UndegradeError(f"the task {task} has no variant {variant!r}; choose one of: {choices}.")
+        if variant is not None:
+            check_variant(TASKS[task], variant)
         return _shipped(task, variant, device, half, engine, threads)
     if not isinstance(weights, str | Path):
         raise UndegradeError(f"weights are {weights!r:.60}; give the path of a safetensors file.")

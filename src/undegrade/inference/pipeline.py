@@ -8,6 +8,7 @@ on the image. :mod:`undegrade.inference.tiles` explains why the result equals th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,9 @@ from undegrade.model.architecture import Architecture
 from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
+
+LEAST_TILE = 32
+"""Smallest side of a tile that a budget of memory leads to."""
 
 
 class Pipeline:
@@ -267,7 +271,14 @@ class Pipeline:
             tile = RESTORERS[self.architecture.restorer].tile // self.architecture.scale
         elif tile is None:
             assert options.memory is not None
-            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self.engine.reaches.restore
+            halo = 2 * self.engine.reaches.restore
+            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - halo
+            if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
+                least = self.engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2
+                raise UndegradeError(
+                    f"{options.memory / 1e9:g} GB of memory are too little for this model; give at least "
+                    f"{math.ceil(least / 1e7) / 100:g} GB, or leave it out."
+                )
         return max(tile, stride) // stride * stride
 
 

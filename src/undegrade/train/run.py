@@ -106,7 +106,7 @@ def _validation(options: TrainOptions, wanted: Plan, device: torch.device) -> Va
 
 
 def _origin(options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, Any]:
-    """Start from other weights, if this run is new and is told to; which those are, also of a run that goes on."""
+    """Start from other weights, if the options name some and the run is new. Returns which, also for a resumed run."""
     if any(folder.glob("state-*")):
         _, meta = newest(folder)
         return {name: meta[name] for name in ("started_from", "pixels_before", "cooldown") if name in meta}

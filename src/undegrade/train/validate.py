@@ -62,7 +62,7 @@ class Validation:
                 xhat = model.restore(y, posterior.mean)
                 rounded = xhat.clamp(0, 1).mul(255).round().div(255)
                 errors.append((rounded - x).square().mean())
-                # At draws, as it learned and as users are told it.
+                # At draws, as it learned and as it is reported to users.
                 noise = torch.randn((ESTIMATE_DRAWS, *posterior.mean.shape[1:]), generator=latent, device=x.device)
                 estimate = model.estimate(posterior.at(noise)).mean((0, 2, 3))
                 decode = degradation.quantity.decode
@@ -145,5 +145,5 @@ def _label(case: str, rows: Mapping[str, float]) -> str:
     name = f"estimate_error/{case}"
     off = [value for key, value in rows.items() if key == name or key.startswith(f"{name}/")]
     # Two digits that say something, whatever the unit.
-    told = f" (estimate off by {', '.join(f'{value:.2g}' for value in off)})" if off else ""
-    return f"{case}: {rows[f'psnr/{case}']:.2f} dB{told}"
+    missed = f" (estimate off by {', '.join(f'{value:.2g}' for value in off)})" if off else ""
+    return f"{case}: {rows[f'psnr/{case}']:.2f} dB{missed}"
