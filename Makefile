@@ -12,7 +12,7 @@ test: $(VENV)/installed-dev $(VENV)/audited
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 audit: $(VENV)/installed-dev
 	$(BIN)/python tools/audit.py
