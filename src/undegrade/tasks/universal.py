@@ -78,7 +78,8 @@ _TRAINING = OneOf(
 )
 
 
-def _noise(sigma: float, channels: Channels = Channels.ALL, width: float = 0.0) -> Degradation:
+def white_noise(sigma: float, channels: Channels = Channels.ALL, width: float = 0.0) -> Degradation:
+    """Gaussian noise of one level, in 8-bit levels, blurred by ``width`` pixels first."""
     return AdditiveNoise((sigma, sigma), channels, (width, width))
 
 
@@ -91,9 +92,9 @@ _VALIDATION: dict[str, Degradation] = {
     "clean photographs": Nothing(),
     "clean small photographs": Nothing(),
     "clean graphics": Nothing(),
-    **{f"noise {s}": _noise(s) for s in (5, 15, 25, 50)},
-    "grain 20": _noise(20, Channels.BRIGHTNESS, 0.7),
-    "noise 15, JPEG 90": Chain(_noise(15), _saved(90)),
+    **{f"noise {s}": white_noise(s) for s in (5, 15, 25, 50)},
+    "grain 20": white_noise(20, Channels.BRIGHTNESS, 0.7),
+    "noise 15, JPEG 90": Chain(white_noise(15), _saved(90)),
     **{f"JPEG {q}": _saved(q) for q in (10, 40, 80)},
     "graphics, JPEG 90": _saved(90),
     "speckle": Speckle((0.12, 0.12)),
@@ -125,7 +126,7 @@ UNIVERSAL = Task(
     validation=_VALIDATION,
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
     benchmarks=(
-        *(Benchmark("", CBSD68, f"sigma {s}", _noise(s)) for s in (10, 30, 50, 70)),
+        *(Benchmark("", CBSD68, f"sigma {s}", white_noise(s)) for s in (10, 30, 50, 70)),
         *(Benchmark("", LIVE1, f"QF {q}", _saved(q)) for q in (10, 40, 80)),
         *photographs("", CC15),
     ),
