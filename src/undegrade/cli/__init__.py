@@ -17,7 +17,7 @@ from undegrade.cli import interrupts, streams
 from undegrade.errors import UndegradeError
 
 COMMANDS = (
-    "restore", "estimate", "models", "serve", "evaluate", "calibrate", "analyse", "train", "results",
+    "restore", "estimate", "models", "serve", "export", "evaluate", "calibrate", "analyse", "train", "results",
     "completion",
 )  # fmt: skip
 """Each is a module in this package with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args) -> int``."""

@@ -15,15 +15,18 @@ estimate of a larger picture therefore differs from the pipeline's by what other
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
 import undegrade
+from undegrade.atomic import replacing
 from undegrade.degrade.base import Quantity
 from undegrade.degrade.numbers import Numbers
 from undegrade.degrade.resize import SHIFT_REACH, direct_grid_taps
 from undegrade.errors import UndegradeError
 from undegrade.export.builder import GraphBuilder, needs_onnx
+from undegrade.export.model_card import licence
 from undegrade.inference.graphs import PARTS, filled, find_graph, has_graphs
 from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
 from undegrade.model.latent_noise import BLOCK, ESTIMATE_DRAWS, latent_noise
@@ -78,6 +81,19 @@ def single_graph(weights: Weights, quantity: Quantity | None, side: int | None =
     return g.model(
         weights.card.name, {INPUT: [batch, a.channels, height, width]}, outputs, _properties(weights, quantity)
     )
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write an ONNX file, whole or not at all.
+
+    Raises:
+        UndegradeError: it cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise UndegradeError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
 
 
 def _onto_direct_grid(g: GraphBuilder, channels: int, scale: int) -> str:
@@ -163,7 +179,7 @@ def _properties(weights: Weights, quantity: Quantity | None) -> dict[str, str]:
     said = {
         "model": card.name,
         "made_by": f"undegrade {undegrade.__version__}",
-        "licence": "Apache-2.0",
+        "licence": licence(card),
         "weights_sha256": card.sha256,
         "input": f"{'RGB' if weights.architecture.channels == 3 else 'luma'} in [0, 1]",
         "scale": str(weights.architecture.scale),
