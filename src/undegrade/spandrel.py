@@ -5,8 +5,8 @@
     model = spandrel.ModelLoader().load_from_file("gaussian-fast.safetensors")
     restored = model(image)                              # (1, 3, H, W) in [0, 1]
 
-The architecture is found by the shapes of the weights; the card is not needed. Besides a picture spandrel knows nothing:
-strength, samples and estimates are in :mod:`undegrade.inference`.
+The architecture is found by the shapes of the weights; the card is not needed. Spandrel knows pictures only: strength,
+samples and estimates are in :mod:`undegrade.inference`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def install(registry: ArchRegistry | None = None) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "undegrade":
             raise
-        raise UndegradeError(
-            f"this needs {error.name}; install it with: pip install 'undegrade[spandrel]'."
-        ) from error
+        raise UndegradeError(f"this needs {error.name}; install it with: pip install 'undegrade[spandrel]'.") from error
     into = spandrel.MAIN_REGISTRY if registry is None else registry
     into.add(spandrel.ArchSupport.from_architecture(_architecture()), ignore_duplicates=True)
 

@@ -142,5 +142,5 @@ def test_what_darktable_has_no_use_for_is_refused() -> None:
     pipeline = Pipeline(make_engine(luma, engine="onnx", threads=1), TASKS["jpeg-y"], luma.card)
     with pytest.raises(UndegradeError, match="takes luma; export a colour model"):
         pack([(luma, pipeline)])
-    with pytest.raises(UndegradeError, match="end in .dtmodel"):
+    with pytest.raises(UndegradeError, match=r"end in \.dtmodel"):
         check_name(Path("model.zip"))

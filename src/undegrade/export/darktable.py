@@ -101,7 +101,9 @@ def _check(tasks: Sequence[Task], weights: Sequence[Weights], scales: Sequence[i
             raise UndegradeError(f"darktable gives colour pictures, and {task.name} takes luma; export a colour model.")
 
 
-def _config(identity: str, cards: Sequence[Card], tasks: Sequence[Task], files: Sequence[str], side: int) -> dict[str, Any]:
+def _config(
+    identity: str, cards: Sequence[Card], tasks: Sequence[Task], files: Sequence[str], side: int
+) -> dict[str, Any]:
     """What darktable reads before it loads a graph."""
     enlarges = tasks[0].degradation.scale > 1
     sizes = {"input_sizes": [side]}

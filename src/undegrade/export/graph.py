@@ -111,16 +111,15 @@ def _drawn(g: GraphBuilder, estimator: bytes, mean: str, logvar: str, params: in
     """EST(c) averaged over draws, and its standard deviation: (batch, P, positions) each."""
     block = (0, BLOCK)
     # The first "draw" is mu itself: the others are averaged as differences from it, as the pipeline does.
-    noise = np.concatenate(
-        [np.zeros((1, LATENT_CHANNELS, BLOCK, BLOCK)), *(latent_noise(0, n, block, block) for n in range(ESTIMATE_DRAWS))]
-    )
+    draws = [latent_noise(0, n, block, block) for n in range(ESTIMATE_DRAWS)]
+    noise = np.concatenate([np.zeros((1, LATENT_CHANNELS, BLOCK, BLOCK)), *draws])
     size = g.add("Shape", mean, start=2, end=4)
     repeats = g.add("Div", g.add("Add", size, g.integers(BLOCK - 1)), g.integers(BLOCK))
     tiled = g.add("Tile", g.constant(noise, np.float32), g.add("Concat", g.integers(1, 1), repeats, axis=0))
     noise_here = g.add("Slice", tiled, g.integers(0, 0), size, g.integers(2, 3))
     sigma = g.add("Exp", g.add("Mul", logvar, g.floats(0.5)))
-    draws = g.add("Add", mean, g.add("Mul", sigma, g.add("Unsqueeze", noise_here, g.integers(1))))
-    each = g.add("Reshape", draws, g.add("Concat", g.integers(-1, LATENT_CHANNELS), size, axis=0))
+    latents = g.add("Add", mean, g.add("Mul", sigma, g.add("Unsqueeze", noise_here, g.integers(1))))
+    each = g.add("Reshape", latents, g.add("Concat", g.integers(-1, LATENT_CHANNELS), size, axis=0))
     (estimates,) = g.include(estimator, "estimate", {"c": each})
     batch = g.add("Shape", mean, start=0, end=1)
     shape = g.add("Concat", g.integers(1 + ESTIMATE_DRAWS), batch, g.integers(params, -1), axis=0)

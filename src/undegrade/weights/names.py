@@ -24,6 +24,5 @@ def weights_file(given: Path | str) -> Path | Traversable:
     if (card := cards.get(path.name)) is not None:
         return find_weights(card.task, (card.variant,))
     raise UndegradeError(
-        f"{path}: no such weights file, and no shipped model has this name; give a file, or one of: "
-        f"{', '.join(cards)}."
+        f"{path}: no such weights file, and no shipped model has this name; give a file, or one of: {', '.join(cards)}."
     )
