@@ -22,9 +22,6 @@ EXAMPLES = """examples:
   undegrade models --json                                every measured number, for programs
 """
 
-LICENCE = "Apache-2.0"
-"""Of this package, and with it of the weights."""
-
 
 @dataclass(frozen=True)
 class Model:
@@ -76,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the models; return 0."""
     from undegrade.tasks import TASKS
     from undegrade.weights.card import shipped_cards
+    from undegrade.weights.licence import LICENCE
 
     cards = shipped_cards()
     models = [_model(card, TASKS[card.task]) for card in cards]
@@ -94,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
 def _model(card: Card, task: Task) -> Model:
     from undegrade.inference.graphs import PARTS
     from undegrade.weights.card import find_weights, read_weights
+    from undegrade.weights.licence import licence
 
     file = find_weights(card.task, (card.variant,))
     weights = read_weights(file)
@@ -114,7 +113,7 @@ def _model(card: Card, task: Task) -> Model:
         pixels_seen=card.pixels_seen,
         minutes=card.minutes,
         hardware=card.hardware,
-        licence=LICENCE,
+        licence=licence(card),
         images_licence=card.licence,
         sha256=card.sha256,
         notes=card.notes,

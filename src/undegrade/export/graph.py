@@ -26,11 +26,11 @@ from undegrade.degrade.numbers import Numbers
 from undegrade.degrade.resize import SHIFT_REACH, direct_grid_taps
 from undegrade.errors import UndegradeError
 from undegrade.export.builder import GraphBuilder, needs_onnx
-from undegrade.export.model_card import licence
 from undegrade.inference.graphs import PARTS, filled, find_graph, has_graphs
 from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
 from undegrade.model.latent_noise import BLOCK, ESTIMATE_DRAWS, latent_noise
 from undegrade.weights.card import Weights
+from undegrade.weights.licence import licence
 
 INPUT, OUTPUT, ESTIMATE = "input", "output", "estimate"
 """Names of the graph's input and outputs."""

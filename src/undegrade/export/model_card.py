@@ -11,9 +11,9 @@ from importlib import metadata
 
 from undegrade.model.architecture import Architecture
 from undegrade.tasks import Task
-from undegrade.weights.card import Card, shipped_cards
+from undegrade.weights.card import Card
+from undegrade.weights.licence import LICENCE, licence
 
-_SHIPPED = "Apache-2.0"
 LIMITS = (
     "The damage of the training images was made by program: other damage than that is not removed, or not well. What "
     "the licences of the training images allow is for their owners to say."
@@ -26,12 +26,6 @@ _RESTORERS = {
     "wide": "the fast one with two coarser levels, at a quarter and an eighth of the resolution",
     "ffdnet": "the chain of FFDNet: 12 convolutions of 96 filters at half of the resolution",
 }
-
-
-def licence(card: Card) -> str:
-    """Of the weights: that of this package for the shipped ones; others belong to whoever trained them."""
-    shipped = any(card.sha256 == known.sha256 for known in shipped_cards())
-    return _SHIPPED if shipped else "to be stated by the owner of the weights"
 
 
 def source() -> str:
@@ -111,7 +105,7 @@ def page(
         ("MOF", "Class III (Open Model)"),
         ("Training data license", said["training_data_license"]),
         ("Training data provenance", f"{said['training_data']}; the sets are named with their licences above"),
-        ("Training code", f"{_SHIPPED}, {said['source']}: `undegrade train`"),
+        ("Training code", f"{LICENCE}, {said['source']}: `undegrade train`"),
         ("Known limitations", said["notes"]),
         ("Published research", said["paper"]),
         ("Inference", "Local only, no cloud dependencies"),
