@@ -47,10 +47,11 @@ docs: $(VENV)/installed-docs
 	$(BIN)/zensical build --strict --clean
 
 # sdist and wheel in dist/, the wheel made from the sdist; installed in an empty environment it restores the example.
-package: $(VENV)/installed
-	rm -rf dist build/empty build/restored
-	$(BIN)/pip install --quiet --disable-pip-version-check build
-	$(BIN)/python -m build
+package:
+	rm -rf dist build/tools build/empty build/restored
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/pip install --quiet --disable-pip-version-check build
+	build/tools/bin/python -m build
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/pip install --quiet --disable-pip-version-check dist/*.whl
 	cd build && empty/bin/undegrade models && empty/bin/undegrade restore ../examples/dog-noisy.png -o restored

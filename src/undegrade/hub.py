@@ -47,8 +47,9 @@ class VDIR(Networks, PyTorchModelHubMixin):  # type: ignore[misc]
     """
 
     def __init__(self, architecture: Architecture | Mapping[str, Any], card: Card | Mapping[str, Any] | None = None):
-        known = isinstance(architecture, Architecture)
-        super().__init__(architecture if known else Architecture.from_dict(architecture))
+        if not isinstance(architecture, Architecture):
+            architecture = Architecture.from_dict(architecture)
+        super().__init__(architecture)
         self.card = card if isinstance(card, Card | None) else _card(card)
 
     @classmethod

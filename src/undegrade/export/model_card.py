@@ -121,8 +121,8 @@ def page(
     return (
         f"# {name}\n\n{summary(tasks)}\n\n"
         f"## Source\n\n- Repository: {said['source']}\n- Paper: {said['paper']}\n- License: {said['license']}\n\n"
-        "## Architecture\n\nVDIR: an encoder of six convolutions infers a latent of four numbers for every 4 x 4\n"
-        f"pixels, and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
+        "## Architecture\n\nAn encoder of six convolutions infers a latent of four numbers for every 4 x 4 pixels\n"
+        f"(VDIR), and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
         f"## ONNX Models\n\n{models}\n"
         "## Notes\n\n- The output is not clipped to [0, 1].\n- The picture is all that the model is given: no noise "
         f"level, no camera.\n{trained}\n\n"
