@@ -19,8 +19,8 @@ LARGEST_SEED = 2**63 - 1
 
 
 def tasks() -> list[str]:
-    """The tasks with shipped weights."""
-    return sorted({card.task for card in shipped_cards()})
+    """The tasks with shipped weights; first the one that finds out by itself what happened, as ComfyUI's default."""
+    return sorted({card.task for card in shipped_cards()}, key=lambda task: (task != "universal", task))
 
 
 class Restore:

@@ -10,6 +10,7 @@ import torch
 
 from tests.pictures import make_photo
 from undegrade.degrade.base import Quantity
+from undegrade.degrade.numbers import Numbers
 from undegrade.errors import UndegradeError
 from undegrade.export.graph import ESTIMATE, INPUT, OUTPUT, SAME_DRAWS, single_graph
 from undegrade.inference.engines import make_engine
@@ -132,3 +133,18 @@ def test_places_of_a_quantity_are_kept() -> None:
     assert everywhere is not None
     assert half is not None
     assert everywhere[0] != half[0]
+
+
+def test_places_of_each_number_are_kept() -> None:
+    """Of several numbers each is taken from the places that are surest of it."""
+    weights = random_weights("universal", "wide")
+    quantity = TASKS["universal"].degradation.quantity
+    assert isinstance(quantity, Numbers)
+    shares = [dataclasses.replace(n, places=share) for n, share in zip(quantity.numbers, (1.0, 0.3, 0.7), strict=True)]
+    other = dataclasses.replace(quantity, numbers=tuple(shares))
+    pipeline = Pipeline(make_engine(weights, engine="onnx", threads=1), TASKS["universal"], weights.card)
+    pipeline.quantity = other
+    x = picture(70, 61)
+    _, estimate = run(session(single_graph(weights, other)), x)
+    np.testing.assert_allclose(estimate, pipeline.estimate(x), rtol=2e-4, atol=2e-4)
+    assert abs(estimate - run(session(single_graph(weights, quantity)), x)[1]).max() > 0

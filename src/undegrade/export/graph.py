@@ -5,8 +5,8 @@ computes the same, in float32, and PyTorch is not needed. Around them stand, as 
 
     y      the picture; of super-resolvers the picture on the grid of direct decimation
     xhat   f(y, mu)
-    EST    averaged over draws c = mu + sigma epsilon, whose epsilon is a constant of the graph; over the positions by
-           the median (of one number) or the mean, in the units of the task's quantity
+    EST    averaged over draws c = mu + sigma epsilon, whose epsilon is a constant of the graph; over the positions as
+           the task's quantity says, in its units
 
 The draws are those of the pipeline in the first 256 x 256 pixels; further to the right and below they repeat. The
 estimate of a larger picture therefore differs from the pipeline's by what other draws would.
@@ -136,19 +136,31 @@ def _drawn(g: GraphBuilder, estimator: bytes, mean: str, logvar: str, params: in
 
 
 def _over_positions(g: GraphBuilder, drawn: str, spread: str, quantity: Quantity) -> str:
-    """The image's value: (batch, P). See :meth:`undegrade.inference.estimates.Estimates.in_units`."""
-    if quantity.size > 1:
+    """The image's value: (batch, P). See :meth:`undegrade.degrade.base.Quantity.of_image`."""
+    if not isinstance(quantity, Numbers) and quantity.size > 1:
         return g.add("ReduceMean", drawn, g.integers(-1), keepdims=0)
-    count = g.add("Shape", drawn, start=2, end=3)
+    shares = [n.places for n in quantity.numbers] if isinstance(quantity, Numbers) else [quantity.places]
+    found = []
+    for i, share in enumerate(shares):
+        values, spreads = (
+            g.add("Slice", planes, g.integers(i), g.integers(i + 1), g.integers(1)) for planes in (drawn, spread)
+        )
+        found.append(_median_of_surest(g, values, spreads, share))
+    return g.add("Concat", *found, axis=1)
+
+
+def _median_of_surest(g: GraphBuilder, values: str, spread: str, share: float) -> str:
+    """The median over the share of the positions where the spread is smallest: (batch, 1, positions) -> (batch, 1)."""
+    count = g.add("Shape", values, start=2, end=3)
     one, two = g.integers(1), g.integers(2)
-    if quantity.places < 1:
+    if share < 1:
         # So many positions have a spread of at most the quantile between two of them.
         last = g.add("Cast", g.add("Sub", count, one), to=_DOUBLE)
-        share = g.add("Mul", last, g.constant([quantity.places], np.float64))
-        count = g.add("Add", g.add("Cast", g.add("Floor", share), to=_INT64), one)
+        below = g.add("Mul", last, g.constant([share], np.float64))
+        count = g.add("Add", g.add("Cast", g.add("Floor", below), to=_INT64), one)
         _, surest = g.add_several("TopK", [spread, count], 2, axis=-1, largest=0)
-        drawn = g.add("GatherElements", drawn, surest, axis=-1)
-    in_order, _ = g.add_several("TopK", [drawn, count], 2, axis=-1, largest=0)
+        values = g.add("GatherElements", values, surest, axis=-1)
+    in_order, _ = g.add_several("TopK", [values, count], 2, axis=-1, largest=0)
     middle = g.add("Concat", g.add("Div", g.add("Sub", count, one), two), g.add("Div", count, two), axis=0)
     return g.add("ReduceMean", g.add("Gather", in_order, middle, axis=-1), g.integers(-1), keepdims=0)
 
