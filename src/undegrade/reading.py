@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 MAX_JSON = 4_000_000
 """Largest size of a card, manifest or record in bytes."""
+WEB_ADDRESS = "this is a web address; download the picture, and give the file"
 _LONGEST = 120
 
 Check = Callable[[Any], str | None]
@@ -53,6 +54,11 @@ def open_regular(path: Path) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def is_web_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a name of a file is the address of a page or picture on the web. A ``Path`` has lost one slash."""
+    return re.match(r"https?:/", os.fspath(path), re.IGNORECASE) is not None
 
 
 def read_regular(path: Path, most: int) -> bytes:

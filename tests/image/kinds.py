@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image as Pillow
 
 from tests.image.makers import (
     GREY,
@@ -20,17 +21,21 @@ from tests.image.makers import (
     RGBA16,
     avif,
     big_webp,
+    bmp_of_runs,
+    bmp_with_alpha,
     changed,
     chunk,
     cmyk,
     decoded,
     frames,
     from_vips,
+    gif_with_alpha,
     jpeg_frame,
     nclx,
     pillow,
     plain_tiff,
     png,
+    saved,
     srgb_of_cmyk,
     tiff,
     with_thumbnail,
@@ -315,8 +320,8 @@ def kinds() -> list[Kind]:
             refused="is HEIC, which is not decoded here; convert it to JPEG, AVIF or 16-bit PNG.",
         ),
         Kind("any", "empty", bytes, refused=f"is empty; {AGAIN}"),
-        Kind("any", "GIF", lambda: pillow(RGB, "gif"), refused=OTHER),
-        Kind("any", "BMP", lambda: pillow(RGB, "bmp"), refused=OTHER),
+        *only_read(),
+        Kind("any", "JPEG XL, JPEG 2000, ...", lambda: b"\xff\x0a" + bytes(30), refused=OTHER),
         Kind("any", "text", lambda: b"hello, world, no picture", refused=OTHER),
         Kind(
             "any",
@@ -348,7 +353,48 @@ def kinds() -> list[Kind]:
     return found
 
 
-OTHER = "is not a PNG, JPEG, WebP, TIFF or AVIF picture; convert it to one of these."
+OTHER = "is not a PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM picture; convert it to one of these."
+
+
+def only_read() -> list[Kind]:
+    """BMP, GIF and PPM."""
+    few = Pillow.fromarray(RGB).quantize(16)
+    colours = np.asarray(few.convert("RGB"))
+    ten = GREY16 >> 6
+    black = GREY > 128
+    names = {"grey, text": b"P2", "RGB, text": b"P3"}
+    text = {
+        name: kind + b"\n# made by hand\n24 16\n255\n" + b" ".join(b"%d" % v for v in array.ravel()) + b"\n"
+        for (name, kind), array in zip(names.items(), (GREY, RGB), strict=True)
+    }
+    return [
+        Kind("BMP", "RGB", lambda: pillow(RGB, "bmp"), RGB),
+        Kind("BMP", "RGB, 32 bit", lambda: pillow(RGBA, "bmp"), RGB),
+        Kind("BMP", "RGBA (bit fields)", lambda: bmp_with_alpha(RGBA), RGBA),
+        Kind("BMP", "grey", lambda: pillow(GREY, "bmp"), GREY),
+        Kind("BMP", "palette", lambda: saved(few, "bmp"), colours),
+        Kind("BMP", "palette, compressed (RLE)", lambda: bmp_of_runs(GREY), np.dstack([255 - GREY] * 3)),
+        Kind("BMP", "black and white", lambda: saved(Pillow.fromarray(black), "bmp"), (black * 255).astype(np.uint8)),
+        Kind(
+            "BMP",
+            "JPEG or PNG inside",
+            lambda: pillow(RGB, "bmp")[:30] + b"\4" + pillow(RGB, "bmp")[31:],
+            refused="has a compression (number 4) that is not supported; save it as PNG.",
+        ),
+        Kind("GIF", "palette", lambda: saved(few, "gif"), colours),
+        Kind("GIF", "grey", lambda: pillow(GREY, "gif"), np.dstack([GREY] * 3)),
+        Kind("GIF", "with transparency", lambda: saved(few, "gif", transparency=3), gif_with_alpha(few)),
+        Kind("GIF", "animated", lambda: frames("gif"), decoded(frames("gif"), "RGB")),
+        Kind("PPM", "RGB, 8 bit", lambda: pillow(RGB, "ppm"), RGB),
+        Kind("PPM", "RGB, 16 bit", lambda: b"P6 24 16 65535\n" + RGB16.astype(">u2").tobytes(), RGB16),
+        Kind("PPM", "grey, 8 bit (PGM)", lambda: pillow(GREY, "ppm"), GREY),
+        Kind("PPM", "grey, 16 bit (PGM)", lambda: b"P5 24 16 65535\n" + GREY16.astype(">u2").tobytes(), GREY16),
+        Kind("PPM", "grey, 10 bit (PGM)", lambda: b"P5 24 16 1023\n" + ten.astype(">u2").tobytes(), stretched(GREY16, 10)),
+        Kind("PPM", "black and white (PBM)", lambda: saved(Pillow.fromarray(black), "ppm"), (black * 255).astype(np.uint8)),
+        Kind("PPM", "grey, text", lambda: text["grey, text"], GREY),
+        Kind("PPM", "RGB, text", lambda: text["RGB, text"], RGB),
+        Kind("PPM", "floating point (PFM)", lambda: b"PF\n1 1\n-1.0\n" + bytes(12), refused=OTHER),
+    ]
 
 
 def stretched(array: np.ndarray, bits: int) -> np.ndarray:

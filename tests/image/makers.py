@@ -29,6 +29,39 @@ def pillow(array: np.ndarray, format: str, mode: str | None = None, **options: A
     return file.getvalue()
 
 
+def saved(image: Pillow.Image, format: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def bmp_with_alpha(array: np.ndarray) -> bytes:
+    """A BMP of version 4, (H, W, 4), with a mask for alpha; its rows from the top down."""
+    h, w = array.shape[:2]
+    data = array[..., [2, 1, 0, 3]].tobytes()
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 108, w, -h, 1, 32, 3, len(data), 2835, 2835, 0, 0) + masks + b"BGRs" + bytes(48)
+    return struct.pack("<2sIHHI", b"BM", 14 + 108 + len(data), 0, 0, 14 + 108) + header + data
+
+
+def bmp_of_runs(array: np.ndarray) -> bytes:
+    """A BMP of 8 bits in runs of one pixel each, whose palette turns (H, W) into its negative."""
+    h, w = array.shape
+    data = b"".join(b"".join(bytes((1, v)) for v in row) + b"\0\0" for row in array[::-1].tolist()) + b"\0\1"
+    palette = b"".join(bytes((255 - i, 255 - i, 255 - i, 0)) for i in range(256))
+    header = struct.pack("<IiiHHIIiiII", 40, w, h, 1, 8, 1, len(data), 0, 0, 256, 0)
+    start = 14 + len(header) + len(palette)
+    return struct.pack("<2sIHHI", b"BM", start + len(data), 0, 0, start) + header + palette + data
+
+
+def gif_with_alpha(image: Pillow.Image) -> np.ndarray:
+    """What a GIF shows whose fourth colour is transparent: no colour where nothing is to be seen."""
+    index = np.asarray(image)
+    rgba = np.dstack([np.asarray(image.convert("RGB")), np.where(index == 3, 0, 255).astype(np.uint8)])
+    rgba[index == 3] = 0
+    return rgba
+
+
 def tiff(array: np.ndarray, **options: Any) -> bytes:
     file = io.BytesIO()
     options = {"photometric": "rgb" if array.shape[-1] in (3, 4) else "minisblack", "metadata": None} | options

@@ -48,6 +48,8 @@ def outcome(kind: Kind, folder: Path) -> tuple[str, str]:
         back += f", {given.bits} bit"
     if found.grey is not given.grey:
         back += ", as RGB"
+    if found.format is not given.format:
+        back += f", as {found.format.upper()}"
     return seen, "; ".join([back, *given.notes])
 
 
@@ -66,7 +68,7 @@ def said() -> str:
     cells: dict[str, list[str]] = {name: [] for name in [*SAID, "resolution"]}
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "in", Path(folder) / "out"
-        for format in Format:
+        for format in Format.written():
             path.write_bytes(talkative(format))
             given = read(path)
             write(out, given)
@@ -76,7 +78,8 @@ def said() -> str:
                 cells[name].append("" if not a else "byte for byte" if a == b else "kept" if b else "lost")
             same = np.allclose(given.resolution, found.resolution, rtol=1e-3)
             cells["resolution"].append("kept" if same else "lost")
-    head = "| | " + " | ".join(format.upper() for format in Format) + " |\n|:--" + "|:--" * len(Format) + "|\n"
+    written = [format.upper() for format in Format.written()]
+    head = "| | " + " | ".join(written) + " |\n|:--" + "|:--" * len(written) + "|\n"
     return head + "\n".join(f"| {name} | {' | '.join(row)} |" for name, row in cells.items()) + "\n"
 
 

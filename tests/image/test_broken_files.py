@@ -20,7 +20,7 @@ from undegrade.image.tiff_tags import Entry
 
 BROKEN = {
     format: [kind.make() for kind in KINDS.values() if kind.format.lower() == format and len(kind.make()) < 20_000]
-    + [annotated.talkative(format)]
+    + ([annotated.talkative(format)] if format.is_written else [])
     for format in Format
 }
 
@@ -101,7 +101,7 @@ def test_claims_that_no_photo_makes_are_refused_until_a_limit_is_given(tmp_path:
 
 
 def test_one_colour_all_over_is_believed(tmp_path: Path) -> None:
-    for format in Format:
+    for format in Format.written():
         write(tmp_path / "x", Picture(np.full((300, 400, 3), 200, np.uint8), format=format))
         assert read(tmp_path / "x").pixels.shape == (300, 400, 3)
 

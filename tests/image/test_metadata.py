@@ -13,17 +13,17 @@ from tests.image.makers import chunk
 from undegrade.image import Format, Metadata, Picture, read, write
 
 
-@pytest.mark.parametrize("format", list(Format))
+@pytest.mark.parametrize("format", Format.written())
 @pytest.mark.parametrize("dpi", [1e-30, 2.0**24 * 25.4, 4e9])
 def test_a_resolution_beyond_reason_is_none(tmp_path: Path, format: Format, dpi: float) -> None:
     (tmp_path / "in").write_bytes(makers.pillow(makers.RGB, str(format), exif=annotated.exif(dpi=dpi)))
     picture = read(tmp_path / "in")
-    for written in Format:
+    for written in Format.written():
         write(tmp_path / "out", picture, written)  # which says nothing on the terminal: see quiet
         assert all(0 < r < 1e5 for r in read(tmp_path / "out").resolution)
 
 
-@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("format", Format.written())
 def test_all_that_a_file_says_is_kept(tmp_path: Path, format: Format) -> None:
     path, out = tmp_path / "in", tmp_path / "out"
     path.write_bytes(annotated.talkative(format))
@@ -58,7 +58,7 @@ def test_all_that_a_file_says_is_kept(tmp_path: Path, format: Format) -> None:
             assert found.info["dpi"][0] == pytest.approx(300, abs=0.1)
 
 
-@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("format", Format.written())
 def test_thumbnails_of_the_old_picture_go(tmp_path: Path, format: Format) -> None:
     path = tmp_path / "x"
     path.write_bytes(annotated.talkative(format))
@@ -68,7 +68,7 @@ def test_thumbnails_of_the_old_picture_go(tmp_path: Path, format: Format) -> Non
     assert annotated.PREVIEW not in path.read_bytes()
 
 
-@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("format", Format.written())
 def test_metadata_is_stripped_but_for_what_the_pixels_mean(tmp_path: Path, format: Format) -> None:
     path, out = tmp_path / "in", tmp_path / "out"
     path.write_bytes(annotated.talkative(format, orientation=6))
@@ -84,8 +84,8 @@ def test_metadata_is_stripped_but_for_what_the_pixels_mean(tmp_path: Path, forma
         np.testing.assert_allclose(found.resolution, picture.resolution, 0.01)
 
 
-@pytest.mark.parametrize("source", Format)
-@pytest.mark.parametrize("target", Format)
+@pytest.mark.parametrize("source", Format.written())
+@pytest.mark.parametrize("target", Format.written())
 def test_profile_exif_and_xmp_go_from_format_to_format(tmp_path: Path, source: Format, target: Format) -> None:
     path, out = tmp_path / "in", tmp_path / "out"
     path.write_bytes(annotated.talkative(source).replace(*SRGB_GAMMA))
@@ -103,7 +103,7 @@ def test_profile_exif_and_xmp_go_from_format_to_format(tmp_path: Path, source: F
 SRGB_GAMMA = (chunk(b"gAMA", struct.pack(">I", 100_000)), chunk(b"gAMA", struct.pack(">I", 45_455)))
 
 
-@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("format", Format.written())
 @pytest.mark.parametrize(
     "icc",
     [b"x", b"not a profile " * 20, ICC[:100], ICC[:16] + b"CMYK" + ICC[20:]],
@@ -117,7 +117,7 @@ def test_a_broken_profile_is_left_out(tmp_path: Path, format: Format, icc: bytes
     assert read(tmp_path / "y").metadata.icc is None
 
 
-@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("format", Format.written())
 def test_an_orientation_that_only_xmp_has_turns_nothing_and_stays(tmp_path: Path, format: Format) -> None:
     """It was reset to 1, although the pixels were not turned."""
     write(tmp_path / "x", Picture(makers.RGB, metadata=Metadata(xmp=annotated.XMP)))

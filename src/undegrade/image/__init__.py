@@ -1,4 +1,5 @@
 """Reads and writes picture files: PNG, JPEG, WebP, TIFF and AVIF, 8 to 16 bit, grey and colour, with their metadata.
+BMP, GIF and PPM are read.
 
 A :class:`Picture` holds the pixels and the metadata; ``docs/files.md`` lists what is kept for each kind of file. One
 module per format has ``header``, which checks a file before it is decoded, and ``save``; libvips decodes and encodes.

@@ -6,14 +6,14 @@ import dataclasses
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
-from undegrade.image import avif, exif, jpeg, png, tiff, vips, webp
+from undegrade.image import avif, bmp, exif, gif, jpeg, png, ppm, tiff, vips, webp
 from undegrade.image.alpha import unmultiplied
 from undegrade.image.picture import (
     AGAIN,
@@ -31,7 +31,7 @@ from undegrade.image.picture import (
     space_of,
     upright,
 )
-from undegrade.reading import open_regular
+from undegrade.reading import WEB_ADDRESS, is_web_address, open_regular
 
 PIXELS_PER_BYTE = 50_000
 """Files that claim more are refused: a WebP or AVIF of one colour has at most half of this."""
@@ -42,21 +42,27 @@ _MODULES: dict[Format, ModuleType] = {
     Format.WEBP: webp,
     Format.TIFF: tiff,
     Format.AVIF: avif,
+    Format.BMP: bmp,
+    Format.GIF: gif,
+    Format.PPM: ppm,
 }
 _TOO_BIG = ("needs more memory than there is", "close other programs, or cut it up")
 _CORRUPT = "Corrupt JPEG data"
 """In the messages of libjpeg about data that it skipped or filled in."""
-_NAMES = "a PNG, JPEG, WebP, TIFF or AVIF picture"
+_WRITTEN = "PNG, JPEG, WebP, TIFF or AVIF"
+_NAMES = "a PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM picture"
 _LOADERS = {Format.AVIF: "heif"}
+_NOT_BY_VIPS = (Format.BMP, Format.PPM)
+"""The formats whose modules have ``pixels``, which decodes them: the libvips of the package index cannot."""
 _SPACES = {1: ("GRAY", "RGB"), 3: ("RGB",)}
 """Number of channels -> colour spaces of allowed profiles. A grey picture with an RGB profile means R = G = B."""
 
 
 def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a PNG, JPEG, WebP, TIFF or AVIF file; the suffix of its name does not matter.
+    """Read a PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM file; the suffix of its name does not matter.
 
     Palettes become RGB, 1, 2 and 4 bits become 8, and 10 and 12 bits are scaled to 16. CMYK is converted to sRGB by its
-    profile. The orientation is applied, and thumbnails are left out.
+    profile. Of a GIF the first frame is read. The orientation is applied, and thumbnails are left out.
 
     Args:
         path: the file.
@@ -92,7 +98,7 @@ def write(path: str | Path, picture: Picture, format: Format | None = None, *, s
     Args:
         path: the file. An existing file is replaced; it stays unchanged if writing fails.
         picture: the picture to write.
-        format: None for the format of the source. JPEG has quality 95 (98 if the source was a JPEG of 85 or better)
+        format: None for the format of the source, or PNG if that is only read. JPEG has quality 95 (98 if the source was a JPEG of 85 or better)
             and full colour resolution. WebP and AVIF are lossless if the source was, else of quality 95 and 93. TIFF
             is compressed by deflate.
         strip_metadata: leave out EXIF, XMP, IPTC and comments. Colour profile, transparency and resolution stay.
@@ -101,7 +107,9 @@ def write(path: str | Path, picture: Picture, format: Format | None = None, *, s
         UndegradeError: the format cannot hold the picture, or the file cannot be written.
     """
     path = _path(path)
-    format = format or picture.format
+    format = format or picture.format.of_result
+    if not format.is_written:
+        raise UndegradeError(f"{path}: {format.upper()} files are only read; write {_WRITTEN}.")
     metadata = picture.metadata.stripped() if strip_metadata else picture.metadata
     if format is not picture.format:
         metadata = dataclasses.replace(metadata, comments=())
@@ -130,6 +138,8 @@ def write(path: str | Path, picture: Picture, format: Format | None = None, *, s
 def _path(path: str | Path) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise UndegradeError(f"{path!r:.60} is not the name of a file; give a text or a Path.")
+    if is_web_address(path):
+        raise UndegradeError(f"{path}: {WEB_ADDRESS}.")
     return Path(path)
 
 
@@ -144,19 +154,25 @@ def _read(file: BinaryIO, max_pixels: int) -> Picture:
 
 def _sniff(file: BinaryIO) -> Format:
     """Detect the format by content. Other files are refused, because libvips would try many more decoders."""
-    head = file.read(12)
+    head = file.read(18)
     if not head:
         raise Refusal("is empty", AGAIN)
     if head.startswith(png.SIGNATURE):
         return Format.PNG
     if head.startswith(b"\xff\xd8\xff"):
         return Format.JPEG
-    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Format.WEBP
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return Format.TIFF
-    if head[4:8] == b"ftyp" and head[8:] in avif.BRANDS:
+    if head[4:8] == b"ftyp" and head[8:12] in avif.BRANDS:
         return Format.AVIF
+    if head[:6] in gif.SIGNATURES:
+        return Format.GIF
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in bmp.HEADERS:
+        return Format.BMP
+    if ppm.SIGNATURE.match(head):
+        return Format.PPM
     raise Refusal(f"is not {_NAMES}", "convert it to one of these")
 
 
@@ -178,33 +194,11 @@ def _raise_limit(pixels: int) -> str:
 
 
 def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int, messages: vips.Messages) -> Picture:
-    pyvips = vips.load()
-    try:
-        patched = vips.Patched(file, header.patches) if header.patches else None
-        source = pyvips.Source.new_from_descriptor(file.fileno()) if patched is None else patched.source
-        # Sequential: decoded once, from top to bottom, without another copy in memory or on disk.
-        loader = getattr(pyvips.Image, f"{_LOADERS.get(format, format)}load_source")
-        # libtiff's own limit refuses large photos in one strip. The header has already been checked against our limits.
-        unlimited = {"unlimited": True} if format is Format.TIFF else {}
-        image = vips.watched(loader(source, access="sequential", fail_on="error", **unlimited))
-        if image.width * image.height > max_pixels:
-            raise damaged(f"{image.width} x {image.height} pixels, unlike its header")
-        metadata = _metadata(image, header)
-        notes = list(header.notes)
-        if image.interpretation == "cmyk":
-            image, metadata = _from_cmyk(image, metadata)
-            notes.append("converted from CMYK to sRGB by its profile")
-        _check_decoded(image)
-        dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
-        stored: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), dtype)
-        stored = stored.reshape(image.height, image.width, image.bands)
-        resolution = (image.xres, image.yres)
-    except (pyvips.Error, ValueError) as error:  # ValueError: an error message that is not UTF-8
-        raise damaged(messages.reason(error)) from error
-    if format is Format.JPEG:
-        notes += [f"the file is damaged: {line}" for line in messages.warnings() if _CORRUPT in line][:1]
-    if resolution == (1.0, 1.0):  # libvips found no resolution, but EXIF may have one
-        resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)
+    if format in _NOT_BY_VIPS:
+        found = _Decoded(_MODULES[format].pixels(file), header.metadata, header.resolution or (DPI_72, DPI_72))
+    else:
+        found = _by_vips(file, format, header, max_pixels, messages)
+    stored, metadata, resolution, notes = found.stored, found.metadata, found.resolution, [*header.notes, *found.notes]
     if not all(0 < r <= FINEST for r in resolution):
         resolution = (DPI_72, DPI_72)
     orientation = _orientation(format, header, metadata)
@@ -219,6 +213,8 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int, mes
     metadata, broken = exif.clean(metadata, stored.shape[1], stored.shape[0], stated)
     colours = 3 if stored.shape[2] >= 3 else 1
     alpha = stored[..., -1] if stored.shape[2] > colours else None
+    if header.adds_alpha and alpha is not None and alpha.min() == 255:
+        alpha = None
     grey = colours == 1 or header.grey
     pixels = stored[..., 0] if grey else stored[..., :3]
     if metadata.icc is not None and space_of(metadata.icc) not in _SPACES[1 if grey else 3]:
@@ -229,6 +225,46 @@ def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int, mes
         pixels, alpha, format, metadata, resolution, header.lossless, header.depth, header.quality, coding,
         (*notes, *broken),
     )  # fmt: skip
+
+
+class _Decoded(NamedTuple):
+    """What a decoder gives: pixels as stored, (H, W, C), metadata, pixels per millimetre, and notes."""
+
+    stored: npt.NDArray[Any]
+    metadata: Metadata
+    resolution: tuple[float, float]
+    notes: tuple[str, ...] = ()
+
+
+def _by_vips(file: BinaryIO, format: Format, header: Header, max_pixels: int, messages: vips.Messages) -> _Decoded:
+    pyvips = vips.load()
+    notes: list[str] = []
+    try:
+        patched = vips.Patched(file, header.patches) if header.patches else None
+        source = pyvips.Source.new_from_descriptor(file.fileno()) if patched is None else patched.source
+        # Sequential: decoded once, from top to bottom, without another copy in memory or on disk.
+        loader = getattr(pyvips.Image, f"{_LOADERS.get(format, format)}load_source")
+        # libtiff's own limit refuses large photos in one strip. The header has already been checked against our limits.
+        unlimited = {"unlimited": True} if format is Format.TIFF else {}
+        image = vips.watched(loader(source, access="sequential", fail_on="error", **unlimited))
+        if image.width * image.height > max_pixels:
+            raise damaged(f"{image.width} x {image.height} pixels, unlike its header")
+        metadata = _metadata(image, header)
+        if image.interpretation == "cmyk":
+            image, metadata = _from_cmyk(image, metadata)
+            notes.append("converted from CMYK to sRGB by its profile")
+        _check_decoded(image)
+        dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
+        stored: npt.NDArray[Any] = np.frombuffer(image.write_to_memory(), dtype)
+        stored = stored.reshape(image.height, image.width, image.bands)
+        resolution = (image.xres, image.yres)
+    except (pyvips.Error, ValueError) as error:  # ValueError: an error message that is not UTF-8
+        raise damaged(messages.reason(error)) from error
+    if format is Format.JPEG:
+        notes += [f"the file is damaged: {line}" for line in messages.warnings() if _CORRUPT in line][:1]
+    if resolution == (1.0, 1.0):  # libvips found no resolution, but EXIF may have one
+        resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)
+    return _Decoded(stored, metadata, resolution, tuple(notes))
 
 
 def _metadata(image: Any, header: Header) -> Metadata:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
+from undegrade.image.alpha import enlarged
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -40,7 +41,16 @@ _SUFFIXES = {
     ".tif": "tiff",
     ".tiff": "tiff",
     ".avif": "avif",
+    ".bmp": "bmp",
+    ".dib": "bmp",
+    ".gif": "gif",
+    ".ppm": "ppm",
+    ".pgm": "ppm",
+    ".pbm": "ppm",
+    ".pnm": "ppm",
 }
+WRITTEN_SUFFIXES = ".png, .jpg, .webp, .tif or .avif"
+"""The endings of names that a picture can be written to, in words."""
 _BITS = {"png": 16, "jpeg": 8, "webp": 8, "tiff": 16, "avif": 12}
 _SIDES = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384}
 _JPEG_SEGMENT = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
@@ -48,19 +58,38 @@ _JPEG_SEGMENT = 65_533 - len(b"http://ns.adobe.com/xap/1.0/\0")
 
 
 class Format(enum.StrEnum):
-    """The file formats that are read and written."""
+    """The file formats that are read. All but the last three are written too."""
 
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
     TIFF = "tiff"
     AVIF = "avif"
+    BMP = "bmp"
+    GIF = "gif"
+    PPM = "ppm"
+    """Netpbm's: PPM, PGM and PBM."""
 
     @classmethod
     def of_name(cls, path: Path) -> Format | None:
         """The format of a file name's suffix; None if it is not a picture's."""
         name = _SUFFIXES.get(path.suffix.lower())
         return None if name is None else cls(name)
+
+    @classmethod
+    def written(cls) -> tuple[Format, ...]:
+        """The formats that are written."""
+        return tuple(format for format in cls if format.is_written)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether pictures are written in it, not only read."""
+        return self not in (Format.BMP, Format.GIF, Format.PPM)
+
+    @property
+    def of_result(self) -> Format:
+        """The format of a result if no other is asked for: the same, or PNG for a format that is only read."""
+        return self if self.is_written else Format.PNG
 
     @property
     def max_bits(self) -> int:
@@ -174,7 +203,7 @@ class Picture:
         """The same picture with new pixels, possibly enlarged by an integer factor; alpha is enlarged too."""
         alpha = self.alpha
         if alpha is not None and alpha.shape != pixels.shape[:2]:
-            alpha = _enlarged(alpha, pixels.shape[0], pixels.shape[1])
+            alpha = enlarged(alpha, pixels.shape[0], pixels.shape[1])
         return dataclasses.replace(self, pixels=pixels, alpha=alpha)
 
 
@@ -195,15 +224,6 @@ def _flips(orientation: int) -> tuple[int, int]:
     return -1 if orientation in (3, 4, 6, 7) else 1, -1 if orientation in (2, 3, 7, 8) else 1
 
 
-def _enlarged(alpha: Pixels, height: int, width: int) -> Pixels:
-    """Enlarge alpha by bicubic interpolation on the grid of ordinary resizers. Constant alpha stays constant."""
-    from PIL import Image
-
-    plane = Image.fromarray(alpha.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-    larger: Pixels = np.rint(np.asarray(plane)).clip(0, np.iinfo(alpha.dtype).max).astype(alpha.dtype)
-    return larger
-
-
 @dataclass(frozen=True)
 class Header:
     """The information in a file that can be read without decoding the pixels.
@@ -215,9 +235,11 @@ class Header:
         grey: stored as grey, although libvips decodes three channels.
         depth: as in :class:`Picture`.
         lossless: as in :class:`Picture`.
+        resolution: as in :class:`Picture`; None if the decoder or EXIF says it.
         orientation: 1 to 8; None if only EXIF can have one.
         turned: whether the decoder itself turns or mirrors the pixels.
         premultiplied: whether libvips returns colours that are multiplied by alpha.
+        adds_alpha: whether the decoder may return an alpha that is opaque everywhere, which the file does not have.
         patches: offset -> bytes to replace before decoding; the offset may be after the end of the file.
         metadata: those that libvips would lose or change.
         quality: as in :class:`Picture`.
@@ -231,9 +253,11 @@ class Header:
     grey: bool = False
     depth: int | None = None
     lossless: bool = True
+    resolution: tuple[float, float] | None = None
     orientation: int | None = None
     turned: bool = False
     premultiplied: bool = False
+    adds_alpha: bool = False
     patches: Mapping[int, bytes] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
     quality: int | None = None
