@@ -103,3 +103,15 @@ def test_training_on_a_device_without_values(folder: Path, tmp_path: Path, capsy
     arguments = ["--data", str(folder), "--out", str(tmp_path / "run"), "--device", "meta"]
     assert main(["train", "gaussian", *arguments]) == 2
     assert "cannot be used here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["restore"], ["estimate"]])
+@pytest.mark.parametrize("address", ["https://example.org/a.png", "HTTP://example.org"])
+def test_web_addresses_are_refused_as_such(
+    command: list[str], address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command, address])
+    assert end.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"{address}: this is a web address; download the picture, and give the file" in last

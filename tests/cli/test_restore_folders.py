@@ -35,7 +35,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert file.format == "PNG"
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.splitlines()[2:] == ["2 restored; 1 ignored (name is not a picture's)"]
+    assert out.splitlines()[2:] == ["2 restored; 1 ignored (.txt 1)"]
     first, second = records(Path("log.jsonl").read_text())
     assert list(first) == [field.name for field in dataclasses.fields(files.Outcome)]
     estimate, seconds = second.pop("estimate"), second.pop("seconds")
@@ -55,6 +55,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "task": "gaussian",
         "variant": "fast",
         "strength": 1.0,
+        "level": None,
         "weights_sha256": load_pipeline(weights=Path(weights)).card.sha256,
     }
     assert isinstance(estimate, dict)

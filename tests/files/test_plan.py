@@ -1,12 +1,14 @@
 """What a batch reads and where its results go, told from paths alone."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from undegrade import UndegradeError
 from undegrade.files import plan as plan_module
+from undegrade.files.ignored import in_words
 from undegrade.files.plan import Naming, identity, plan, search
 from undegrade.image import Format
 
@@ -41,7 +43,7 @@ def test_a_folder_keeps_its_tree_and_only_pictures_are_taken() -> None:
         ("p/d/e/f.webp", "out/d/e/f.webp"),
         ("p/z/c.tiff", "out/z/c.tiff"),
     ]
-    assert todo.ignored == 2
+    assert todo.ignored == {".txt": 1, ".cr2": 1}
 
 
 def test_files_are_taken_whatever_their_names_and_folders_may_be_dots() -> None:
@@ -75,7 +77,7 @@ def test_links_in_a_folder() -> None:
     os.mkfifo("p/pipe.png")
     found = search(Path("p"), Path("out"))
     assert [f.name for f in found.files] == ["a.png", "broken.png", "file.png", "self.png"]
-    assert found.ignored == 4
+    assert found.ignored == {"links to folders": 3, "pipes and devices": 1}
     Path("q").symlink_to("p")
     assert search(Path("q"), Path("out")).files[0] == Path("q/a.png")
 
@@ -241,12 +243,56 @@ def test_one_file_to_a_name() -> None:
         planned("a.png", o="x.png", name="{stem}.png")
 
 
+def test_formats_that_are_only_read_become_png_under_names_of_their_own() -> None:
+    files("p/a.bmp", "p/a.gif", "p/a.png", "p/b.PGM")
+    todo = plan([Path("p")], Path("out"))
+    assert [(job.output.name, job.format) for job in todo.jobs] == [
+        ("a.bmp.png", Format.PNG),
+        ("a.gif.png", Format.PNG),
+        ("a.png", None),
+        ("b.PGM.png", Format.PNG),
+    ]
+    assert planned("p/a.bmp", name="{stem}-clean{suffix}") == {"p/a.bmp": "out/a-clean.bmp.png"}
+    assert planned("p/a.bmp", name="{stem}.webp") == {"p/a.bmp": "out/a.webp"}
+    with pytest.raises(UndegradeError, match=r"p/a.bmp and p/a.gif would both be written to out/a.png"):
+        planned("p", name="{stem}.png")
+    with pytest.raises(UndegradeError, match=r"does not end like a picture's name"):
+        planned("p", name="{stem}.gif")
+    # The names do not depend on what else is there: a second run finds what the first has written.
+    assert planned("p/a.bmp") == {"p/a.bmp": "out/a.bmp.png"}
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.bmp", "out.jgp", "out.mp4", "x/out.PNGG"])
+def test_one_file_to_a_name_that_cannot_be_written(name: str) -> None:
+    files("a.png", "p/b.png")
+    with pytest.raises(UndegradeError, match=r"end its name in \.png, \.jpg, \.webp, \.tif or \.avif, or give a folder"):
+        planned("a.png", o=name)
+    Path(name).mkdir(parents=True)
+    assert planned("a.png", o=name) == {"a.png": f"{name}/a.png"}
+
+
+def test_folders_may_have_dots_in_their_names() -> None:
+    files("a.png", "p/b.png")
+    assert planned("a.png", o="v1.2") == {"a.png": "v1.2/a.png"}
+    assert planned("p", o="of.june") == {"p/b.png": "of.june/b.png"}
+    assert planned("a.png", o="of.september") == {"a.png": "of.september/a.png"}
+
+
+def test_what_is_ignored_is_named() -> None:
+    names = ["a.txt", "b.TXT", "c.mp4", "d", "e.cr2", "f.raw", "g.xmp", "h.html", "i.muchtoolongasuffix"]
+    files("p/a.png", *(f"p/{name}" for name in names))
+    found = search(Path("p"), Path("out")).ignored
+    assert found.total() == len(names)
+    assert in_words(found) == ".txt 2, .cr2 1, .html 1, .mp4 1, .raw 1, others 3"
+    assert in_words(Counter({".txt": 1})) == ".txt 1"
+
+
 def test_nothing_to_do() -> None:
     Path("empty").mkdir()
     files("p/notes.txt", "p/more.txt", "q/out/a.png")
     with pytest.raises(UndegradeError, match=r"^there are no pictures in empty; give another folder, or files"):
         planned("empty")
-    with pytest.raises(UndegradeError, match=r"no pictures in empty, p, only 2 other files;"):
+    with pytest.raises(UndegradeError, match=r"no pictures in empty, p, only 2 other files \(.txt 2\);"):
         planned("empty", "p")
     with pytest.raises(UndegradeError, match=r"no pictures in q;"):
         planned("q", o="q/out")

@@ -99,6 +99,19 @@ def test_a_file_is_restored(job: Job) -> None:
     assert pipeline.asked == (options.restore, fractions.append)
 
 
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("format", [None, Format.PNG])
+def test_the_result_of_a_format_that_is_only_read_is_a_png(tmp_path: Path, left: bool, format: Format | None) -> None:
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    Pillow.fromarray(pixels).save(tmp_path / "a.bmp")
+    job = Job(tmp_path / "a.bmp", tmp_path / "a.bmp.png", format)
+    outcome = restore_file(job, FileOptions(), lambda *_: Choice(None if left else Inverting()))
+    assert (outcome.status, outcome.format) == (Status.LEFT if left else Status.RESTORED, "bmp")
+    assert outcome.notes == ("BMP is only read, the result is a PNG",)
+    assert read(job.output).format is Format.PNG
+    np.testing.assert_array_equal(read(job.output).pixels, pixels if left else ~pixels)
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

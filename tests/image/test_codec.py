@@ -162,6 +162,25 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     sentence(error, "zero")
 
 
+def test_web_addresses_are_no_files() -> None:
+    for given in ("https://example.org/a.png", Path("http://example.org/a.png")):
+        with pytest.raises(UndegradeError) as error:
+            read(given)
+        assert "web address; download the picture" in sentence(error, "example.org/a.png")
+
+
+@pytest.mark.parametrize("format", set(Format) - set(Format.written()))
+def test_formats_that_are_only_read_are_not_written(tmp_path: Path, format: Format) -> None:
+    assert format.of_result is Format.PNG
+    with pytest.raises(UndegradeError) as error:
+        write(tmp_path / "x", Picture(noise((9, 7))), format)
+    assert "write PNG, JPEG, WebP, TIFF or AVIF." in sentence(error, "x")
+    assert not (tmp_path / "x").exists()
+    Pillow.fromarray(noise((9, 7))).save(tmp_path / "x", format)
+    write(tmp_path / "y", read(tmp_path / "x"))
+    assert read(tmp_path / "y").format is Format.PNG
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 @pytest.mark.parametrize("format", [Format.TIFF, Format.PNG, Format.JPEG])

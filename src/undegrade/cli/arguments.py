@@ -6,17 +6,21 @@ import argparse
 import importlib.resources
 from pathlib import Path
 
+from undegrade.reading import WEB_ADDRESS, is_web_address
+
 
 def a_path(given: str) -> Path:
     """The path of an argument. ``Path("")`` would be the current folder, which nobody asked for.
 
     Raises:
-        argparse.ArgumentTypeError: it is empty, or no system can have a file of that name.
+        argparse.ArgumentTypeError: it is empty, a web address, or no system can have a file of that name.
     """
     if not given:
         raise argparse.ArgumentTypeError("the name is empty; give . for the current folder")
     if "\0" in given:
         raise argparse.ArgumentTypeError("the name holds a zero byte; check it")
+    if is_web_address(given):
+        raise argparse.ArgumentTypeError(f"{given}: {WEB_ADDRESS}")
     return Path(given)
 
 

@@ -90,13 +90,15 @@ class Report:
         if self.total == 1:
             return
         self._list_failures()
+        from undegrade.files.ignored import in_words
+
         parts = [
             (self._counts["restored"], "restored"),
             (self._counts["left"], "left alone"),
             (skipped, "skipped (result exists)"),
             (len(self.failures), "failed"),
             (self._plan.results, "left out (result of another input)"),
-            (self._plan.ignored, "ignored (name is not a picture's)"),
+            (self._plan.ignored.total(), f"ignored ({in_words(self._plan.ignored)})"),
         ]
         self._say("; ".join(f"{count} {what}" for count, what in parts if count), self._out)
 

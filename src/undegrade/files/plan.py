@@ -11,13 +11,16 @@ import stat
 import string
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from undegrade.errors import UndegradeError
+from undegrade.files.ignored import in_words, kind_of
 from undegrade.image import Format
+from undegrade.image.picture import WRITTEN_SUFFIXES
 
 Identity = tuple[int, int] | str
 """Equal for all names of one file: device and inode, or the path if the file does not exist."""
@@ -27,7 +30,7 @@ _OTHER_FORMATS = frozenset({
     ".gif", ".bmp", ".heic", ".heif", ".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".pdf", ".psd", ".psb", ".xcf",
     ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".tga", ".ppm",
     ".pgm", ".pbm", ".pnm", ".pcx", ".ico", ".eps", ".ai", ".mp4", ".mov", ".avi", ".webm", ".mkv", ".npy",
-    ".dds", ".fits", ".fit",
+    ".dds", ".fits", ".fit", ".dib",
 })  # fmt: skip
 """Suffixes of pictures and films that are not written: a folder of such a name is a mistake."""
 
@@ -53,13 +56,13 @@ class Plan:
 
     Attributes:
         jobs: in order; all outputs are different files, and none is a source.
-        ignored: number of files in the folders whose names are not those of pictures.
+        ignored: what in the folders is no picture by its name: how many files of each suffix.
         results: number of pictures left out because they are results of other inputs; see :func:`plan`.
         unread: folders that cannot be searched, with the reason.
     """
 
     jobs: tuple[Job, ...]
-    ignored: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
     results: int = 0
     unread: tuple[tuple[Path, str], ...] = ()
 
@@ -93,17 +96,27 @@ class Naming:
         example = Path(self._filled("x", ".png"))
         self.format = None if keeps else Format.of_name(example)
         """The format of the results; None for the format of the source."""
-        if not keeps and self.format is None:
+        if not keeps and (self.format is None or not self.format.is_written):
             raise self._refusal("does not end like a picture's name", "end it in {suffix} or a suffix such as .png")
         self._visible(example.name, "x")
 
     def __call__(self, source: Path) -> str:
-        """The name of the result of a file.
+        """The name of the result of a file. Where a format is only read, ``.png`` is added: ``photo.gif.png``.
 
         Raises:
             UndegradeError: the result is not a plain file name, e.g. it contains a folder.
         """
-        return self._visible(self._filled(source.stem, source.suffix), source.stem)
+        added = ".png" if self._becomes_png(source) else ""
+        return self._visible(self._filled(source.stem, source.suffix + added), source.stem)
+
+    def format_of(self, source: Path) -> Format | None:
+        """The format of the result of a file; None for the format of the source."""
+        return Format.PNG if self._becomes_png(source) else self.format
+
+    def _becomes_png(self, source: Path) -> bool:
+        """Whether the result has another format than the template says: the source's is only read."""
+        format = Format.of_name(source)
+        return self.format is None and format is not None and not format.is_written
 
     def _visible(self, name: str, stem: str) -> str:
         if name.startswith(".") and not stem.startswith("."):
@@ -136,25 +149,25 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
     for path in (*inputs, output):
         if "\0" in str(path):
             raise UndegradeError(f"{str(path)!r}: a name cannot hold a zero byte; check it.")
-    if output.suffix.lower() in _OTHER_FORMATS and not _is_folder(output):
+    if not _is_folder(output) and (output.suffix.lower() in _OTHER_FORMATS or _is_misspelt(inputs, output)):
         raise UndegradeError(
-            f"-o {output} looks like a file of a format that is not written; give a name that ends in .png, .jpg, "
-            ".webp, .tif or .avif, or a folder."
+            f"-o {output} looks like a file of a format that is not written; end its name in {WRITTEN_SUFFIXES}, or "
+            "give a folder, which must be there if its name has such a suffix."
         )
     if Format.of_name(output) is not None and not _is_folder(output):
         return Plan((_into_one_file(inputs, output, naming),))
     naming = naming or Naming()
     jobs: list[Job] = []
     unread: list[tuple[Path, str]] = []
-    ignored = 0
+    ignored: Counter[str] = Counter()
     for given in inputs:
         if _is_folder(given):
             found = search(given, apart=output)
-            jobs += [Job(f, output / f.relative_to(given).with_name(naming(f)), naming.format) for f in found.files]
+            jobs += [Job(f, output / f.relative_to(given).with_name(naming(f)), naming.format_of(f)) for f in found.files]
             ignored += found.ignored
             unread += found.unread
         else:
-            jobs.append(Job(given, output / naming(given), naming.format))
+            jobs.append(Job(given, output / naming(given), naming.format_of(given)))
     if not jobs:
         raise _nothing(inputs, ignored, unread)
     kept = _without_results(jobs) if skip_existing else jobs
@@ -163,10 +176,10 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
 
 @dataclass(frozen=True)
 class Found:
-    """The content of a folder: pictures in order, the number of other files, and subfolders that cannot be read."""
+    """The content of a folder: pictures in order, others by suffix, and subfolders that cannot be read."""
 
     files: tuple[Path, ...]
-    ignored: int
+    ignored: Counter[str]
     unread: tuple[tuple[Path, str], ...]
 
 
@@ -181,7 +194,7 @@ def search(folder: Path, apart: Path) -> Found:
     """
     files: list[Path] = []
     unread: list[tuple[Path, str]] = []
-    ignored = 0
+    ignored: Counter[str] = Counter()
     visited = {identity(apart)} - {identity(folder)}
     ahead = [folder]
     while ahead:
@@ -202,7 +215,7 @@ def search(folder: Path, apart: Path) -> Found:
             elif Format.of_name(Path(entry.name)) is not None and _may_be_read(entry):
                 files.append(here / entry.name)
             else:
-                ignored += 1
+                ignored[kind_of(entry)] += 1
         ahead += reversed(below)
     return Found(tuple(files), ignored, tuple(unread))
 
@@ -215,7 +228,7 @@ def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, s
     """
     files: list[Path] = []
     unread: list[tuple[Path, str]] = []
-    ignored = 0
+    ignored: Counter[str] = Counter()
     for given in inputs:
         if not _is_folder(given):
             files.append(given)
@@ -279,11 +292,12 @@ def _checked(jobs: Sequence[Job]) -> tuple[Job, ...]:
     return tuple(kept)
 
 
-def _nothing(inputs: Sequence[Path], ignored: int, unread: Sequence[tuple[Path, str]]) -> UndegradeError:
+def _nothing(inputs: Sequence[Path], ignored: Counter[str], unread: Sequence[tuple[Path, str]]) -> UndegradeError:
     for folder, reason in unread:
         return UndegradeError(f"{folder}: cannot be searched ({reason}); check its permissions.")
     names = ", ".join(map(str, inputs[:3])) + (", ..." if len(inputs) > 3 else "")
-    others = f", only {ignored} other file{'s' * (ignored > 1)}" if ignored else ""
+    count = ignored.total()
+    others = f", only {count} other file{'s' * (count > 1)} ({in_words(ignored)})" if ignored else ""
     return UndegradeError(f"there are no pictures in {names}{others}; give another folder, or files.")
 
 
@@ -305,6 +319,13 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:  # reading the file reports the reason
         return False
+
+
+def _is_misspelt(inputs: Sequence[Path], output: Path) -> bool:
+    """Whether the output for one file ends as the name of a file does, such as ``out.jgp``."""
+    suffix = output.suffix[1:]
+    one = len(inputs) == 1 and not _is_folder(inputs[0])
+    return one and suffix.isalpha() and len(suffix) < 6 and Format.of_name(output) is None
 
 
 def _may_be_read(entry: os.DirEntry[str]) -> bool:

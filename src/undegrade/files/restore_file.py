@@ -159,8 +159,11 @@ def _restore(
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format, outcome.quality = picture.bits, str(picture.format), picture.quality
     outcome.notes = tuple(picture.notes)
+    format = job.format or picture.format.of_result
+    if not picture.format.is_written and format is image.Format.PNG:
+        outcome.notes += (f"{picture.format.upper()} is only read, the result is a PNG",)
     outcome.strength, outcome.level = options.restore.strength, options.restore.level
-    image.check_fits(job.output, picture, job.format or picture.format)
+    image.check_fits(job.output, picture, format)
     seen: Image = picture.pixels
     black_and_white = find_range(seen, options.restore.white)
     if not black_and_white.is_full:
@@ -172,16 +175,15 @@ def _restore(
     if look is not None and choice.reader is not None:
         outcome.estimate = estimate_of(choice.reader, look)
     if pipeline is None:
-        _leave(job, options, picture)
+        _leave(job, options, picture, format)
         return Status.LEFT
     scale = pipeline.task.degradation.scale
     if scale > 1:
-        image.check_fits(job.output, picture, job.format or picture.format, scale)
+        image.check_fits(job.output, picture, format, scale)
     outcome.task = pipeline.task.name
     if pipeline.card is not None:
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256
-    again = job.format in (None, picture.format)
-    if again and jpeg_projection.is_better_left(pipeline, picture, options.restore) and not options.strip_metadata:
+    if format is picture.format and jpeg_projection.is_better_left(pipeline, picture, options.restore) and not options.strip_metadata:
         # Decide before the restoration, which takes most of the time.
         if look is None and pipeline.quantity is not None:
             look = pipeline.look(picture.pixels, options.restore)
@@ -192,7 +194,7 @@ def _restore(
                 f"left alone: saving a JPEG of quality {picture.quality} again costs more than the restoration gains; "
                 "write PNG to restore it"
             )
-            _leave(job, options, picture)
+            _leave(job, options, picture, format)
             return Status.LEFT
     found = pipeline.run(picture.pixels, options.restore, progress, look)
     outcome.estimate = in_words(pipeline, found.estimate, found.spread)
@@ -203,15 +205,15 @@ def _restore(
     if found.std is not None:
         white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
         image.write(std_path(job.output), Picture(white), image.Format.PNG)
-    image.write(job.output, picture.with_pixels(found.image), job.format)
+    image.write(job.output, picture.with_pixels(found.image), format)
     return Status.RESTORED
 
 
-def _leave(job: Job, options: FileOptions, picture: Picture) -> None:
-    """Write the picture unchanged: byte for byte, unless another format or no metadata is requested."""
+def _leave(job: Job, options: FileOptions, picture: Picture, format: image.Format) -> None:
+    """Write the picture unchanged: byte for byte, unless in another format or without metadata."""
     _make_folder(job.output.parent)
-    if job.format not in (None, picture.format) or options.strip_metadata:
-        image.write(job.output, picture, job.format)
+    if format is not picture.format or options.strip_metadata:
+        image.write(job.output, picture, format)
         return
     with open_regular(job.source) as source, replacing(job.output) as copy:
         shutil.copyfileobj(source, copy, 1 << 20)

@@ -120,7 +120,7 @@ def wishes(
     return Wishes(task or None, strength, sigma, quality, samples, save_as, strip_metadata)
 
 
-Picture = Annotated[UploadFile, File(description="PNG, JPEG, WebP, TIFF or AVIF.")]
+Picture = Annotated[UploadFile, File(description="PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM.")]
 
 
 def _add_calls(app: FastAPI, service: Service, pool: Pool) -> None:

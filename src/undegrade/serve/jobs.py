@@ -123,7 +123,7 @@ class Jobs:
         record = outcome.to_record()
         del record["source"], record["output"]
         scale = 1 if outcome.task is None else TASKS[outcome.task].degradation.scale
-        format = Format.PNG if wishes.save_as == "png" else Format(outcome.format or "png")
+        format = Format.PNG if wishes.save_as == "png" else Format(outcome.format or "png").of_result
         record["result"] = {
             "format": str(format), "width": scale * (outcome.width or 0), "height": scale * (outcome.height or 0),
             "bytes": output.stat().st_size, "view": None, "std": None,

@@ -1,0 +1,35 @@
+"""What a folder holds beside pictures, by suffix, so that nobody misses a file without knowing why."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+from undegrade.image import Format
+
+_NAMED = 5
+"""Most kinds that are named."""
+_LONGEST = 10
+
+
+def kind_of(entry: os.DirEntry[str]) -> str:
+    """What is ignored, for people: the suffix of a file, in small letters."""
+    with suppress(OSError):
+        if entry.is_dir():
+            return "links to folders"
+    suffix = Path(entry.name).suffix.lower()
+    if Format.of_name(Path(entry.name)) is not None:
+        return "pipes and devices"
+    if len(suffix) < 2:
+        return "without suffix"
+    return suffix if len(suffix) <= _LONGEST else "long suffixes"
+
+
+def in_words(ignored: Counter[str]) -> str:
+    """How many files of each kind there are, the most frequent ones first: ``.txt 2, .mp4 1``."""
+    kinds = sorted(ignored, key=lambda kind: (-ignored[kind], kind))
+    named = [f"{kind} {ignored[kind]}" for kind in kinds[:_NAMED]]
+    rest = sum(ignored[kind] for kind in kinds[_NAMED:])
+    return ", ".join([*named, f"others {rest}"] if rest else named)
