@@ -44,7 +44,8 @@ avif.EFFORT = 0
 def seeds() -> list[bytes]:
     """Every kind of file, those with metadata, and the small hostile ones of ``fuzz/hostile``."""
     files = [kind.make() for kind in kinds.kinds()] + [path.read_bytes() for path in sorted(HOSTILE.iterdir())]
-    return [data for data in files + [annotated.talkative(format) for format in Format.written()] if 0 < len(data) < LONGEST]
+    files += [annotated.talkative(format) for format in Format.written()]
+    return [data for data in files if 0 < len(data) < LONGEST]
 
 
 def one(data: bytes) -> None:

@@ -1,10 +1,10 @@
 """What the steps in a JPEG file's header are worth: PSNR of the file, of what the network makes of its pixels, and
-of that kept to what the file says (``undegrade.files.jpeg_projection``); and of the last once it is saved as a JPEG
+of that kept to what the file says (``undegrade.inference.jpeg_projection``); and of the last once it is saved as a JPEG
 again.
 
-The folder holds pictures without loss. ``--side`` measures their middles only. ``undegrade.files.jpeg_projection.STEP``
-was set on held-out images, none of a benchmark's, made half as large (``--reduce 2``) so that no earlier saving is left
-in them. ``--step`` measures other values of it.
+The folder holds pictures without loss. ``--side`` measures their middles only.
+``undegrade.inference.jpeg_projection.STEP`` was set on held-out images, none of a benchmark's, made half as large
+(``--reduce 2``) so that no earlier saving is left in them. ``--step`` measures other values of it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from PIL import Image
 import undegrade
 from undegrade.degrade.jpeg import decode, encode
 from undegrade.evaluation.markdown import number
-from undegrade.files import jpeg_projection as module
 from undegrade.image import read, write
+from undegrade.inference import jpeg_projection as module
 from undegrade.inference.arrays import centre
 from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import psnr

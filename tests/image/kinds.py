@@ -361,7 +361,8 @@ def only_read() -> list[Kind]:
     few = Pillow.fromarray(RGB).quantize(16)
     colours = np.asarray(few.convert("RGB"))
     ten = GREY16 >> 6
-    black = GREY > 128
+    black = Pillow.fromarray(GREY > 128)
+    two = np.asarray(black.convert("L"))
     names = {"grey, text": b"P2", "RGB, text": b"P3"}
     text = {
         name: kind + b"\n# made by hand\n24 16\n255\n" + b" ".join(b"%d" % v for v in array.ravel()) + b"\n"
@@ -374,7 +375,7 @@ def only_read() -> list[Kind]:
         Kind("BMP", "grey", lambda: pillow(GREY, "bmp"), GREY),
         Kind("BMP", "palette", lambda: saved(few, "bmp"), colours),
         Kind("BMP", "palette, compressed (RLE)", lambda: bmp_of_runs(GREY), np.dstack([255 - GREY] * 3)),
-        Kind("BMP", "black and white", lambda: saved(Pillow.fromarray(black), "bmp"), (black * 255).astype(np.uint8)),
+        Kind("BMP", "black and white", lambda: saved(black, "bmp"), two),
         Kind(
             "BMP",
             "JPEG or PNG inside",
@@ -389,8 +390,15 @@ def only_read() -> list[Kind]:
         Kind("PPM", "RGB, 16 bit", lambda: b"P6 24 16 65535\n" + RGB16.astype(">u2").tobytes(), RGB16),
         Kind("PPM", "grey, 8 bit (PGM)", lambda: pillow(GREY, "ppm"), GREY),
         Kind("PPM", "grey, 16 bit (PGM)", lambda: b"P5 24 16 65535\n" + GREY16.astype(">u2").tobytes(), GREY16),
-        Kind("PPM", "grey, 10 bit (PGM)", lambda: b"P5 24 16 1023\n" + ten.astype(">u2").tobytes(), stretched(GREY16, 10)),
-        Kind("PPM", "black and white (PBM)", lambda: saved(Pillow.fromarray(black), "ppm"), (black * 255).astype(np.uint8)),
+        Kind(
+            "PPM", "grey, 10 bit (PGM)", lambda: b"P5 24 16 1023\n" + ten.astype(">u2").tobytes(), stretched(GREY16, 10)
+        ),
+        Kind(
+            "PPM",
+            "black and white (PBM)",
+            lambda: saved(black, "ppm"),
+            two,
+        ),
         Kind("PPM", "grey, text", lambda: text["grey, text"], GREY),
         Kind("PPM", "RGB, text", lambda: text["RGB, text"], RGB),
         Kind("PPM", "floating point (PFM)", lambda: b"PF\n1 1\n-1.0\n" + bytes(12), refused=OTHER),

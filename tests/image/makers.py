@@ -40,7 +40,7 @@ def bmp_with_alpha(array: np.ndarray) -> bytes:
     h, w = array.shape[:2]
     data = array[..., [2, 1, 0, 3]].tobytes()
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    header = struct.pack("<IiiHHIIiiII", 108, w, -h, 1, 32, 3, len(data), 2835, 2835, 0, 0) + masks + b"BGRs" + bytes(48)
+    header = struct.pack("<IiiHHIIiiII", 108, w, -h, 1, 32, 3, len(data), 2835, 2835, 0, 0) + masks + bytes(52)
     return struct.pack("<2sIHHI", b"BM", 14 + 108 + len(data), 0, 0, 14 + 108) + header + data
 
 

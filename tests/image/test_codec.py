@@ -163,9 +163,9 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
 
 
 def test_web_addresses_are_no_files() -> None:
-    for given in ("https://example.org/a.png", Path("http://example.org/a.png")):
+    for address in ("https://example.org/a.png", Path("http://example.org/a.png")):
         with pytest.raises(UndegradeError) as error:
-            read(given)
+            read(address)
         assert "web address; download the picture" in sentence(error, "example.org/a.png")
 
 

@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from tests.inference.models import image, pipeline
 from tests.pictures import make_photo
 from undegrade.errors import UndegradeError
+from undegrade.image import Picture
 from undegrade.inference.arrays import (
     Layout,
     centre,
@@ -21,6 +22,7 @@ from undegrade.inference.arrays import (
     transformed,
 )
 from undegrade.inference.pipeline import Pipeline
+from undegrade.model.architecture import Architecture
 
 
 def test_the_eight_transforms_differ_and_the_first_is_the_identity() -> None:
@@ -80,10 +82,22 @@ def test_unusual_memory_layouts(fast: Pipeline) -> None:
         (np.zeros((2, 2), bool), "bool"),
         (np.zeros((2, 2), np.complex64), "complex64"),
         (np.zeros(3), "(3,)"),
-        (np.zeros((2, 2, 4)), "(2, 2, 4)"),
-        (np.zeros((1, 2, 2, 4)), "(1, 2, 2, 4)"),
+        (np.zeros((9, 9, 5)), "(9, 9, 5); choose the channels of a picture"),
+        (np.zeros((1, 2, 2, 5)), "(1, 2, 2, 5); its channels are first: use image.transpose(0, 2, 3, 1)"),
+        (np.zeros((3, 9, 7)), "(3, 9, 7); its channels are first: use image.transpose(1, 2, 0)"),
+        (np.zeros((4, 9, 7), np.uint8), "use image.transpose(1, 2, 0)"),
+        (np.zeros((8, 1, 9, 7)), "use image.transpose(0, 2, 3, 1)"),
+        (torch.zeros(9, 7, 3), "(9, 7, 3); its channels are last: use image.permute(2, 0, 1)"),
+        (torch.zeros(8, 9, 7, 4), "its channels are last: use image.permute(0, 3, 1, 2)"),
+        (torch.zeros(5, 9, 7), "choose the channels of a picture"),
+        (b"PNG", "PIL.Image.open"),
+        (
+            np.array([[-1.0, 0.3, 1.0]]),
+            "floats of -1 to 1, but floats must be nominally in [0, 1]; use image / 2 + 0.5",
+        ),
+        (torch.tensor([[-1.0, 0.3]]).bfloat16(), "floats of -1 to 1"),
         (np.zeros((1, 1, 2, 2, 3)), "(1, 1, 2, 2, 3)"),
-        (torch.zeros(2, 2, 3), "1 or 3, H, W"),
+        (torch.zeros(5, 5, 3), "(C, H, W)"),
         (torch.zeros(2, 2, dtype=torch.int32), "int32"),
         (np.zeros((0, 4, 3)), "empty"),
         (np.full((2, 2), np.nan), "NaN"),
@@ -95,6 +109,60 @@ def test_what_is_no_image(fast: Pipeline, bad: np.ndarray, what: str) -> None:
         fast(bad)
     assert what in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 7), (2, 3, 9, 7), (9, 7, 4)])
+@pytest.mark.parametrize("kind", [np.zeros, torch.zeros])
+def test_the_advice_is_right(shape: tuple[int, ...], kind: Callable[[tuple[int, ...]], Any]) -> None:
+    """What it says to do makes an image of it, with the same pixels next to each other."""
+    given = kind(shape)
+    try:
+        Layout.of(given)
+    except UndegradeError as error:
+        advised = eval(str(error).rpartition("use ")[2].removesuffix("."), {"image": given})
+        assert sorted(advised.shape) == sorted(shape)
+        Layout.of(advised)
+    else:
+        assert isinstance(given, torch.Tensor) is (shape[-1] == 7)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_comes_back_bit_for_bit_and_changes_nothing(fast: Pipeline, dtype: type, channels: int) -> None:
+    y = image(19, 30, channels)
+    y = (y * np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else y).astype(dtype)
+    found = fast(y).image
+    assert (found.shape, found.dtype) == (y.shape, y.dtype)
+    np.testing.assert_array_equal(found[..., -1], y[..., -1])
+    np.testing.assert_array_equal(found[..., :-1], fast(np.ascontiguousarray(y[..., :-1])).image)
+    batch = fast(np.stack([y, y[::-1]])).image
+    np.testing.assert_array_equal(batch[0], found)
+    np.testing.assert_array_equal(batch[1, ..., -1], y[::-1, :, -1])
+    np.testing.assert_array_equal(fast.estimate(y), fast.estimate(y[..., :-1]))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.bfloat16])
+def test_alpha_of_tensors(fast: Pipeline, dtype: torch.dtype) -> None:
+    y = torch.from_numpy(image(4, 19, 30) * (255 if dtype is torch.uint8 else 1)).to(dtype)
+    found = fast(y).image
+    assert (found.shape, found.dtype) == (y.shape, dtype)
+    assert torch.equal(found[3], y[3])
+    assert torch.equal(found[:3], fast(y[:3]).image)
+
+
+def test_alpha_is_enlarged_as_that_of_files_is() -> None:
+    y = (image(12, 10, 4) * 255).astype(np.uint8)
+    found = pipeline(Architecture(restorer="fast", scale=2, params=3), "sr-x2")(y).image
+    expected = Picture(y[..., :3], y[..., 3]).with_pixels(np.zeros((24, 20, 3), np.uint8)).alpha
+    np.testing.assert_array_equal(found[..., 3], expected)
+    floats = pipeline(Architecture(restorer="fast", scale=2, params=3), "sr-x2")(y / 255).image
+    np.testing.assert_allclose(floats[..., 3], expected / 255, atol=0.51 / 255)
+
+
+def test_a_part_that_is_held_has_its_part_of_alpha(fast: Pipeline) -> None:
+    y = (image(40, 50, 4) * 255).astype(np.uint8)
+    held = fast.hold(y, (8, 20), (4, 30))
+    np.testing.assert_array_equal(held.restored(), fast(y).image[8:20, 4:30])
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,22 @@ def test_weights_of_ones_own_say_what_they_are_for(own: Path) -> None:
         load_pipeline(variant="full", weights=own)
 
 
+def test_the_names_in_the_messages_load() -> None:
+    for card in shipped_cards():
+        found = load_pipeline(card.name, device="cpu")
+        assert found is load_pipeline(card.task, card.variant, device="cpu")
+        assert found.name == card.name
+    assert load_pipeline(weights="jpeg-fast", device="cpu").name == "jpeg-fast"
+    y = image(8, 8)
+    np.testing.assert_array_equal(restore(y, "jpeg-fast"), restore(y, "jpeg", "fast"))
+    with pytest.raises(UndegradeError, match="no task 'gaussian-fast'"):
+        load_pipeline("gaussian-fast", "fast")
+    with pytest.raises(UndegradeError, match=r"give a file of weights as weights='mine.safetensors'\."):
+        load_pipeline("mine.safetensors")
+    with pytest.raises(UndegradeError, match="no shipped model has this name"):
+        load_pipeline(weights="gausian-fast")
+
+
 def test_weights_for_a_task_of_a_later_version(tmp_path: Path) -> None:
     weights = save_weights(VDIR(FAST), tmp_path, "later", card("haze"))
     with pytest.raises(UndegradeError, match="task 'haze', unknown to this version; update"):

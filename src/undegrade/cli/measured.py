@@ -78,7 +78,7 @@ class _Once:
 
     def __init__(self, pipeline: Pipeline, self_ensemble: bool, direct: bool) -> None:
         self._pipeline = partial(pipeline, self_ensemble=self_ensemble, direct=direct, tile=TILE)
-        self._last: tuple[Image, Restoration] | None = None
+        self._last: tuple[Image, Restoration[Image]] | None = None
 
     def restore(self, y: Image) -> NDArray[Any]:
         restored: NDArray[Any] = self._pass(y).image
@@ -89,7 +89,7 @@ class _Once:
         assert found is not None  # called only if there is an estimator
         return found
 
-    def _pass(self, y: Image) -> Restoration:
+    def _pass(self, y: Image) -> Restoration[Image]:
         if self._last is None or self._last[0] is not y:
             self._last = y, self._pipeline(y)
         return self._last[1]

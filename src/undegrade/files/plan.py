@@ -88,10 +88,10 @@ class Naming:
             parts = list(string.Formatter().parse(template))
         except ValueError as error:
             raise self._refusal(f"is not a template ({error})", "write literal braces as {{ and }}") from error
-        for _, field, spec, conversion in parts:
-            if field is not None and (field not in known or spec or conversion):
-                choice = ", ".join(f"{{{name}}}" for name in known)
-                raise self._refusal(f"has the unknown field {{{field}}}", f"use {choice}")
+        for _, name, spec, conversion in parts:
+            if name is not None and (name not in known or spec or conversion):
+                choice = ", ".join(f"{{{allowed}}}" for allowed in known)
+                raise self._refusal(f"has the unknown field {{{name}}}", f"use {choice}")
         keeps = bool(parts) and parts[-1][1] == "suffix"
         example = Path(self._filled("x", ".png"))
         self.format = None if keeps else Format.of_name(example)
@@ -163,7 +163,9 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
     for given in inputs:
         if _is_folder(given):
             found = search(given, apart=output)
-            jobs += [Job(f, output / f.relative_to(given).with_name(naming(f)), naming.format_of(f)) for f in found.files]
+            jobs += [
+                Job(f, output / f.relative_to(given).with_name(naming(f)), naming.format_of(f)) for f in found.files
+            ]
             ignored += found.ignored
             unread += found.unread
         else:

@@ -17,10 +17,10 @@ import numpy as np
 from undegrade import image
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
-from undegrade.files import jpeg_projection
 from undegrade.files.estimate import Estimate, estimate_of, in_words
 from undegrade.files.plan import Job
 from undegrade.image import Picture
+from undegrade.inference import jpeg_projection
 from undegrade.inference.arrays import Image, from_float
 from undegrade.inference.engine import out_of_memory
 from undegrade.inference.options import RestoreOptions
@@ -183,24 +183,26 @@ def _restore(
     outcome.task = pipeline.task.name
     if pipeline.card is not None:
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256
-    if format is picture.format and jpeg_projection.is_better_left(pipeline, picture, options.restore) and not options.strip_metadata:
+    if (
+        format is picture.format
+        and jpeg_projection.is_better_left(pipeline, picture, options.restore)
+        and not options.strip_metadata
+    ):
         # Decide before the restoration, which takes most of the time.
         if look is None and pipeline.quantity is not None:
             look = pipeline.look(picture.pixels, options.restore)
         if look is not None:
             outcome.estimate = estimate_of(pipeline, look)
-        if jpeg_projection.applies(pipeline, picture, outcome.estimate, options.restore):
+        values = None if outcome.estimate is None else outcome.estimate.values
+        if jpeg_projection.applies(pipeline, picture, values, options.restore):
             outcome.choice = (
                 f"left alone: saving a JPEG of quality {picture.quality} again costs more than the restoration gains; "
                 "write PNG to restore it"
             )
             _leave(job, options, picture, format)
             return Status.LEFT
-    found = pipeline.run(picture.pixels, options.restore, progress, look)
+    found = jpeg_projection.restored(pipeline, picture, options.restore, progress, look)
     outcome.estimate = in_words(pipeline, found.estimate, found.spread)
-    if jpeg_projection.applies(pipeline, picture, outcome.estimate, options.restore):
-        assert picture.coding is not None  # checked by applies()
-        jpeg_projection.project(found.image, picture.pixels, picture.coding, room=max(options.restore.strength, 1.0))
     _make_folder(job.output.parent)
     if found.std is not None:
         white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))

@@ -1,4 +1,4 @@
-"""GIF: blocks after a signature. https://www.w3.org/Graphics/GIF/spec-gif89a.txt Only read, and of it the first frame."""
+"""GIF: blocks after a signature. https://www.w3.org/Graphics/GIF/spec-gif89a.txt Only its first frame is read."""
 
 from __future__ import annotations
 

@@ -199,6 +199,14 @@ class Picture:
     def grey(self) -> bool:
         return self.pixels.ndim == 2
 
+    @property
+    def array(self) -> Pixels:
+        """Pixels and alpha as one array, (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); the pixels themselves if opaque."""
+        if self.alpha is None:
+            return self.pixels
+        joined: npt.NDArray[Any] = np.dstack([self.pixels, self.alpha])
+        return joined
+
     def with_pixels(self, pixels: Pixels) -> Picture:
         """The same picture with new pixels, possibly enlarged by an integer factor; alpha is enlarged too."""
         alpha = self.alpha

@@ -70,8 +70,9 @@ def pixels(file: BinaryIO) -> npt.NDArray[Any]:
     kind = np.uint8 if top == 255 else np.uint16
     if start.white == top:
         return found.astype(kind)
-    table = np.rint(np.arange(start.white + 1) * (top / start.white)).astype(kind)
-    return table[found.clip(0, start.white)]
+    table: npt.NDArray[Any] = np.rint(np.arange(start.white + 1) * (top / start.white)).astype(kind)
+    scaled: npt.NDArray[Any] = table[found.clip(0, start.white)]
+    return scaled
 
 
 def _start(file: BinaryIO) -> _Start:
@@ -105,11 +106,12 @@ def _bits(file: BinaryIO, start: _Start) -> npt.NDArray[np.bool_]:
         digits = np.frombuffer(re.sub(rb"\s", b"", _text(file)), np.uint8)[: start.width * start.height]
         if digits.size < start.width * start.height:
             raise damaged("it ends before its last pixel")
-        return digits == ord("1")
+        ones: npt.NDArray[np.bool_] = digits == ord("1")
+        return ones
     rows = np.frombuffer(file.read(start.height * start.row_bytes), np.uint8)
     if rows.size < start.height * start.row_bytes:
         raise damaged("it ends before its last pixel")
-    return np.unpackbits(rows.reshape(start.height, -1), axis=1)[:, : start.width] == 1
+    return np.unpackbits(rows.reshape(start.height, -1), axis=1)[:, : start.width].astype(bool)
 
 
 def _text(file: BinaryIO) -> bytes:

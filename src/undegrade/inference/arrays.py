@@ -1,10 +1,10 @@
-"""Converts a caller's array or tensor to images (H, W, C), float32, nominally in [0, 1], and back."""
+"""Converts what a caller gives, an array, a tensor or an image of Pillow, to images (H, W, C), and back."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
+from undegrade.image.alpha import enlarged
+from undegrade.inference.pil import array_of, image_of, is_pil
 
 if TYPE_CHECKING:
+    import PIL.Image
     import torch
 
 Image = npt.NDArray[Any]
@@ -27,18 +30,27 @@ class Layout:
     Attributes:
         shape: of the caller's array or tensor.
         tensor: None for a numpy array, else the dtype and the device of the torch tensor.
+        alpha: transparency, (H, W) or (B, H, W), of the type of the image; None if there is none.
+        pil: the image of Pillow that was given, if it was one.
     """
 
     shape: tuple[int, ...]
     tensor: tuple[torch.dtype, torch.device] | None
+    alpha: Image | None = None
+    pil: PIL.Image.Image | None = None
 
     @classmethod
     def of(cls, image: Any) -> Layout:
-        """The layout of an array (H, W), (H, W, C), (B, H, W, C) or a tensor (H, W), (C, H, W), (B, C, H, W).
+        """The layout of an array (H, W), (H, W, C), (B, H, W, C), of a tensor (H, W), (C, H, W), (B, C, H, W), or of an
+        image of Pillow.
+
+        C is 1 for grey and 3 for RGB, or 2 and 4, with alpha as the last channel.
 
         Raises:
-            UndegradeError: it is not an image: wrong type, dtype or shape, or values that are not finite.
+            UndegradeError: it is not an image: wrong type, dtype, shape or range, or values that are not finite.
         """
+        if is_pil(image):
+            return replace(cls.of(array_of(image)), pil=image)
         torch = sys.modules.get("torch")  # nobody has a tensor who has not imported it
         if torch is not None and isinstance(image, torch.Tensor):
             if image.layout is not torch.strided:
@@ -48,7 +60,7 @@ class Layout:
             layout = cls(tuple(image.shape), (image.dtype, image.device))
             known = image.dtype.is_floating_point or image.dtype in (torch.uint8, torch.uint16)
             finite = not image.dtype.is_floating_point or bool(torch.isfinite(image).all())
-            channels, names = -3, "(H, W), (1 or 3, H, W) or (B, 1 or 3, H, W)"
+            channels, names = -3, "(H, W), (C, H, W) or (B, C, H, W)"
         elif isinstance(image, np.ma.MaskedArray):
             raise UndegradeError("masked arrays are not supported; use image.filled().")
         elif isinstance(image, np.ndarray):
@@ -56,37 +68,62 @@ class Layout:
             floating = bool(np.issubdtype(image.dtype, np.floating))
             known = floating or image.dtype in (np.uint8, np.uint16)
             finite = not floating or bool(np.isfinite(image).all())
-            channels, names = -1, "(H, W), (H, W, 1 or 3) or (B, H, W, 1 or 3)"
+            channels, names = -1, "(H, W), (H, W, C) or (B, H, W, C)"
         else:
             kind = type(image).__name__
+            remedy = "open it with PIL.Image.open" if isinstance(image, bytes) else "convert it with numpy.asarray"
             raise UndegradeError(
-                f"an image is a numpy array or a torch tensor, not {kind}; convert it with numpy.asarray."
+                f"an image is a numpy array, a torch tensor or an image of Pillow, not {kind}; {remedy}."
             )
         if not known:
             raise UndegradeError(f"images of {image.dtype} are not supported; use uint8, uint16 or floats in [0, 1].")
         shape = layout.shape
-        if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channels] not in (1, 3)):
-            raise UndegradeError(f"an image is {names}, not {shape}; reshape it.")
+        if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channels] not in CHANNELS):
+            raise UndegradeError(f"an image is {names} with C of 1 to 4, not {shape}; {_remedy(shape, channels)}.")
         if 0 in shape:
             raise UndegradeError(f"the image of shape {shape} is empty; give it at least one pixel.")
         if not finite:
             raise UndegradeError("the image holds NaN or infinity; replace these values.")
         _check_values(image)
+        if len(shape) > 2 and shape[channels] in (2, 4):
+            return replace(layout, alpha=layout._array(image)[..., -1])
         return layout
 
     def images(self, image: Any) -> list[Image]:
-        """Every image as (H, W, C). These are views of the input, except for a tensor on a GPU or in bfloat16."""
+        """Every image as (H, W, 1 or 3), without alpha. These are views of the input if it is an array.
+
+        So they are of most tensors on the CPU.
+        """
+        array = self._array(image)
+        array = array[..., :-1] if self.alpha is not None else array
+        return list(array) if array.ndim == 4 else [array]
+
+    def cut(self, rows: tuple[int, int], columns: tuple[int, int]) -> Layout:
+        """The layout of a part of one image: rows and columns from the first to the one before the second."""
+        if self.alpha is None:
+            return self
+        return replace(self, alpha=self.alpha[..., rows[0] : rows[1], columns[0] : columns[1]])
+
+    def _array(self, image: Any) -> Image:
+        """As an array with the channels last, (H, W, C) or (B, H, W, C)."""
+        if self.pil is not None:
+            image = array_of(image)
         if self.tensor is not None:
             image = image.detach().cpu()
             image = (image.float() if str(image.dtype) == "torch.bfloat16" else image).numpy()
             image = np.moveaxis(image, -3, -1) if image.ndim > 2 else image
-        if image.ndim == 2:
-            image = image[..., None]
-        return list(image) if image.ndim == 4 else [image]
+        array: Image = image[..., None] if image.ndim == 2 else image
+        return array
 
     def back(self, images: Sequence[Image], planes: bool = False) -> Any:
-        """Results (H', W', C), or (H', W') with ``planes``, in the layout of the input."""
+        """Results (H', W', 1 or 3), or (H', W') with ``planes``, in the layout of the input.
+
+        Images get their alpha again, enlarged if they were; planes of an image of Pillow are arrays.
+        """
         dimensions = len(self.shape)
+        if self.alpha is not None and not planes:
+            alphas = self.alpha if dimensions == 4 else [self.alpha]
+            images = [_with_alpha(x, alpha) for x, alpha in zip(images, alphas, strict=True)]
         result: Any = images[0] if dimensions < 4 else np.stack(images)
         if not planes:
             if dimensions == 2:
@@ -94,24 +131,52 @@ class Layout:
             elif self.tensor is not None:
                 result = np.ascontiguousarray(np.moveaxis(result, -1, -3))
         if self.tensor is None:
-            return result
+            return result if self.pil is None or planes else image_of(result, self.pil)
         import torch
 
         dtype, device = self.tensor
         return torch.from_numpy(result).to(device, torch.float32 if planes else dtype)
 
 
+CHANNELS = (1, 2, 3, 4)
+"""Grey, grey with alpha, RGB, RGB with alpha."""
 LARGEST_FLOAT = 16.0
 """Floats above this are no image in [0, 1], even with strong noise or highlights above white."""
 
 
+def _remedy(shape: tuple[int, ...], channels: int) -> str:
+    """What to do with an array or tensor whose channels are not where they belong, or that is no image."""
+    n = len(shape)
+    if n in (3, 4) and shape[-3 if channels == -1 else -1] in CHANNELS:
+        order = (-2, -1, -3) if channels == -1 else (-1, -3, -2)
+        axes = [*range(n - 3), *(n + axis for axis in order)]
+        verb = "transpose" if channels == -1 else "permute"
+        return f"its channels are {'first' if channels == -1 else 'last'}: use image.{verb}{tuple(axes)}"
+    if n in (3, 4):
+        return "choose the channels of a picture"
+    return "give one image, or a batch of one size"
+
+
+def _with_alpha(x: Image, alpha: Image) -> Image:
+    """(H, W, 1 or 3) with alpha, enlarged to its size, as the last channel."""
+    h, w = x.shape[:2]
+    alpha = alpha if alpha.shape == (h, w) else enlarged(alpha, h, w)
+    joined: Image = np.concatenate([x, alpha[..., None]], axis=2, dtype=x.dtype)
+    return joined
+
+
 def _check_values(image: Any) -> None:
-    """Refuse floats of 0 to 255."""
+    """Refuse floats of 0 to 255, and of -1 to 1."""
     array = isinstance(image, np.ndarray)
     floating = image.dtype.kind == "f" if array else image.dtype.is_floating_point
     if not floating:
         return
-    largest = float(np.abs(image).max() if array else image.float().abs().max())
+    low, high = (float(image.min()), float(image.max())) if array else map(float, image.float().aminmax())
+    largest = max(-low, high)
+    if low == -1 and high <= 1:
+        raise UndegradeError(
+            "the image holds floats of -1 to 1, but floats must be nominally in [0, 1]; use image / 2 + 0.5."
+        )
     if largest > LARGEST_FLOAT:
         raise UndegradeError(
             f"the image holds floats of up to {largest:g}, but floats must be nominally in [0, 1]; divide by 255 "

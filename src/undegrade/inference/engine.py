@@ -91,6 +91,14 @@ class Engine(ABC):
     def estimate(self, c: Window) -> Window:
         """EST(c): (B, 4, h, w) -> (B, P, h, w)."""
 
+    @abstractmethod
+    def to(self, device: str) -> Engine:
+        """The same model on another device; this engine stays where it is.
+
+        Raises:
+            UndegradeError: the device cannot be used, or it needs PyTorch, which is not installed.
+        """
+
     def release(self) -> None:  # noqa: B027 (most engines keep none)
         """Give memory back to the system that is kept for the next window; called after memory ran out."""
 

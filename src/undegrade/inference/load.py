@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from undegrade.errors import UndegradeError
+from undegrade.image import Picture
 from undegrade.inference.arrays import Image, Layout
+from undegrade.inference.calls import Array, Progress
 from undegrade.inference.engines import make_engine
-from undegrade.inference.options import RestoreOptions
+from undegrade.inference.given import opened
+from undegrade.inference.options import Restoration, RestoreOptions
+from undegrade.inference.origin import Origin
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.select_task import UNIVERSAL, select_task
 from undegrade.tasks import TASKS, check_variant, task_named
-from undegrade.weights.card import Weights, find_weights, read_weights
+from undegrade.weights.card import Weights, find_weights, read_weights, shipped_cards
+from undegrade.weights.names import weights_file
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 
 def load_pipeline(
     task: str | None = None,
     variant: str | None = None,
-    weights: str | Path | None = None,
+    weights: str | PathLike[str] | None = None,
     device: str | None = None,
     half: bool = False,
     engine: str | None = None,
@@ -31,9 +39,10 @@ def load_pipeline(
     """A pipeline from shipped weights (cached for the next call) or from your own weights file.
 
     Args:
-        task: a name in ``TASKS``; None for the task of ``weights``, else the universal one.
+        task: a name in ``TASKS``, or the name of a shipped model as messages have it, ``"gaussian-fast"``; None for the
+            task of ``weights``, else the universal one.
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
-        weights: a safetensors file with its card in the same folder, instead of shipped weights.
+        weights: a safetensors file with its card in the same folder, or the name of a shipped model.
         device, half, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
 
     Raises:
@@ -43,18 +52,16 @@ def load_pipeline(
     for name, value in (("task", task), ("variant", variant)):
         if value is not None and not isinstance(value, str):
             raise UndegradeError(f"{name} is {value!r:.60}; give its name as a text.")
-    if task is not None:
-        task_named(task)
+    task, variant = _of_name(task, variant)
     device = str(device) if device is not None else None
     if weights is None:
         task = task or UNIVERSAL
         if variant is not None:
             check_variant(TASKS[task], variant)
         return _shipped(task, variant, device, half, engine, threads)
-    if not isinstance(weights, str | Path):
+    if not isinstance(weights, str | PathLike):
         raise UndegradeError(f"weights are {weights!r:.60}; give the path of a safetensors file.")
-    weights = Path(weights)
-    found = read_weights(weights)
+    found = read_weights(weights_file(weights))
     card = found.card
     if card.task not in TASKS:
         raise UndegradeError(f"{weights}: made for the task {card.task!r}, unknown to this version; update undegrade.")
@@ -70,6 +77,29 @@ def load_pipeline(
         raise UndegradeError(f"{weights}: {error}") from error
 
 
+# fmt: off
+@overload
+def restore(
+    image: str | PathLike[str] | Picture, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
+    level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
+    tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
+    engine: str | None = ..., threads: int | None = ..., progress: Progress | None = ...,
+) -> Restoration[Image]: ...
+@overload
+def restore(
+    image: PIL.Image.Image, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
+    level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
+    tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
+    engine: str | None = ..., threads: int | None = ..., progress: Progress | None = ...,
+) -> PIL.Image.Image: ...
+@overload
+def restore(
+    image: Array, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
+    level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
+    tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
+    engine: str | None = ..., threads: int | None = ..., progress: Progress | None = ...,
+) -> Array: ...
+# fmt: on
 def restore(
     image: Any,
     task: str | None = None,
@@ -87,32 +117,39 @@ def restore(
     device: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Any:
     """Restore an image with shipped weights.
 
     Args:
-        image: an array (H, W), (H, W, 1), (H, W, 3) or (B, H, W, 1 or 3), or a tensor (H, W), (1 or 3, H, W) or
-            (B, 1 or 3, H, W); uint8, uint16, or floats nominally in [0, 1].
-        task: a name in ``TASKS``; None for the universal model, which finds out what happened and leaves an image alone
-            in which it finds nothing.
+        image: an array (H, W), (H, W, C) or (B, H, W, C), or a tensor (H, W), (C, H, W) or (B, C, H, W), of uint8,
+            uint16, or floats nominally in [0, 1]; an image of Pillow; or the path of a picture file. C is 1 for grey
+            and 3 for RGB, or 2 and 4 with alpha, which comes back as it was.
+        task: a name in ``TASKS``, or that of a shipped model, ``"gaussian-fast"``; None for the universal model, which
+            finds out what happened and leaves an image alone in which it finds nothing.
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
         device, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
         progress: called after each tile with the fraction done, 0 to 1.
 
     Returns:
-        The same kind of array or tensor; ``scale`` times as large along each side for super-resolution.
+        The same kind of array, tensor or image; ``scale`` times as large along each side for super-resolution. Of a
+        file, what a pipeline returns: a :class:`Restoration` with ``image``, ``estimate`` and ``save(path)``.
 
     Raises:
-        UndegradeError: not an image, an unknown task or variant, options out of range, or no weights are shipped.
+        UndegradeError: not an image, a file that cannot be read, an unknown task or variant, options out of range, or
+            no weights are shipped.
     """
     options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
     pipeline = load_pipeline(task, variant, device=device, engine=engine, threads=threads)
+    image = opened(image)
     if task is not None:
-        return pipeline.run(image, options, progress).image
+        found = pipeline.run(image, options, progress)
+        return found if isinstance(image, Picture) else found.image
     if level is not None:
         raise UndegradeError("a level replaces the estimate of one task; give the task too, e.g. 'gaussian' or 'jpeg'.")
+    if isinstance(image, Picture):
+        return _restored_file(pipeline, image, options, progress)
     layout = Layout.of(image)
     images = layout.images(image)
     return layout.back(
@@ -120,7 +157,38 @@ def restore(
     )
 
 
-def _restored(pipeline: Pipeline, x: Image, options: RestoreOptions, progress: Callable[[float], None] | None) -> Image:
+def _restored_file(
+    pipeline: Pipeline, picture: Picture, options: RestoreOptions, progress: Progress | None
+) -> Restoration[Image]:
+    """The picture of a file restored by the universal model, or as it is if nothing is found in it."""
+    choice = select_task(picture.pixels, pipeline, options, picture.quality)
+    if choice.pipeline is None:
+        assert choice.look is not None  # the model has looked at it
+        assert choice.look.estimates is not None  # the task has an estimator
+        assert pipeline.quantity is not None
+        if progress is not None:
+            progress(1.0)
+        found = Restoration(picture.array, *choice.look.estimates.in_units(pipeline.quantity))
+    else:
+        found = pipeline.run(picture, options, progress, choice.look)
+    return replace(found, origin=Origin(picture, pipeline.name, pipeline.quantity, choice.reason))
+
+
+def _of_name(task: str | None, variant: str | None) -> tuple[str | None, str | None]:
+    """Task and variant, also if the task was given as the name of a shipped model."""
+    if task is None or task in TASKS:
+        return task, variant
+    if variant is None:
+        for card in shipped_cards():
+            if card.name == task:
+                return card.task, card.variant
+    if task.endswith(".safetensors"):
+        raise UndegradeError(f"there is no task {task!r}; give a file of weights as weights={task!r}.")
+    task_named(task)
+    return task, variant
+
+
+def _restored(pipeline: Pipeline, x: Image, options: RestoreOptions, progress: Progress | None) -> Image:
     """An image (H, W, C) restored by the universal model, or a copy of it if nothing is found in it."""
     choice = select_task(x, pipeline, options)
     if choice.pipeline is None:
@@ -131,7 +199,7 @@ def _restored(pipeline: Pipeline, x: Image, options: RestoreOptions, progress: C
     return restored
 
 
-def _share(progress: Callable[[float], None] | None, i: int, count: int) -> Callable[[float], None] | None:
+def _share(progress: Progress | None, i: int, count: int) -> Progress | None:
     """The progress of the i-th of several images, as a part of that of all."""
     return None if progress is None else lambda fraction: progress((i + fraction) / count)
 

@@ -62,7 +62,7 @@ class OneImage:
         self._cost = h * w * self._passes * (RESTORING + (ENCODING if amount == 1 else 0))
         self._done = 0
 
-    def run(self, look: Look | None) -> Restoration:
+    def run(self, look: Look | None) -> Restoration[Image]:
         """Restore it.
 
         Args:

@@ -12,6 +12,7 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine, Posterior, Reaches, Window
 from undegrade.inference.graphs import PARTS, Tensors, filled, find_graph
 from undegrade.inference.machine import usable_cores
+from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import MISMATCH
 
@@ -31,7 +32,7 @@ class OnnxEngine(Engine):
     """
 
     def __init__(self, architecture: Architecture, tensors: Tensors, threads: int | None = None) -> None:
-        self.threads = threads or usable_cores()
+        self.threads, self._tensors = threads or usable_cores(), tensors
         self._models: dict[str, bytes] = {}
         for part, prefix in PARTS.items():
             graph = find_graph(part, architecture)
@@ -61,6 +62,19 @@ class OnnxEngine(Engine):
 
     def estimate(self, c: Window) -> Window:
         return self._run("estimate", c=c)[0]
+
+    def to(self, device: str) -> Engine:
+        if device == self.device:
+            return self
+        needs_torch(f"the device {device!r}")
+        import torch
+
+        from undegrade.inference.torch_engine import TorchEngine
+        from undegrade.model.vdir import VDIR
+
+        model = VDIR(self.architecture)
+        model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in self._tensors.items()})
+        return TorchEngine(model.requires_grad_(False), device)
 
     def _run(self, part: str, **arrays: Window) -> list[Window]:
         feed = {name: np.ascontiguousarray(x, np.float32) for name, x in arrays.items()}

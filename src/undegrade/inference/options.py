@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import dataclass
-from typing import Any
+from os import PathLike
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
+from undegrade.inference.origin import Origin
+
+Kind = TypeVar("Kind", covariant=True)
+"""What a restored image is: an array, a tensor or an image of Pillow."""
 
 MIN_TILE = 4
 """Smallest side of a tile in pixels. A model whose stride is larger takes its stride."""
@@ -98,13 +103,13 @@ class RestoreOptions:
         object.__setattr__(self, name, kind(value))
 
 
-@dataclass(frozen=True)
-class Restoration:
-    """What a pipeline returns.
+@dataclass(frozen=True, repr=False)
+class Restoration(Generic[Kind]):
+    """What a pipeline returns. Notebooks show it as pictures before and after.
 
     Attributes:
-        image: the restored image, of the same kind as the input, ``scale`` times as large along each side. With
-            samples, their mean.
+        image: the restored image, of the same kind as the input, ``scale`` times as large along each side; of a file an
+            array, with alpha as its last channel if it has any. With samples, their mean.
         estimate: (P,), f(T) in the units of the task's quantity: EST(c) averaged over draws of c at each position. The
             image's value is the median over the most certain positions (:attr:`Quantity.places`); for the covariance
             Sigma of a kernel it is the mean over all positions. None if the task has no estimator.
@@ -112,15 +117,51 @@ class Restoration:
             averaged over the image, in the same units. None if the estimate is None.
         std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
             mean square over its channels), for images in [0, 1]. Else None.
+        origin: what was given, and to which model; None if a program made the object itself.
     """
 
-    image: Any
+    image: Kind
     estimate: npt.NDArray[np.float64] | None
     spread: npt.NDArray[np.float64] | None = None
     std: Any = None
+    origin: Origin | None = None
+
+    @property
+    def words(self) -> str:
+        """What was found, for people: ``"noise level 24.0 (8-bit levels)"``; empty if the task has no estimator."""
+        return "" if self.origin is None else self.origin.words(self.estimate)
+
+    def save(self, path: str | PathLike[str], *, strip_metadata: bool = False) -> None:
+        """Write the restored image, whole or not at all, with the metadata of the file that was given.
+
+        An image of Pillow has those of its ``info``: colour profile, EXIF, XMP, resolution; it is turned upright.
+
+        Args:
+            path: its suffix says the format; an existing file is replaced. Floats become 16 bits in PNG and TIFF,
+                else 8.
+            strip_metadata: leave out EXIF, XMP, IPTC and comments.
+
+        Raises:
+            UndegradeError: it is a batch, the suffix is of no format that is written, the format cannot hold the
+                image, or the file cannot be written.
+        """
+        from undegrade.inference.saving import save
+
+        save(self.image, None if self.origin is None else self.origin.given, path, strip_metadata)
+
+    def __repr__(self) -> str:
+        from undegrade.inference.showing import named
+
+        about = [named(self.image), self.words, "" if self.origin is None else self.origin.reason]
+        return f"Restoration({'; '.join(part for part in about if part)})"
+
+    def _repr_html_(self) -> str:
+        from undegrade.inference.showing import before_and_after
+
+        return before_and_after(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EstimateMap:
     """The estimate of the damage at every position of an image.
 
@@ -134,3 +175,7 @@ class EstimateMap:
     estimate: npt.NDArray[np.float64]
     spread: npt.NDArray[np.float64]
     map: npt.NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{value:.4g}" for value in self.estimate)
+        return f"EstimateMap(estimate [{values}]; map {self.map.shape})"

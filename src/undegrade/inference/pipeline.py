@@ -1,41 +1,45 @@
 """Images in, images of the same kind out: exact tiles, strength, samples, self-ensemble, estimates.
 
-An image is a numpy array (H, W), (H, W, 1), (H, W, 3) or a batch (B, H, W, 1 or 3); or a torch tensor (H, W),
-(1 or 3, H, W) or (B, 1 or 3, H, W). Integers are uint8 or uint16; floats are nominally in [0, 1] and may lie outside.
+An image is a numpy array (H, W), (H, W, C) or a batch (B, H, W, C); a torch tensor (H, W), (C, H, W) or (B, C, H, W);
+an image of Pillow; or the path of a file. C is 1 for grey and 3 for RGB, or 2 and 4 with alpha as the last channel,
+which comes back as it was. Integers are uint8 or uint16; floats are nominally in [0, 1] and may lie outside.
 Each tile is read from the caller's array and written to the result. The memory therefore depends on the tile and not
 on the image. :mod:`undegrade.inference.tiles` explains why the result equals that of the whole image.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from undegrade.degrade.base import Quantity
 from undegrade.errors import UndegradeError
+from undegrade.image import Picture
+from undegrade.inference import jpeg_projection
 from undegrade.inference.arrays import Image, Layout, is_grey
+from undegrade.inference.calls import Calls, Progress
 from undegrade.inference.engine import Engine
+from undegrade.inference.given import opened, pixels_of
 from undegrade.inference.held import Held
 from undegrade.inference.look import Look, look_at
 from undegrade.inference.one_image import OneImage
 from undegrade.inference.options import EstimateMap, Restoration, RestoreOptions
+from undegrade.inference.origin import Origin
 from undegrade.inference.ranges import find_range
 from undegrade.inference.steering import amount_of_level
+from undegrade.inference.tiling import largest_side
 from undegrade.model.architecture import Architecture
-from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
-LEAST_TILE = 32
-"""Smallest side of a tile that a budget of memory leads to."""
+if TYPE_CHECKING:
+    import torch
 
 
-class Pipeline:
+class Pipeline(Calls):
     """A model ready to restore images.
 
     Attributes:
@@ -54,47 +58,40 @@ class Pipeline:
         """Of the networks."""
         return self.engine.architecture
 
-    def __call__(
-        self,
-        image: Any,
-        *,
-        strength: float = 1.0,
-        level: float | None = None,
-        samples: int = 0,
-        seed: int = 0,
-        self_ensemble: bool = False,
-        direct: bool = False,
-        tile: int | None = None,
-        memory: float | None = None,
-        white: float | None = None,
-        progress: Callable[[float], None] | None = None,
-    ) -> Restoration:
-        """Restore an image and estimate its damage; the encoder runs once.
+    @property
+    def name(self) -> str:
+        """The task, and the variant if it is known: ``"gaussian-fast"``."""
+        return self.task.name if self.card is None else self.card.name
 
-        Args:
-            image: an array or a tensor, see the module; float values outside [0, 1] are kept, not clipped.
-            strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
-            progress: called after each tile with the fraction done, 0 to 1.
+    def __repr__(self) -> str:
+        return f"Pipeline({self.name} on {self.engine.device}, {self.engine.software})"
+
+    def to(self, device: str | torch.device) -> Pipeline:
+        """The same model on another device, as ``tensor.to`` does it: this pipeline stays where it is.
 
         Raises:
-            UndegradeError: it is not an image, the model cannot restore it, or the options are invalid.
+            UndegradeError: the device cannot be used, or it needs PyTorch, which is not installed.
         """
-        options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
-        return self.run(image, options, progress)
+        return Pipeline(self.engine.to(str(device)), self.task, self.card)
 
     def run(
         self,
         image: Any,
         options: RestoreOptions,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
         look: Look | None = None,
-    ) -> Restoration:
+    ) -> Restoration[Any]:
         """Like :meth:`__call__`, with all options in one object.
 
         Args:
             image: not a batch if ``look`` is given.
             look: what :meth:`look` returned for the same image and options: it is then not encoded again.
         """
+        image = opened(image)
+        origin = Origin(image, self.name, self.quantity)
+        if isinstance(image, Picture):
+            of_file = jpeg_projection.restored(self, image, options, progress, look)
+            return replace(of_file, image=image.with_pixels(of_file.image).array, origin=origin)
         layout = Layout.of(image)
         images = layout.images(image)
         if look is not None and [x.shape[:2] for x in images] != [look.size]:
@@ -106,6 +103,7 @@ class Pipeline:
             _mean([f.estimate for f in found]),
             _mean([f.spread for f in found]),
             layout.back(std, planes=True) if options.samples else None,
+            origin=origin,
         )
 
     def estimate(
@@ -125,6 +123,7 @@ class Pipeline:
         Raises:
             UndegradeError: see :meth:`__call__`; or the task has no estimator.
         """
+        image = pixels_of(image)
         images = Layout.of(image).images(image)
         maps = [self.estimate_map(x, direct=direct, tile=tile, memory=memory, white=white) for x in images]
         mean: npt.NDArray[np.float64] = np.mean([found.estimate for found in maps], axis=0)
@@ -138,7 +137,7 @@ class Pipeline:
         tile: int | None = None,
         memory: float | None = None,
         white: float | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
     ) -> EstimateMap:
         """The damage at every position of one image, without restoring it; arguments as for :meth:`__call__`.
 
@@ -151,7 +150,7 @@ class Pipeline:
         assert found is not None  # there is a quantity
         return found.as_map(quantity)
 
-    def look(self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None = None) -> Look:
+    def look(self, image: Any, options: RestoreOptions, progress: Progress | None = None) -> Look:
         """Encode one image: what :meth:`run` needs, and what it estimates, which tells whether it should run.
 
         Raises:
@@ -159,9 +158,8 @@ class Pipeline:
         """
         return self._look(image, options, progress, latent=True)
 
-    def _look(
-        self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None, latent: bool
-    ) -> Look:
+    def _look(self, image: Any, options: RestoreOptions, progress: Progress | None, latent: bool) -> Look:
+        image = pixels_of(image)
         (source, *others) = Layout.of(image).images(image)
         if others:
             raise UndegradeError("this needs a single image; pass the images of a batch one at a time.")
@@ -180,7 +178,7 @@ class Pipeline:
                 progress(done / whole)
 
         return look_at(
-            self.engine, source, self._side(options), direct=options.direct, latent=latent,
+            self.engine, source, largest_side(self.engine, options), direct=options.direct, latent=latent,
             spread=options.samples > 0, estimates=self.quantity is not None, tick=tick,
         )  # fmt: skip
 
@@ -204,6 +202,7 @@ class Pipeline:
             UndegradeError: see :meth:`__call__`; or the model enlarges, the input is a batch, or the part is not
                 within the image.
         """
+        image = pixels_of(image)
         layout = Layout.of(image)
         (source, *others) = layout.images(image)
         if others:
@@ -215,11 +214,11 @@ class Pipeline:
         black_and_white = find_range(source, white)
         shown = source if black_and_white.is_full else black_and_white.scaled(source)
         amount = self._amount(shown, RestoreOptions(level=level))
-        return Held(self.engine, layout, shown, rows, columns, amount, black_and_white)
+        return Held(self.engine, layout.cut(rows, columns), shown, rows, columns, amount, black_and_white)
 
     def _in_range(
-        self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None, look: Look | None
-    ) -> Restoration:
+        self, source: Image, options: RestoreOptions, progress: Progress | None, look: Look | None
+    ) -> Restoration[Image]:
         """Restore one image, (H, W, C), with its black and white shown to the model as 0 and 1."""
         found = find_range(source, options.white)
         if found.is_full:
@@ -228,8 +227,8 @@ class Pipeline:
         return replace(restored, image=found.back(restored.image))
 
     def _one(
-        self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None, look: Look | None
-    ) -> Restoration:
+        self, source: Image, options: RestoreOptions, progress: Progress | None, look: Look | None
+    ) -> Restoration[Image]:
         """Restore one image, (H, W, C); it may be a view with any strides."""
         self._check(source, options)
         if source.shape[2] == 3 and is_grey(source):
@@ -237,7 +236,8 @@ class Pipeline:
             found = self._one(source[..., :1], options, progress, look)
             return replace(found, image=np.repeat(found.image, 3, axis=2))
         amount = self._amount(source, options)
-        return OneImage(self.engine, self.quantity, source, options, self._side(options), amount, progress).run(look)
+        side = largest_side(self.engine, options)
+        return OneImage(self.engine, self.quantity, source, options, side, amount, progress).run(look)
 
     def _amount(self, source: Image, options: RestoreOptions) -> float:
         """The amount for :meth:`Engine.steered`; 1 leaves the latent unchanged."""
@@ -262,24 +262,6 @@ class Pipeline:
         if self.quantity is None:
             raise UndegradeError(f"the model for {self.task.name} gives no estimate; use another task.")
         return self.quantity
-
-    def _side(self, options: RestoreOptions) -> int:
-        """The largest side of a tile, in input pixels."""
-        stride = self.engine.stride
-        tile = options.tile
-        if tile is None and options.memory is None:
-            tile = RESTORERS[self.architecture.restorer].tile // self.architecture.scale
-        elif tile is None:
-            assert options.memory is not None
-            halo = 2 * self.engine.reaches.restore
-            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - halo
-            if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
-                least = self.engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2
-                raise UndegradeError(
-                    f"{options.memory / 1e9:g} GB of memory are too little for this model; give at least "
-                    f"{math.ceil(least / 1e7) / 100:g} GB, or leave it out."
-                )
-        return max(tile, stride) // stride * stride
 
 
 def quantity_of(task: Task, card: Card | None) -> Quantity | None:

@@ -1,13 +1,41 @@
-"""The loop over the tiles of an image. It continues with smaller tiles when memory runs out."""
+"""The size of the tiles, and the loop over those of an image. It continues with smaller ones when memory runs out."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image, to_float
 from undegrade.inference.engine import Engine, Window, out_of_memory
+from undegrade.inference.options import RestoreOptions
 from undegrade.inference.tiles import Tile, split, tiles
+from undegrade.model.restorers import RESTORERS
+
+LEAST_TILE = 32
+"""Smallest side of a tile that a budget of memory leads to."""
+
+
+def largest_side(engine: Engine, options: RestoreOptions) -> int:
+    """The largest side of a tile, in input pixels, a multiple of the stride.
+
+    Raises:
+        UndegradeError: the memory that the options allow is too little.
+    """
+    tile = options.tile
+    if tile is None and options.memory is None:
+        tile = RESTORERS[engine.architecture.restorer].tile // engine.architecture.scale
+    elif tile is None:
+        assert options.memory is not None
+        halo = 2 * engine.reaches.restore
+        tile = int((options.memory / engine.bytes_per_pixel) ** 0.5) - halo
+        if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
+            least = engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2
+            raise UndegradeError(
+                f"{options.memory / 1e9:g} GB of memory are too little for this model; give at least "
+                f"{math.ceil(least / 1e7) / 100:g} GB, or leave it out."
+            )
+    return max(tile, engine.stride) // engine.stride * engine.stride
 
 
 def over_tiles(x: Image, side: int, halo: int, engine: Engine, work: Callable[[Tile, Window], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -64,6 +65,12 @@ class TorchEngine(Engine):
     def estimate(self, c: Window) -> Window:
         with self._mode(half=False):
             return _array(self.model.estimate(self._tensor(c)))
+
+    def to(self, device: str) -> TorchEngine:
+        if device == self.device:
+            return self
+        # Checked before the copy; and a module's own to() would move the model of this engine.
+        return TorchEngine(copy.deepcopy(self.model), usable(device), self.half)
 
     def release(self) -> None:
         if self._device.type == "cuda":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from importlib.resources.abc import Traversable
+from os import PathLike
 from pathlib import Path
 
 from undegrade.errors import UndegradeError
 from undegrade.weights.card import find_weights, shipped_cards
 
 
-def weights_file(given: Path | str) -> Path | Traversable:
+def weights_file(given: str | PathLike[str]) -> Path | Traversable:
     """What a user gave as weights: the path of a file, or the name of a shipped model.
 
     A file of that name comes first; what looks like a path (a suffix, a folder) is one.

@@ -15,15 +15,20 @@ Subsampled Cb and Cr are projected at their samples; differences between the sam
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import numpy.typing as npt
 
 from undegrade.degrade.colour import BT601
-from undegrade.files.estimate import Estimate
 from undegrade.image import Coding, Picture, Pixels
 from undegrade.image.picture import as_stored
-from undegrade.inference.options import RestoreOptions
-from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.look import Look
+from undegrade.inference.options import Restoration, RestoreOptions
+
+if TYPE_CHECKING:
+    from undegrade.inference.pipeline import Pipeline
 
 STEP = 6.0
 """The step where w = 63 %: slightly above the steps at which network and file are equally close to the original."""
@@ -44,16 +49,49 @@ NOISY = 1.5
 Plane = npt.NDArray[np.float32]
 
 
-def applies(pipeline: Pipeline, picture: Picture, estimate: Estimate | None, options: RestoreOptions) -> bool:
+def restored(
+    pipeline: Pipeline,
+    picture: Picture,
+    options: RestoreOptions,
+    progress: Callable[[float], None] | None = None,
+    look: Look | None = None,
+) -> Restoration[Any]:
+    """Restore the pixels of a file, and project them where that applies.
+
+    Args:
+        pipeline: see :meth:`Pipeline.run`.
+        picture: what was read from the file.
+        options: see :meth:`Pipeline.run`.
+        progress: see :meth:`Pipeline.run`.
+        look: see :meth:`Pipeline.run`.
+
+    Returns:
+        Its image has the pixels without alpha.
+    """
+    found = pipeline.run(picture.pixels, options, progress, look)
+    if applies(pipeline, picture, found.estimate, options):
+        assert picture.coding is not None  # checked by applies()
+        project(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))
+    return found
+
+
+def applies(pipeline: Pipeline, picture: Picture, estimate: Iterable[float] | None, options: RestoreOptions) -> bool:
     """Whether the projection applies: the task removes JPEG artifacts and the header describes the compression.
 
     It does not apply if the file was saved before with a lower quality, if the original was noisy, which the file's
     coefficients then describe, or if the user replaces the quality.
+
+    Args:
+        pipeline: of the task.
+        picture: what was read from the file.
+        estimate: (P,), of the pipeline's estimator; None if there is none.
+        options: of the restoration.
     """
     if not _removes_artifacts(pipeline) or picture.coding is None or picture.quality is None:
         return False
-    seen = None if estimate is None else estimate.value(QUALITY)
-    noise = None if estimate is None else estimate.value(NOISE)
+    names = [] if pipeline.quantity is None else [name for name, _ in pipeline.quantity.parts]
+    values = {} if estimate is None else dict(zip(names, map(float, estimate), strict=True))
+    seen, noise = values.get(QUALITY), values.get(NOISE)
     earlier = seen is not None and seen < picture.quality - EARLIER
     noisy = noise is not None and noise >= NOISY
     return not earlier and not noisy and options.level is None

@@ -13,10 +13,10 @@ from scipy.fft import dctn
 
 from tests.pictures import make_photo
 from undegrade.degrade.jpeg import Subsampling, encode, quantisation_tables
-from undegrade.files.jpeg_projection import project
 from undegrade.image import Picture, read
 from undegrade.image.jpeg import header
 from undegrade.image.picture import as_stored, upright
+from undegrade.inference.jpeg_projection import project
 
 SIZES = [(64, 96), (61, 83), (7, 5)]
 
