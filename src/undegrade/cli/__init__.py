@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from undegrade import __version__
 from undegrade.cli import interrupts, streams
+from undegrade.cli.colour import Style
 from undegrade.errors import UndegradeError
 
 COMMANDS = (
@@ -75,7 +76,8 @@ def _main(argv: Sequence[str] | None) -> int:
         return int(args.run(args))
     except UndegradeError as error:
         interrupts.check()
-        streams.say(f"undegrade {args.command}: {error}", sys.stderr)
+        head = f"undegrade {args.command}:"
+        streams.say(f"{head} {error}", sys.stderr, head, Style.ERROR)
         return 2
     except BrokenPipeError:  # the reader of the output has closed it, as head does
         streams.discard()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from undegrade.cli import interrupts, streams
+from undegrade.cli.colour import Style
 from undegrade.cli.arguments import a_path, add_model
 from undegrade.errors import UndegradeError
 
@@ -68,11 +69,11 @@ def run(args: argparse.Namespace) -> int:
         record: dict[str, Any] = {"source": str(file), "reason": None}
         try:
             for line in _lines(file, reader, args.kernels, record):
-                streams.say(line, out)
+                streams.say(line, out, f"{file}", Style.NAME)
         except UndegradeError as error:
             failed += 1
             interrupts.check()
-            streams.say(f"undegrade estimate: {error}", sys.stderr)
+            streams.say(f"undegrade estimate: {error}", sys.stderr, "undegrade estimate:", Style.ERROR)
             record["reason"] = str(error)
         if records is not None:
             write_record(record, records)

@@ -13,12 +13,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from undegrade.cli import streams
+from undegrade.cli.colour import Style
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
     from undegrade.files.plan import Job, Plan
     from undegrade.files.restore_file import Outcome
 
+_COMMAND = "undegrade restore:"
 BIG = 4_000_000
 """A single picture gets a progress bar if it has at least this many pixels."""
 
@@ -60,7 +62,7 @@ class Report:
             self.progress.done(counted=outcome.status in ("restored", "left"))
         self._counts[outcome.status] += 1
         if outcome.status in ("restored", "left"):
-            self._say(_line(outcome), self._out)
+            self._say(line_of(outcome), self._out, str(outcome.source), Style.NAME)
         elif outcome.status == "failed":
             self.failures.append(f"{outcome.source}: {outcome.reason}")
             self.complain(self.failures[-1])
@@ -68,7 +70,7 @@ class Report:
 
     def complain(self, sentence: str) -> None:
         """Print an error message."""
-        self._say(f"undegrade restore: {sentence}", sys.stderr)
+        self._say(f"{_COMMAND} {sentence}", sys.stderr, _COMMAND, Style.ERROR)
 
     def interrupted(self, skip_existing: bool) -> None:
         """Report that the user stopped the batch, and how to continue."""
@@ -118,9 +120,9 @@ class Report:
     def _out(self) -> TextIO:
         return sys.stderr if self._records is sys.stdout else sys.stdout
 
-    def _say(self, line: str, stream: TextIO) -> None:
+    def _say(self, line: str, stream: TextIO, head: str = "", style: Style | None = None) -> None:
         with self.progress.aside(stream):
-            streams.say(line, stream)
+            streams.say(line, stream, head, style)
 
 
 def write_record(record: dict[str, Any], records: TextIO) -> None:
@@ -170,7 +172,7 @@ def open_records(path: Path, sources: Iterable[Path]) -> TextIO:
     return file
 
 
-def _line(outcome: Outcome) -> str:
+def line_of(outcome: Outcome) -> str:
     """The line on the terminal for a file that was restored or left alone."""
     colours = "grey" if outcome.channels == 1 else "colour"
     kind = f"{outcome.bits}-bit {colours} {(outcome.format or '').upper()}"

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from undegrade.cli import interrupts, streams
+from undegrade.cli import interrupts, piped, streams
 from undegrade.cli.arguments import a_path, add_model
+from undegrade.cli.colour import Style
 from undegrade.cli.reporting import Report, open_records
 from undegrade.errors import UndegradeError
 
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   undegrade restore photos -o clean --skip-existing       a folder and its subfolders; run again to continue
   undegrade restore night.png -o less.png --strength 0.5  remove half as much
   undegrade restore small.png -o large.png --task sr-x2   twice the resolution
+  undegrade restore - -o -                                a picture from standard input to standard output
 """
 
 
@@ -37,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=a_path,
         nargs="+",
         metavar="INPUT",
-        help="pictures, and folders to search with their subfolders (no hidden files, no links to folders)",
+        help="pictures, and folders to search with their subfolders (no hidden files, no links to folders); - for one "
+        "picture on standard input",
     )
     files = parser.add_argument_group("files")
     files.add_argument(
@@ -46,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=a_path,
         default=Path("restored"),
         metavar="OUT",
-        help="output folder; for one input also the name of a picture file (default: the folder restored)",
+        help="output folder; for one input also the name of a picture file, or - for standard output (default: "
+        "the folder restored)",
     )
     files.add_argument(
         "--name",
@@ -110,14 +114,15 @@ def run(args: argparse.Namespace) -> int:
         UndegradeError: no weights, no pictures, or a result would overwrite an input or another result.
     """
     options = _options(args)
+    if piped.is_wanted(args):
+        piped.check(args)
     if args.half and args.device in (None, "cpu"):
         from undegrade.inference.engines import default_device
         from undegrade.inference.machine import multiplies_bfloat16
 
         if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
-            streams.say(
-                "undegrade restore: this CPU would be slower in half precision; --half is left out.", sys.stderr
-            )
+            warning = "undegrade restore: this CPU would be slower in half precision; --half is left out."
+            streams.say(warning, sys.stderr, warning, Style.WARNING)
     from undegrade.atomic import remove_leftovers
     from undegrade.files.level import LEVELS, check_level, task_of_level
     from undegrade.files.plan import Naming, plan
@@ -146,6 +151,8 @@ def run(args: argparse.Namespace) -> int:
         return select_task(image, universal, options.restore, quality) if given is None else Choice(given)
 
     interrupts.check()  # an import can lose the exception
+    if piped.is_wanted(args):
+        return piped.run(args, options, select)
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
     if args.samples:

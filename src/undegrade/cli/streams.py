@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+from undegrade.cli.colour import Style, has_colour, painted
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -30,13 +32,21 @@ def ensure() -> None:
             setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
-def say(line: str, stream: TextIO) -> None:
+def say(line: str, stream: TextIO, head: str = "", style: Style | None = None) -> None:
     """Print one line, so that file names in it cannot control the terminal or look like other lines.
+
+    Args:
+        line: what is printed.
+        stream: where.
+        head: the start of the line, which is coloured if the stream is a terminal with colours.
+        style: of the head.
 
     Raises:
         OSError: standard output cannot be written. A failure of standard error has nobody to be told to.
     """
-    shown = printable(line)
+    shown, start = printable(line), printable(head)
+    if style is not None and shown.startswith(start) and has_colour(stream):
+        shown = painted(start, style) + shown.removeprefix(start)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

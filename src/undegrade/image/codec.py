@@ -99,8 +99,8 @@ def write(path: str | Path, picture: Picture, format: Format | None = None, *, s
         path: the file. An existing file is replaced; it stays unchanged if writing fails.
         picture: the picture to write.
         format: None for the format of the source, or PNG if that is only read. JPEG has quality 95 (98 if the source
-            was a JPEG of 85 or better) and full colour resolution. WebP and AVIF are lossless if the source was, else of quality 95 and 93. TIFF
-            is compressed by deflate.
+            was a JPEG of 85 or better) and full colour resolution. WebP and AVIF are lossless if the source was, else
+            of quality 95 and 93. TIFF is compressed by deflate.
         strip_metadata: leave out EXIF, XMP, IPTC and comments. Colour profile, transparency and resolution stay.
 
     Raises:
