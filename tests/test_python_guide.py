@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import undegrade
 from tests.pictures import make_photo
 
 ROOT = Path(__file__).parents[1]
@@ -25,5 +26,8 @@ def test_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert names["restored"].shape == pixels.shape  # type: ignore[attr-defined]
     assert names["found"].std.shape == pixels.shape[:2]  # type: ignore[attr-defined]
     assert names["maps"].map.shape == (1, 10, 14)  # type: ignore[attr-defined]
-    assert Path("restored.png").is_file()
+    assert names["result"].words.startswith("noise level ")  # type: ignore[attr-defined]
+    by_path = undegrade.load("gaussian")("photo.png").image
+    np.testing.assert_array_equal(names["whole"].image, by_path)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(np.asarray(Image.open("restored.png")), by_path)
     assert "there is no task 'gausian'" in capsys.readouterr().out

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from undegrade.cli import interrupts, streams
-from undegrade.cli.colour import Style
 from undegrade.cli.arguments import a_path, add_model
+from undegrade.cli.colour import Style
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:

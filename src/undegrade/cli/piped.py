@@ -1,4 +1,4 @@
-"""``undegrade restore - -o -``: one picture from standard input, or to standard output. Messages go to standard error."""
+"""``undegrade restore - -o -``: one picture from standard input, or to standard output. Messages go to stderr."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def check(args: argparse.Namespace) -> None:
     format = Format.of_name(args.output)
     if not gives and (format is None or not format.is_written or args.output.is_dir()):
         raise UndegradeError(
-            f"-o {args.output} is no name for the picture of standard input; end it in {WRITTEN_SUFFIXES}, or give -o -."
+            f"-o {args.output} is no name for the picture of standard input; end it in {WRITTEN_SUFFIXES}, or give "
+            "-o - for standard output."
         )
     if not takes and args.inputs[0].is_dir():
         raise UndegradeError(f"-o - takes one picture, but {args.inputs[0]} is a folder; give one of its files.")

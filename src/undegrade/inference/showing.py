@@ -17,9 +17,9 @@ from undegrade.inference.ranges import Range, find_range
 if TYPE_CHECKING:
     from undegrade.inference.options import Restoration
 
-SIDE = 384
+SIDE = 320
 """Most pixels along a side that a notebook shows, one to one: made smaller, noise could not be seen."""
-_QUALITY = 90
+_QUALITY = 85
 
 
 def named(image: Any) -> str:
