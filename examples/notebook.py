@@ -23,8 +23,8 @@ NOTEBOOK = HERE / "notebook.ipynb"
 CELLS = [
     """# undegrade in a notebook
 
-A photograph with noise of standard deviation 25 (of 255), which the program is not told. `docs/python.md` has everything
-else on one page.""",
+A photograph with noise of standard deviation 25 (of 255), which the program is not told. `docs/python.md` has
+everything else on one page.""",
     "import undegrade",
     "A file gives a result, which shows itself:",
     """result = undegrade.restore("dog-noisy.png", "gaussian")

@@ -86,6 +86,22 @@ def test_the_universal_model_decides_about_files(
         assert fractions[-1] == 1.0
 
 
+@pytest.mark.parametrize("restored", [True, False])
+def test_the_universal_model_keeps_kind_and_alpha(
+    universal: Pipeline, monkeypatch: pytest.MonkeyPatch, restored: bool
+) -> None:
+    chosen(monkeypatch, universal, restored)
+    rgba = np.dstack([PHOTO, PHOTO[::-1, :, 0]])
+    expected = universal(rgba).image if restored else rgba
+    np.testing.assert_array_equal(restore(rgba), expected)
+    np.testing.assert_array_equal(restore(np.stack([rgba, rgba]))[1], expected)
+    image = restore(Pillow.fromarray(rgba))
+    assert image.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(image), expected)
+    tensor = restore(torch.from_numpy(rgba).permute(2, 0, 1))
+    assert torch.equal(tensor, torch.from_numpy(expected).permute(2, 0, 1))
+
+
 def test_a_file_keeps_its_alpha(tmp_path: Path, fast: Pipeline) -> None:
     alpha = np.ascontiguousarray(PHOTO[::-1, :, 0])
     write(tmp_path / "a.png", Picture(PHOTO, alpha))
