@@ -71,12 +71,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    args = build_parser().parse_args(argv)
+    head = "undegrade:"
     try:
+        args = build_parser().parse_args(argv)
+        head = f"undegrade {args.command}:"
         return int(args.run(args))
     except UndegradeError as error:
         interrupts.check()
-        head = f"undegrade {args.command}:"
         streams.say(f"{head} {error}", sys.stderr, head, Style.ERROR)
         return 2
     except BrokenPipeError:  # the reader of the output has closed it, as head does
@@ -86,5 +87,5 @@ def _main(argv: Sequence[str] | None) -> int:
         if not streams.is_full(error):
             raise
         streams.discard()
-        streams.say(f"undegrade {args.command}: the output cannot be written ({error.strerror}).", sys.stderr)
+        streams.say(f"{head} the output cannot be written ({error.strerror}).", sys.stderr, head, Style.ERROR)
         return 1

@@ -6,6 +6,7 @@ import argparse
 import importlib.resources
 from pathlib import Path
 
+from undegrade.errors import UndegradeError
 from undegrade.reading import WEB_ADDRESS, is_web_address
 
 
@@ -13,14 +14,15 @@ def a_path(given: str) -> Path:
     """The path of an argument. ``Path("")`` would be the current folder, which nobody asked for.
 
     Raises:
-        argparse.ArgumentTypeError: it is empty, a web address, or no system can have a file of that name.
+        argparse.ArgumentTypeError: it is empty, or no system can have a file of that name.
+        UndegradeError: it is a web address.
     """
     if not given:
         raise argparse.ArgumentTypeError("the name is empty; give . for the current folder")
     if "\0" in given:
         raise argparse.ArgumentTypeError("the name holds a zero byte; check it")
     if is_web_address(given):
-        raise argparse.ArgumentTypeError(f"{given}: {WEB_ADDRESS}")
+        raise UndegradeError(f"{given}: {WEB_ADDRESS}.")  # not of argparse, which would repeat the usage
     return Path(given)
 
 
