@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from undegrade.degrade.base import Quantity
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import Image, Layout, is_grey
+from undegrade.inference.arrays import Image, Layout, is_grey, peak
 from undegrade.inference.engine import Engine
 from undegrade.inference.held import Held
 from undegrade.inference.look import Look, look_at
@@ -30,6 +30,7 @@ from undegrade.model.architecture import Architecture
 from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
+from undegrade.weights.intervals import Intervals
 
 LEAST_TILE = 32
 """Smallest side of a tile that a budget of memory leads to."""
@@ -43,11 +44,13 @@ class Pipeline:
         task: the task of the model.
         card: of the weights, if they came from a file.
         quantity: what the estimator estimates; None if it was not trained (lambda_2 = 0).
+        intervals: what is known of how often intervals hold the truth.
     """
 
     def __init__(self, engine: Engine, task: Task, card: Card | None = None) -> None:
         self.engine, self.task, self.card = engine, task, card
         self.quantity = quantity_of(task, card)
+        self.intervals = Intervals() if card is None else Intervals.from_dict(card.intervals)
 
     @property
     def architecture(self) -> Architecture:
@@ -67,19 +70,23 @@ class Pipeline:
         tile: int | None = None,
         memory: float | None = None,
         white: float | None = None,
+        uncertainty: bool = False,
         progress: Callable[[float], None] | None = None,
     ) -> Restoration:
         """Restore an image and estimate its damage; the encoder runs once.
 
         Args:
             image: an array or a tensor, see the module; float values outside [0, 1] are kept, not clipped.
-            strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
+            strength, level, samples, seed, self_ensemble, direct, tile, memory, white, uncertainty: see
+                :class:`RestoreOptions`.
             progress: called after each tile with the fraction done, 0 to 1.
 
         Raises:
             UndegradeError: it is not an image, the model cannot restore it, or the options are invalid.
         """
-        options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
+        options = RestoreOptions(
+            strength, level, samples, seed, self_ensemble, direct, tile, memory, white, uncertainty
+        )
         return self.run(image, options, progress)
 
     def run(
@@ -100,12 +107,14 @@ class Pipeline:
         if look is not None and [x.shape[:2] for x in images] != [look.size]:
             raise UndegradeError(f"the look is of another image, of {look.size[0]} x {look.size[1]}; look at this one.")
         found = [self._in_range(x, options, progress, look) for x in images]
-        std = [f.std for f in found]
         return Restoration(
             layout.back([f.image for f in found]),
             _mean([f.estimate for f in found]),
             _mean([f.spread for f in found]),
-            layout.back(std, planes=True) if options.samples else None,
+            layout.back([f.std for f in found], planes=True) if options.samples else None,
+            layout.back([f.scale for f in found], planes=True) if options.uncertainty else None,
+            self.intervals.pixels,
+            tuple(unit for f in found for unit in f.units),
         )
 
     def estimate(
@@ -223,9 +232,9 @@ class Pipeline:
         """Restore one image, (H, W, C), with its black and white shown to the model as 0 and 1."""
         found = find_range(source, options.white)
         if found.is_full:
-            return self._one(source, options, progress, look)
+            return replace(self._one(source, options, progress, look), units=(peak(source.dtype),))
         restored = self._one(found.scaled(source), options, progress, look)
-        return replace(restored, image=found.back(restored.image))
+        return replace(restored, image=found.back(restored.image), units=(found.white - found.black,))
 
     def _one(
         self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None, look: Look | None
@@ -253,9 +262,29 @@ class Pipeline:
             raise UndegradeError(
                 f"the super-resolution task {self.task.name} has no strength; leave out strength and level."
             )
+        if options.uncertainty:
+            self.check_scale_head()
+            if a.channels == 1 and x.shape[2] == 3 and not is_grey(x):
+                raise UndegradeError(
+                    f"this {self.task.name} model says how sure it is of grey only; convert the image to grey, or use "
+                    "a model of colour."
+                )
         if a.scale != 1 and options.direct and options.self_ensemble:
             raise UndegradeError(
                 "direct decimation and self-ensemble cannot be combined, since a flip moves the grid; leave one out."
+            )
+
+    def check_scale_head(self) -> None:
+        """Check that the model knows how far off its result may be.
+
+        Raises:
+            UndegradeError: it has no scale head.
+        """
+        if not self.architecture.scale_head:
+            name = self.task.name if self.card is None else self.card.name
+            raise UndegradeError(
+                f"the weights of {name} have no scale head, so the uncertainty is not known; use other weights, or "
+                "train a head for them (undegrade train --scale-head)."
             )
 
     def _estimated(self) -> Quantity:
