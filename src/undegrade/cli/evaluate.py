@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
             task=task.name,
             variant=variant,
             self_ensemble=args.self_ensemble,
-            weights_sha256=card.sha256,
+            weights_sha256=card.restorer_sha256,
             machine=describe_machine(pipeline.engine),
             seconds=seconds,
             cells=tuple(cells),

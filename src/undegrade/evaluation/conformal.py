@@ -3,7 +3,8 @@
 Values are sorted by their scale and cut into bins of equal numbers. In each bin the half-width of level p is the k-th
 smallest error with k = ceil((n + 1) p): an interval of that width holds a new value of the bin with probability p at
 least, whatever the distribution, as long as the new one could as well have been any of the n (split conformal
-prediction). Along the bins the widths are made monotone by raising them, which never loses coverage.
+prediction). Where the widths would fall from one bin to the next, the bins are put together and share the width of
+their errors together, until none falls (isotonic regression): what holds for one bin holds for those as a whole.
 """
 
 from __future__ import annotations
@@ -44,25 +45,31 @@ def fit(scale: Array, errors: Array, bins: int = BINS) -> Widths:
     # Equal scales stay together: they have one width.
     edges = np.unique(np.quantile(scale, np.linspace(0, 1, bins + 1)[1:-1]))
     bin_of = np.searchsorted(edges, scale, side="right")
-    knots: list[float] = []
-    widths: dict[float, list[float]] = {level: [] for level in LEVELS}
-    for i in np.unique(bin_of):
-        chosen = bin_of == i
-        knots.append(float(np.median(scale[chosen])))
-        found = quantiles(errors[chosen])
-        for level in LEVELS:
-            widths[level].append(found[level])
+    parts = [bin_of == i for i in np.unique(bin_of)]
+    knots = tuple(float(np.median(scale[part])) for part in parts)
     if knots[-1] <= 0:
         raise UndegradeError("every scale is 0, which tells nothing of the errors; use other weights.")
-    return Widths(tuple(knots), {level: tuple(np.maximum.accumulate(w).tolist()) for level, w in widths.items()})
+    off = [np.abs(errors[part]).ravel() for part in parts]
+    return Widths(knots, {level: tuple(_rising(off, level)) for level in LEVELS})
 
 
-def quantiles(errors: Array) -> dict[float, float]:
-    """The conformal quantile of absolute errors for each level; of fewer than 19 errors the largest one."""
-    found = np.abs(errors).ravel()
-    ranks = {level: min(math.ceil((found.size + 1) * level), found.size) - 1 for level in LEVELS}
-    found = np.partition(found, list(ranks.values()))
-    return {level: float(found[rank]) for level, rank in ranks.items()}
+def quantile(errors: Array, level: float) -> float:
+    """The conformal quantile of absolute errors, (N,); the largest one of fewer than level / (1 - level)."""
+    rank = min(math.ceil((errors.size + 1) * level), errors.size) - 1
+    return float(np.partition(errors, rank)[rank])
+
+
+def _rising(off: list[Array], level: float) -> list[float]:
+    """The quantile of each bin's absolute errors, where it would fall that of several bins together."""
+    blocks: list[tuple[Array, int, float]] = []
+    for errors in off:
+        bins, width = 1, quantile(errors, level)
+        while blocks and blocks[-1][2] > width:
+            before, more, _ = blocks.pop()
+            errors, bins = np.concatenate((before, errors)), bins + more
+            width = quantile(errors, level)
+        blocks.append((errors, bins, width))
+    return [width for _, bins, width in blocks for _ in range(bins)]
 
 
 def coverage(half: Array, errors: Array) -> float:

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch.distributed as dist
 from undegrade.data.batches import MixedBatches, Photographs, Source, Synthetic
 from undegrade.data.sidd import training_tiles
 from undegrade.data.training_images import TrainingImages, read_folder
+from undegrade.errors import UndegradeError
 from undegrade.inference.torch_engine import usable
 from undegrade.train.cooldown import begin
 from undegrade.train.cpu import denormals_as_zero, keep_memory
@@ -25,7 +26,7 @@ from undegrade.train.options import Plan, TrainOptions, plan
 from undegrade.train.state import newest
 from undegrade.train.trainer import PARTS, Trainer
 from undegrade.train.validate import Validation, centre_crops, own_crops
-from undegrade.weights.card import load_weights
+from undegrade.weights.card import load_weights, read_weights
 
 
 def train(options: TrainOptions) -> None:
@@ -42,6 +43,8 @@ def train(options: TrainOptions) -> None:
 def _train(options: TrainOptions) -> None:
     wanted = plan(options)
     folder, recipe = options.out, wanted.recipe
+    if wanted.architecture.scale_head and not any(folder.glob("state-*")):
+        _check_init(options, wanted)
     device = _start_processes(options.device)
     validation = _validation(options, wanted, device)  # first: training images take minutes to read
     if options.cooldown is not None:
@@ -109,13 +112,28 @@ def _origin(options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, 
     """Start from other weights, if the options name some and the run is new. Returns which, also for a resumed run."""
     if any(folder.glob("state-*")):
         _, meta = newest(folder)
-        return {name: meta[name] for name in ("started_from", "pixels_before", "cooldown") if name in meta}
+        return {name: meta[name] for name in ("started_from", "pixels_before", "cooldown", "init_card") if name in meta}
     if options.init is None:
         return {}
     weights, card = load_weights(options.init)
     taken = trainer.start_from(weights, options.init_parts or PARTS)
     print(f"{taken} tensors taken from {options.init}", file=sys.stderr)
-    return {"started_from": f"{card.name} {card.sha256[:12]}", "pixels_before": card.pixels_seen}
+    origin = {"started_from": f"{card.name} {card.sha256[:12]}"}
+    if options.scale_head:  # whose pixels are those of the head alone, but whose weights keep their card
+        return origin | {"init_card": asdict(card)}
+    return origin | {"pixels_before": card.pixels_seen}
+
+
+def _check_init(options: TrainOptions, wanted: Plan) -> None:
+    """Whether a scale head can be added to the weights of ``--init``; before images are read, which takes minutes."""
+    if options.init is None:
+        raise UndegradeError("a scale head is added to finished weights; give them with --init.")
+    found = read_weights(options.init)
+    if replace(found.architecture, scale_head=True) != wanted.architecture or found.card.task != wanted.task.name:
+        raise UndegradeError(
+            f"{options.init}: these weights are for {found.card.name}, not {wanted.task.name}-{wanted.variant} of this "
+            "version; change task and variant, or give other weights."
+        )
 
 
 def _start_processes(device: str | None) -> torch.device:
