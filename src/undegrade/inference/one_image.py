@@ -146,7 +146,8 @@ class OneImage:
                 xhat, b = self._engine.restore(y, c), None
             else:
                 xhat, scale = self._engine.restore_with_scale(y, c)
-                b = scale[0, 0, *upper]
+                # Beyond the whole range it says nothing more; exp() of a latent moved far can be infinite.
+                b = np.minimum(scale[0, 0, *upper], np.float32(1))
             restored = self._engine.from_model(xhat[:, :, *upper], given)
             return restored if self._weight == 1 else given + self._weight * (restored - given), b
 
