@@ -31,7 +31,7 @@ def sure(architecture: Architecture = HEADED, task: str = "gaussian", engine: st
     """A model whose b differs from place to place."""
     model = random_model(architecture)
     with torch.no_grad():
-        model.scale.tail.weight.mul_(20)
+        model.scale.tail.weight.mul_(5)
     if engine == "torch":
         made = Pipeline(TorchEngine(model), TASKS[task])
     else:
