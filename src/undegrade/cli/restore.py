@@ -87,6 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw N latents from the posterior; write the mean of the N restorations, and their standard deviation to "
         "a picture NAME-std.png",
     )  # fmt: skip
+    result.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="write how far off each pixel may be to a picture NAME-uncertainty.png: half the width of the interval that "
+        "holds the true value with a probability of 90 %%",
+    )
     result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     result.add_argument(
         "--white", type=float, metavar="N",
@@ -141,6 +147,8 @@ def run(args: argparse.Namespace) -> int:
         known = {"task": given.task.name, "variant": given.card.variant}
     else:
         universal = load(UNIVERSAL)  # missing weights are reported before any file is read
+    if args.uncertainty:
+        (given or universal).check_intervals()
 
     def select(image: Image, quality: int | None) -> Choice:
         return select_task(image, universal, options.restore, quality) if given is None else Choice(given)
@@ -148,8 +156,7 @@ def run(args: argparse.Namespace) -> int:
     interrupts.check()  # an import can lose the exception
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
-    if args.samples:
-        _check_std(todo)
+    _check_beside(todo, options)
     records = open_records(args.json, [job.source for job in todo.jobs]) if args.json is not None else None
     for folder in {job.output.parent for job in todo.jobs}:
         remove_leftovers(folder)
@@ -203,6 +210,7 @@ def _options(args: argparse.Namespace) -> FileOptions:
         tile=args.tile,
         memory=None if args.memory is None else args.memory * 1e9,
         white=args.white,
+        uncertainty=args.uncertainty,
     )
     options = FileOptions(restore, strip_metadata=args.strip_metadata)
     if args.max_pixels is None:
@@ -210,17 +218,18 @@ def _options(args: argparse.Namespace) -> FileOptions:
     return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
 
 
-def _check_std(todo: Plan) -> None:
-    """Check that no picture of a standard deviation would replace an input or a result."""
+def _check_beside(todo: Plan, options: FileOptions) -> None:
+    """Check that no picture that is written beside a result would replace an input or a result."""
     from undegrade.files.plan import identity
     from undegrade.files.restore_file import std_path
+    from undegrade.files.uncertainty import uncertainty_path
 
-    taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)}
-    for job in todo.jobs:
-        if identity(std_path(job.output)) in taken:
-            raise UndegradeError(
-                f"{std_path(job.output)} would replace an input or a result; use another --name or -o."
-            )
+    asked = {std_path: options.restore.samples, uncertainty_path: options.restore.uncertainty}
+    namings = [naming for naming, wanted in asked.items() if wanted]
+    taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)} if namings else set()
+    for beside in (naming(job.output) for naming in namings for job in todo.jobs):
+        if identity(beside) in taken:
+            raise UndegradeError(f"{beside} would replace an input or a result; use another --name or -o.")
 
 
 def _is_there(path: Path) -> bool:

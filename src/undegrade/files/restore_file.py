@@ -20,6 +20,7 @@ from undegrade.errors import UndegradeError
 from undegrade.files import jpeg_projection
 from undegrade.files.estimate import Estimate, estimate_of, in_words
 from undegrade.files.plan import Job
+from undegrade.files.uncertainty import UncertaintyRecord, write_uncertainty
 from undegrade.image import Picture
 from undegrade.inference.arrays import Image, from_float
 from undegrade.inference.engine import out_of_memory
@@ -34,7 +35,8 @@ class FileOptions:
     """How files are restored.
 
     Attributes:
-        restore: options for the pictures; with samples, the standard deviation is written to :func:`std_path`.
+        restore: options for the pictures; with samples, the standard deviation is written to :func:`std_path`, with
+            uncertainty the widths of intervals to :func:`undegrade.files.uncertainty.uncertainty_path`.
         max_pixels: larger pictures are refused.
         strip_metadata: leave out metadata such as place and camera; the colour profile stays.
     """
@@ -89,6 +91,7 @@ class Outcome:
         estimate: the estimated damage, if the task has an estimator.
         level: what replaced the estimate; None if nothing did.
         seconds: time for reading, restoring and writing.
+        uncertainty: how far off the result may be, if that was asked for.
     """
 
     source: Path
@@ -110,6 +113,7 @@ class Outcome:
     seconds: float = 0.0
     strength: float = 1.0
     level: float | None = None
+    uncertainty: UncertaintyRecord | None = None
 
     def to_record(self) -> dict[str, Any]:
         """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
@@ -203,6 +207,8 @@ def _restore(
     if found.std is not None:
         white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
         image.write(std_path(job.output), Picture(white), image.Format.PNG)
+    if found.scale is not None:
+        outcome.uncertainty = write_uncertainty(job.output, found)
     image.write(job.output, picture.with_pixels(found.image), job.format)
     return Status.RESTORED
 

@@ -26,6 +26,7 @@ from undegrade.inference.one_image import OneImage
 from undegrade.inference.options import EstimateMap, Restoration, RestoreOptions
 from undegrade.inference.ranges import find_range
 from undegrade.inference.steering import amount_of_level
+from undegrade.inference.uncertainty import UNMEASURED
 from undegrade.model.architecture import Architecture
 from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
@@ -286,6 +287,16 @@ class Pipeline:
                 f"the weights of {name} have no scale head, so the uncertainty is not known; use other weights, or "
                 "train a head for them (undegrade train --scale-head)."
             )
+
+    def check_intervals(self) -> None:
+        """Check that the model's intervals are known.
+
+        Raises:
+            UndegradeError: it has no scale head, or its intervals were not measured.
+        """
+        self.check_scale_head()
+        if self.intervals.pixels is None:
+            raise UndegradeError(UNMEASURED)
 
     def _estimated(self) -> Quantity:
         if self.quantity is None:

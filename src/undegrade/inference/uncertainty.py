@@ -15,6 +15,9 @@ from undegrade.weights.intervals import Widths
 
 LEVEL = 0.9
 """The share of the true values that an interval is to hold, unless another is asked for."""
+UNMEASURED = (
+    "the intervals of these weights were not measured; run python training/intervals.py on them, or use other weights."
+)
 ROWS = 512
 """Rows that are computed at once."""
 
@@ -34,9 +37,7 @@ def half_widths(scale: Any, widths: Widths | None, level: float) -> Any:
         UndegradeError: there are no widths, or none for this level.
     """
     if widths is None:
-        raise UndegradeError(
-            "the intervals of these weights were not measured; run python training/intervals.py on them, or use others."
-        )
+        raise UndegradeError(UNMEASURED)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(scale, torch.Tensor):
         return torch.from_numpy(widths(scale.cpu().numpy(), level)).to(scale.device)
