@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from undegrade import UndegradeError
 from tests.pictures import make_photo
 from tools.graphs import random_model
+from undegrade import UndegradeError
 from undegrade.cli import main
 from undegrade.files.uncertainty import PER_LEVEL
 from undegrade.image import read
@@ -71,7 +71,7 @@ def test_a_picture_of_half_widths_a_sentence_and_a_record(
 
 
 def test_widths_beyond_the_pictures_scale_are_its_white(photo_file: Path, weights: Path, tmp_path: Path) -> None:
-    wide = Widths((0.0001, 1.0), {level: (2.0, 2.0) for level in LEVELS})
+    wide = Widths((0.0001, 1.0), dict.fromkeys(LEVELS, (2.0, 2.0)))
     values = json.loads(weights.with_suffix(".json").read_text()) | {"intervals": Intervals(wide).to_dict()}
     copy = tmp_path / "wide.safetensors"
     copy.write_bytes(weights.read_bytes())
@@ -100,9 +100,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(
     assert not Path("out").exists()
 
 
-def test_an_estimate_has_its_interval(
-    photo_file: Path, weights: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_estimate_has_its_interval(photo_file: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["estimate", "a.jpg", "--weights", str(weights), "--device", "cpu", "--json", "found.jsonl"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
     value, low, high = map(float, re.search(r"noise level (\S+), 90 % interval (\S+) to (\S+) \(8-bit", line).groups())
@@ -116,15 +114,20 @@ def test_the_page_is_shown_intervals(photo_file: Path, weights: Path, monkeypatc
     pipeline = load_pipeline(weights=weights, device="cpu")
     monkeypatch.setattr(Jobs, "_load", lambda self, task: pipeline)
     jobs = Jobs(Path.cwd(), 10_000_000, "cpu")
-    message = {"source": "a.jpg", "output": "result-1", "folder": ".", "wishes": {"task": "gaussian", "uncertainty": True}}
+    message = {
+        "source": "a.jpg",
+        "output": "result-1",
+        "folder": ".",
+        "wishes": {"task": "gaussian", "uncertainty": True},
+    }
     record = jobs.restore(message, lambda fraction: None, lambda **values: None)
     shown = record["result"]["std"]
     assert (shown["kind"], shown["file"], shown["unit"]) == ("interval", "result-1-sure.png", "8-bit levels")
     assert shown["mean"] == pytest.approx(record["uncertainty"]["median"], rel=0.5)
     assert "file" not in record["uncertainty"]
     assert read("result-1-sure.png").pixels.shape == (48, 64)
+    message["wishes"]["strength"] = 0.5
     with pytest.raises(UndegradeError, match="a strength other than 1"):
-        message["wishes"]["strength"] = 0.5
         jobs.restore(message, lambda fraction: None, lambda **values: None)
     plain = replace(pipeline.card, intervals={})
     monkeypatch.setattr("undegrade.serve.jobs.shipped_cards", lambda: [pipeline.card, plain])

@@ -90,9 +90,7 @@ def test_both_engines_say_the_same() -> None:
     for architecture, task in ((HEADED, "gaussian"), (replace(HEADED, channels=1), "jpeg-y")):
         one, other = (sure(architecture, task, engine) for engine in ("torch", "onnx"))
         y = image(37, 50)
-        np.testing.assert_allclose(
-            one(y, uncertainty=True).scale, other(y, uncertainty=True).scale, rtol=1e-4
-        )
+        np.testing.assert_allclose(one(y, uncertainty=True).scale, other(y, uncertainty=True).scale, rtol=1e-4)
 
 
 def test_the_variance_is_the_sum_of_both_terms(model: Pipeline) -> None:

@@ -47,7 +47,7 @@ def test_what_is_not_monotone_or_not_a_number_is_refused(changes):
     with pytest.raises(ValueError, match=r"must|levels"):
         dataclasses.replace(WIDTHS, **changes)
     with pytest.raises(ValueError, match="above 0"):
-        Widths((0.0,), {level: (1.0,) for level in LEVELS})
+        Widths((0.0,), dict.fromkeys(LEVELS, (1.0,)))
 
 
 def test_a_card_brings_them_back(tmp_path: Path):

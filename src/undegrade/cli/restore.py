@@ -90,8 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     result.add_argument(
         "--uncertainty",
         action="store_true",
-        help="write how far off each pixel may be to a picture NAME-uncertainty.png: half the width of the interval that "
-        "holds the true value with a probability of 90 %%",
+        help="write how far off each pixel may be to a picture NAME-uncertainty.png: half the width of the interval "
+        "that holds the true value with a probability of 90 %%",
     )
     result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     result.add_argument(

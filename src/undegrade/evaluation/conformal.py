@@ -81,4 +81,3 @@ def coverage(half: Array, errors: Array) -> float:
 def deciles(scale: Array) -> list[Array]:
     """The places of the tenths of the values by scale, from the smallest on."""
     return list(np.array_split(np.argsort(scale, kind="stable"), 10))
-

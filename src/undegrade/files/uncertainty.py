@@ -71,7 +71,9 @@ def write_uncertainty(output: Path, found: Restoration) -> UncertaintyRecord:
     metadata = Metadata(comments=(text_chunk("Description", _DESCRIPTION),))
     image.write(path, Picture(pixels, metadata=metadata), image.Format.PNG)
     median, doubtful = (_quantile(pixels, share) / PER_LEVEL for share in (0.5, 1 - DOUBTFUL))
-    words = f"{100 * DOUBTFUL:g} % of the pixels may be off by more than {doubtful:.{0 if doubtful >= 10 else 1}f} levels"
+    words = (
+        f"{100 * DOUBTFUL:g} % of the pixels may be off by more than {doubtful:.{0 if doubtful >= 10 else 1}f} levels"
+    )
     return UncertaintyRecord(str(path), LEVEL, PER_LEVEL, round(median, 3), round(doubtful, 3), DOUBTFUL, words)
 
 

@@ -122,8 +122,8 @@ class Restoration:
             averaged over the image, in the same units. None if the estimate is None.
         std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
             mean square over its channels), for images in [0, 1]. Else None.
-        scale: with ``uncertainty``, (H scale, W scale), float32: b = sqrt(Var / 2) of every pixel, for images in [0, 1],
-            where Var = E_c[2 b(y, c)^2] + Var_c[xhat] (law of total variance; c is the posterior's mean without
+        scale: with ``uncertainty``, (H scale, W scale), float32: b = sqrt(Var / 2) of every pixel, for images in
+            [0, 1], where Var = E_c[2 b(y, c)^2] + Var_c[xhat] (law of total variance; c is the posterior's mean without
             samples, where the second term is 0). Else None.
         widths: what turns b into intervals; None if it is not known.
         units: for each image, the difference of its values that is 1 for the model: 255 for uint8.

@@ -9,7 +9,7 @@
     discriminator   -log D(y) - log(1 - D(yhat))                  (16)
     scale           |x - xhat| / b + log 2b                       (9), first term, of a Laplace density of scale b
 
-The scale has a head of its own, which learns alone (:mod:`undegrade.model.scale_head`); with a fixed b that term is (14).
+The scale has a head of its own that learns alone (:mod:`undegrade.model.scale_head`); of a fixed b that term is (14).
 
 L1 norms are means over all elements. D outputs logits; -log D = softplus(-logit) and -log(1 - D) = softplus(logit),
 which never overflow.

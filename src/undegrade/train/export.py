@@ -27,7 +27,9 @@ def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
     """
     rows = Log(folder / "metrics.jsonl").rows()
     if trainer.architecture.scale_head:
-        return save_weights(trainer.ema, folder, f"{about['task']}-{about['variant']}", _with_head(trainer, rows, about))
+        return save_weights(
+            trainer.ema, folder, f"{about['task']}-{about['variant']}", _with_head(trainer, rows, about)
+        )
     validated = (row for row in reversed(rows) if any(k.startswith("psnr/") for k in row))
     measured: dict[str, float] = next(validated, {})
     card = Card(

@@ -27,14 +27,15 @@ def flops_per_step(architecture: Architecture, recipe: Recipe, restorer_alone: b
             c = model.encode(y).mean
             with FlopCounterMode(display=False) as counter:
                 model.restore_with_scale(y, c)
-            both: int = counter.get_total_flops()
+            both: float = counter.get_total_flops()
             with FlopCounterMode(display=False) as counter:
                 model.encode(y)
                 model.restore(y, c)
-            at_rest: int = counter.get_total_flops()
+            at_rest: float = counter.get_total_flops()
             with FlopCounterMode(display=False) as counter:
                 model.restore(y, c)
-            return at_rest + 3.0 * (both - counter.get_total_flops())
+            alone: float = counter.get_total_flops()
+            return at_rest + 3.0 * (both - alone)
         if restorer_alone:
             with FlopCounterMode(display=False) as counter:
                 c = model.encode(y).mean
@@ -58,7 +59,7 @@ def flops_per_step(architecture: Architecture, recipe: Recipe, restorer_alone: b
 
 
 def multiply_adds_per_pixel(architecture: Architecture, size: int = 256, scale: bool = False) -> float:
-    """Multiply-adds per input pixel of encoder and restorer together, as at inference; with ``scale`` of the head too."""
+    """Multiply-adds per input pixel of encoder and restorer together, as at inference; with ``scale`` also the head's."""
     with torch.device("meta"):
         model = VDIR(architecture)
         y = torch.empty(1, architecture.channels, size, size)

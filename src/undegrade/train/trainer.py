@@ -118,7 +118,7 @@ class Trainer:
         )
 
     def step(self) -> Tensor:
-        """One iteration. Returns the values of :data:`undegrade.train.steps.TERMS` on the device, averaged over processes."""
+        """One iteration. Returns :data:`undegrade.train.steps.TERMS` on the device, averaged over processes."""
         lr = self.recipe.learning_rate(self.done)
         frozen = self.recipe.freeze_latent_from is not None and self.done >= self.recipe.freeze_latent_from
         if frozen and self.done == self.recipe.freeze_latent_from:
