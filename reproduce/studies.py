@@ -106,8 +106,8 @@ STUDIES = (
     ),
     Experiment(
         name="coverage",
-        shows="Whether intervals hold as much as they say, on held-out pictures and on benchmarks, within tenths of "
-        "the pixels by b, and how wide they are beside those of two baselines. Writes a CSV file and a reliability diagram "
+        shows="Whether intervals hold as much as they say, on held-out pictures and on benchmarks, also within tenths "
+        "of the pixels by b; and how wide they are beside two baselines. Writes a CSV file and a reliability diagram "
         "for each model. --limit 4 with -- --samples 0 is quick.",
         commands=tuple(
             f"python {{here}}/coverage.py {{data}} --val {{val}} --weights {{weights:{name}}} --out {{out}}/{name} "

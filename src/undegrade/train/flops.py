@@ -59,7 +59,7 @@ def flops_per_step(architecture: Architecture, recipe: Recipe, restorer_alone: b
 
 
 def multiply_adds_per_pixel(architecture: Architecture, size: int = 256, scale: bool = False) -> float:
-    """Multiply-adds per input pixel of encoder and restorer together, as at inference; with ``scale`` also the head's."""
+    """Multiply-adds per input pixel of encoder and restorer, as at inference; with ``scale`` also the head's."""
     with torch.device("meta"):
         model = VDIR(architecture)
         y = torch.empty(1, architecture.channels, size, size)
