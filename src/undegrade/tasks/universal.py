@@ -50,7 +50,7 @@ _NOISE = OneOf(
         (0.01, Impulses(Impulse.HOT, _IMPULSES)),
         # As of the task `real`, but for its saving, which is drawn below for all. It is the one that most photographs
         # have and the hardest to tell from texture: at a share of 0.13 a model of 1e9 pixels overlooked half of it.
-        (0.31, Measured(CameraNoise(gain=(1 / 8, 1), balance=(1, 2.4), smoothing=(0, 1.2), chroma=(0, 2),
+        (0.27, Measured(CameraNoise(gain=(1 / 8, 1), balance=(1, 2.4), smoothing=(0, 1.2), chroma=(0, 2),
                                     grey_as_grey=True))),
     )
 )  # fmt: skip
