@@ -18,6 +18,7 @@ from undegrade.data.sidd import training_tiles
 from undegrade.data.training_images import TrainingImages, read_folder
 from undegrade.errors import UndegradeError
 from undegrade.inference.torch_engine import usable
+from undegrade.model.vdir import VDIR
 from undegrade.train.cooldown import begin
 from undegrade.train.cpu import denormals_as_zero, keep_memory
 from undegrade.train.export import export
@@ -26,7 +27,8 @@ from undegrade.train.options import Plan, TrainOptions, plan
 from undegrade.train.state import newest
 from undegrade.train.trainer import PARTS, Trainer
 from undegrade.train.validate import Validation, centre_crops, own_crops
-from undegrade.weights.card import load_weights, read_weights
+from undegrade.weights.card import Card, load_weights
+from undegrade.weights.names import weights_file
 
 
 def train(options: TrainOptions) -> None:
@@ -43,10 +45,13 @@ def train(options: TrainOptions) -> None:
 def _train(options: TrainOptions) -> None:
     wanted = plan(options)
     folder, recipe = options.out, wanted.recipe
-    if wanted.architecture.scale_head and not any(folder.glob("state-*")):
-        _check_init(options, wanted)
     device = _start_processes(options.device)
-    validation = _validation(options, wanted, device)  # first: training images take minutes to read
+    # These first: training images take minutes to read.
+    new = not any(folder.glob("state-*"))
+    start = None if options.init is None or not new else load_weights(weights_file(options.init))
+    if wanted.architecture.scale_head and new:
+        _check_init(start, options, wanted)
+    validation = _validation(options, wanted, device)
     if options.cooldown is not None:
         branch = begin(folder, recipe, options.cooldown)
         folder, recipe = branch.folder, branch.recipe
@@ -63,7 +68,7 @@ def _train(options: TrainOptions) -> None:
         "hardware": hardware(device, trainer.world),
         "torch": str(torch.__version__),
         "commit": commit(),
-    } | _origin(options, folder, trainer)
+    } | _origin(start, options, folder, trainer)
     limits = Limits(
         minutes=options.minutes, stop_at=options.stop_at, pixels=options.pixels, log_every=options.log_every,
         validate_every=options.validate_every, save_minutes=options.save_minutes, compact=options.compact,
@@ -108,15 +113,17 @@ def _validation(options: TrainOptions, wanted: Plan, device: torch.device) -> Va
     return Validation(crops, task.validation, estimated=wanted.recipe.lambda_est > 0, own=own)
 
 
-def _origin(options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, Any]:
+def _origin(start: tuple[VDIR, Card] | None, options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, Any]:
     """Start from other weights, if the options name some and the run is new. Returns which, also for a resumed run."""
     if any(folder.glob("state-*")):
         _, meta = newest(folder)
         return {name: meta[name] for name in ("started_from", "pixels_before", "cooldown", "init_card") if name in meta}
-    if options.init is None:
+    if start is None:
         return {}
-    weights, card = load_weights(options.init)
+    weights, card = start
     taken = trainer.start_from(weights, options.init_parts or PARTS)
+    if taken == 0:
+        raise UndegradeError(f"no tensor of {options.init} fits into this model; start from weights of its kind.")
     print(f"{taken} tensors taken from {options.init}", file=sys.stderr)
     origin = {"started_from": f"{card.name} {card.sha256[:12]}"}
     if options.scale_head:  # whose pixels are those of the head alone, but whose weights keep their card
@@ -124,14 +131,14 @@ def _origin(options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, 
     return origin | {"pixels_before": card.pixels_seen}
 
 
-def _check_init(options: TrainOptions, wanted: Plan) -> None:
-    """Whether a scale head can be added to the weights of ``--init``; before images are read, which takes minutes."""
-    if options.init is None:
+def _check_init(start: tuple[VDIR, Card] | None, options: TrainOptions, wanted: Plan) -> None:
+    """Whether a scale head can be added to the weights of ``--init``."""
+    if start is None:
         raise UndegradeError("a scale head is added to finished weights; give them with --init.")
-    found = read_weights(options.init)
-    if replace(found.architecture, scale_head=True) != wanted.architecture or found.card.task != wanted.task.name:
+    model, card = start
+    if replace(model.architecture, scale_head=True) != wanted.architecture or card.task != wanted.task.name:
         raise UndegradeError(
-            f"{options.init}: these weights are for {found.card.name}, not {wanted.task.name}-{wanted.variant} of this "
+            f"{options.init}: these weights are for {card.name}, not {wanted.task.name}-{wanted.variant} of this "
             "version; change task and variant, or give other weights."
         )
 

@@ -116,11 +116,20 @@ def own_crops(task: Task, folder: Path, channels: int, size: int, device: torch.
         channels: 3 or 1.
         size: side of the crops.
         device: where they are kept.
+
+    Raises:
+        UndegradeError: no image is large enough for one of the cases.
     """
     if not task.validation_images:
         return {}
     photographs = read_folder(folder, channels)
     kinds = {kind: held_out(kind, photographs, size) for kind in set(task.validation_images.values())}
+    for label, kind in task.validation_images.items():
+        if not kinds[kind]:
+            raise UndegradeError(
+                f"no image in {folder} is large enough for the case {label!r}, which is watched on images made smaller "
+                f"to no less than {size} pixels; give some of {2 * size} pixels high and wide."
+            )
     return {label: _stacked(kinds[kind], device) for label, kind in task.validation_images.items()}
 
 
