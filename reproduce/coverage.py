@@ -7,9 +7,9 @@ the 90 % interval in 8-bit levels. Two baselines stand beside it, both made to c
     constant    one width for a picture, taken from its true errors, which nobody knows who restores it
     samples     the standard deviation over samples, times a factor taken from the true errors of the set
 
-DATA is the folder of the benchmark sets. VAL is the folder that `training/intervals.py` was given: the pictures that it
-did not fit to are measured, with the damage that training is watched on. Writes OUT.csv and OUT.png, the reliability
-diagram.
+DATA is the folder of the benchmark sets. VAL is the folder of held-out pictures that the widths on the card were fitted
+to: each half of them is measured with widths that are fitted to the other half here, under the damage that training is
+watched on. Writes OUT.csv and OUT.png, the reliability diagram.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from undegrade.data.catalogue import images, load, pairs
 from undegrade.data.clean import centre
 from undegrade.data.training_images import read_folder
 from undegrade.errors import UndegradeError
-from undegrade.evaluation.conformal import coverage, deciles
+from undegrade.evaluation.conformal import coverage, deciles, fit
 from undegrade.evaluation.markdown import number
 from undegrade.inference.pipeline import Pipeline
 from undegrade.tasks import Task
@@ -117,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
          "constant: worst tenth", "width", "samples: worst tenth", "width"), words=2,
     )  # fmt: skip
     rows = []
-    for cell in cells(pipeline, args.data, args.val, args.limit, args.samples):
-        rows.append(row(cell, widths))
+    for cell, of in cells(pipeline, args.data, args.val, args.limit, args.samples):
+        rows.append(row(cell, widths if of is None else of))
         study.print_line(line(rows[-1]))
     if not rows:
         raise UndegradeError(f"nothing is measured of {pipeline.task.name}; give --val, or weights of another task.")
@@ -130,14 +130,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def cells(pipeline: Pipeline, data: Path, val: Path | None, limit: int | None, samples: int) -> Iterator[Cell]:
-    """Every cell of the model's task, measured one after the other."""
+def cells(
+    pipeline: Pipeline, data: Path, val: Path | None, limit: int | None, samples: int
+) -> Iterator[tuple[Cell, Widths | None]]:
+    """Every cell of the model's task, measured one after the other, and its widths where they are not the card's."""
     task, random = pipeline.task, np.random.default_rng(0)
     if val is not None:
-        cell = Cell("held-out", "all")
-        for x, y in held_out(task, val, pipeline.architecture.channels, limit):
-            add(cell, pipeline, x, y, task.degradation.direct, samples, random)
-        yield cell
+        halves = [Cell("held-out", name) for name in ("first half", "second half")]
+        for half, cell in enumerate(halves):
+            for x, y in held_out(task, val, pipeline.architecture.channels, half, limit):
+                add(cell, pipeline, x, y, task.degradation.direct, samples, random)
+        for cell, other in zip(halves, halves[::-1], strict=True):
+            yield cell, fit(np.concatenate(other.b), np.concatenate(other.error))
     for benchmark in task.benchmarks:
         if benchmark.case not in CELLS.get(benchmark.dataset.name, ()):
             continue
@@ -150,15 +154,17 @@ def cells(pipeline: Pipeline, data: Path, val: Path | None, limit: int | None, s
             for path in images(benchmark.dataset, data)[:limit]:
                 x = task.protocol.clean(load(path), benchmark.scale)
                 add(cell, pipeline, x, benchmark.degrade(x)[0], benchmark.direct, samples, random)
-        yield cell
+        yield cell, None
 
 
-def held_out(task: Task, val: Path, channels: int, limit: int | None) -> Iterator[tuple[Array, Array]]:
-    """x and y of the pictures that `training/intervals.py` did not fit to, under the damage of validations."""
+def held_out(task: Task, val: Path, channels: int, half: int, limit: int | None) -> Iterator[tuple[Array, Array]]:
+    """x and y of one half (0 or 1) of the held-out pictures, under the damage of validations."""
     side = SIDE - SIDE % task.degradation.scale
-    photographs = [centre(p, side) for p in read_folder(val, channels)[1::2] if min(p.shape[:2]) >= side][:limit]
+    photographs = [centre(p, side) for p in read_folder(val, channels) if min(p.shape[:2]) >= side][half::2][:limit]
     if not photographs:
-        raise UndegradeError(f"no second picture in {val} is {side} pixels high and wide; give more, or larger ones.")
+        raise UndegradeError(
+            f"fewer than 2 pictures in {val} are {side} pixels high and wide; give more, or larger ones."
+        )
     for label, degradation in task.validation.items():
         if label in task.validation_images:  # other clean images than photographs
             continue

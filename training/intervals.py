@@ -3,10 +3,10 @@
     python training/intervals.py WEIGHTS VAL [--draws N] [--patch N] [--seed N]
 
 WEIGHTS is a safetensors file with its card beside it, VAL a folder of held-out pictures, none of them from a benchmark.
-Crops of every second picture are degraded as in training. Where the model has a scale head, the errors of the pixels
-give half-widths as a function of b; where it has an estimator, the errors of the estimates give those of their spread.
-The other half of the pictures, which nothing is fitted to, shows how often the intervals hold. ``--check`` measures
-only that, of a card that has intervals already.
+Crops of them are degraded as in training. Where the model has a scale head, the errors of the pixels give half-widths
+as a function of b; where it has an estimator, the errors of the estimates give those of their spread. How often the
+intervals hold is printed for each half of the pictures with widths that were fitted to the other half; the card gets
+those that are fitted to all. ``--check`` measures how often those of the card hold, and changes nothing.
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ class Errors:
     def together(self) -> tuple[Array, Array]:
         return np.concatenate(self.scale), np.concatenate(self.error)
 
+    def __add__(self, other: Errors) -> Errors:
+        return Errors(self.scale + other.scale, self.error + other.error)
+
 
 @dataclass
 class Measured:
@@ -68,6 +71,11 @@ class Measured:
     pixels: Errors = field(default_factory=Errors)
     estimates: dict[str, Errors] = field(default_factory=dict)
     crops: int = 0
+
+    def __add__(self, other: Measured) -> Measured:
+        names = {**self.estimates, **other.estimates}
+        estimates = {n: self.estimates.get(n, Errors()) + other.estimates.get(n, Errors()) for n in names}
+        return Measured(self.pixels + other.pixels, estimates, self.crops + other.crops)
 
 
 def degraded(
@@ -115,23 +123,31 @@ def fitted(found: Measured, description: str) -> Intervals:
     return Intervals(pixels, estimates, description)
 
 
-def row(name: str, unit: float, widths: Widths, errors: Errors) -> list[str]:
-    """How often the intervals hold, on the whole and in the tenth by scale that is furthest off; their mean width."""
-    scale, error = errors.together()
+def row(name: str, unit: float, checks: Sequence[tuple[Widths, Errors]]) -> list[str]:
+    """How often intervals hold, on the whole and in the tenth by scale that is furthest off; their mean width."""
+    pairs = [(widths, *errors.together()) for widths, errors in checks]
+    scale, error = (np.concatenate(parts) for parts in zip(*(pair[1:] for pair in pairs), strict=True))
     cells = [name, str(len(scale))]
     for level in LEVELS:
-        half = widths(scale, level)
+        half = np.concatenate([widths(of, level) for widths, of, _ in pairs])
         worst = max((coverage(half[d], error[d]) - level for d in deciles(scale)), key=abs)
         cells += [f"{100 * coverage(half, error):.1f}", f"{100 * (level + worst):.1f}"]
-    return [*cells, f"{2 * unit * widths(scale, 0.9).mean():.2f}"]
+    mean = np.concatenate([widths(of, 0.9) for widths, of, _ in pairs]).mean()
+    return [*cells, f"{2 * unit * mean:.2f}"]
 
 
-def report(intervals: Intervals, found: Measured) -> str:
-    """The coverage of everything as a Markdown table, in %."""
+def report(checks: Sequence[tuple[Intervals, Measured]]) -> str:
+    """How often intervals hold on pictures, as a Markdown table, in %."""
     rows = []
-    if intervals.pixels is not None and found.pixels.scale:
-        rows.append(row("pixels (8-bit levels)", 255.0, intervals.pixels, found.pixels))
-    rows += [row(n, 1.0, intervals.estimates[n], e) for n, e in found.estimates.items() if n in intervals.estimates]
+    pixels = [(i.pixels, m.pixels) for i, m in checks if i.pixels is not None and m.pixels.scale]
+    if pixels:
+        rows.append(row("pixels (8-bit levels)", 255.0, pixels))
+    for name in {name: None for _, m in checks for name in m.estimates}:
+        known = [
+            (i.estimates[name], m.estimates[name]) for i, m in checks if name in i.estimates and name in m.estimates
+        ]
+        if known:
+            rows.append(row(name, 1.0, known))
     head = [cell for level in LEVELS for cell in (f"{100 * level:g} %", "worst tenth")]
     return table(["of", "values", *head, "mean width, 90 %"], rows, words=1)
 
@@ -150,7 +166,7 @@ def main() -> int:
 
 
 def calibrate(weights: Path, val: Path, draws: int, patch: int, seed: int = 0, check: bool = False) -> str:
-    """Measure, write the card unless it is only a check, and say how often the intervals hold on the other pictures.
+    """Measure, write the card unless it is only a check, and say how often intervals hold on other pictures.
 
     Raises:
         UndegradeError: there are too few pictures or crops, or the model has nothing to measure.
@@ -160,25 +176,25 @@ def calibrate(weights: Path, val: Path, draws: int, patch: int, seed: int = 0, c
         raise UndegradeError(f"{weights}: made for the task {card.task!r}, unknown to this version; update undegrade.")
     task, photographs = TASKS[card.task], read_folder(val, model.architecture.channels)
     if len(photographs) < 2:
-        raise UndegradeError(f"{val} holds one picture; give at least two, one to fit to and one to check with.")
+        raise UndegradeError(f"{val} holds one picture; give at least two, to fit to one and check with the other.")
     if draws < 1 or patch < 16:
         raise UndegradeError("--draws must be at least 1, and --patch at least 16.")
     pipeline = Pipeline(TorchEngine(model), task, card)
     if model.scale is None and pipeline.quantity is None:
         raise UndegradeError(f"{weights}: this model has neither a scale head nor an estimator; train a head first.")
     grey = float(card.recipe.get("grey", 0.0))
-    halves = [
-        measure(pipeline, degraded(task, photographs[half::2], patch, draws, seed + half, grey), seed)
-        for half in ((1,) if check else (0, 1))
-    ]
-    intervals = pipeline.intervals
-    if not check:
-        count = len(photographs[::2])
-        intervals = fitted(halves[0], f"{halves[0].crops} crops of {patch} x {patch} of {count} held-out pictures")
-        write(weights, card, intervals)
-    elif intervals == Intervals():
+    if check and pipeline.intervals == Intervals():
         raise UndegradeError(f"{weights}: its card has no intervals to check; leave out --check.")
-    return report(intervals, halves[-1])
+    one, other = (
+        measure(pipeline, degraded(task, photographs[half::2], patch, draws, seed + half, grey), seed)
+        for half in (0, 1)
+    )
+    if check:
+        return report([(pipeline.intervals, one + other)])
+    together = one + other
+    said = f"{together.crops} crops of {patch} x {patch} of {len(photographs)} held-out pictures"
+    write(weights, card, fitted(together, said))
+    return report([(fitted(one, ""), other), (fitted(other, ""), one)])
 
 
 def write(weights: Path, card: Card, intervals: Intervals) -> None:

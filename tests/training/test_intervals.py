@@ -47,15 +47,18 @@ def test_pixels_and_estimates_get_widths_that_hold_on_the_other_pictures(tmp_pat
     assert path.read_bytes() == before
     card = load_weights(path)[1]
     found = Intervals.from_dict(card.intervals)
-    assert found.measured_on == "120 crops of 32 x 32 of 2 held-out pictures"
+    assert found.measured_on == "240 crops of 32 x 32 of 4 held-out pictures"
     assert set(found.estimates) == {"noise level"}
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     pixels = next(row for row in rows if row[0].startswith("pixels"))
     # 120 crops with one noise level each: as far off as so few levels, between 0 and 75, can be from one another.
     for level, said in zip((50, 80, 90, 95), pixels[2:10:2], strict=True):
         assert float(said) == pytest.approx(level, abs=8)
+    # On the very pictures that they were fitted to, those of the card hold as often as they say.
     again = script.calibrate(path, val, draws=120, patch=32, check=True)
-    assert again == text
+    own = next(line.split("|")[1:-1] for line in again.splitlines() if "pixels" in line)
+    for level, said in zip((50, 80, 90, 95), own[2:10:2], strict=True):
+        assert float(said) == pytest.approx(level, abs=0.5)
     assert load_weights(path)[1] == card
 
 
@@ -94,7 +97,7 @@ def test_refusals(tmp_path, val):
     path = weights(tmp_path, scale_head=True)
     with pytest.raises(UndegradeError, match="no intervals to check"):
         script.calibrate(path, val, 64, 32, check=True)
-    with pytest.raises(UndegradeError, match="8 values are too few"):
+    with pytest.raises(UndegradeError, match="16 values are too few"):
         script.calibrate(path, val, 8, 32)
     with pytest.raises(UndegradeError, match="100 pixels high and wide"):
         script.calibrate(path, val, 8, 100)

@@ -19,6 +19,9 @@ RECIPE_FIELDS = (
 
 _HEAD_WARMUP = 50
 """Steps of warm-up of a scale head, at most."""
+_HEAD_RATE = 5e-3
+"""Its learning rate. After 350 steps at 1e-3, b and error of held-out pictures went together less well (correlation of
+their logarithms 0.81 to 0.88) than at 1e-2 (0.87 to 0.94)."""
 
 _AT_LEAST = {
     "steps": 1, "batch": 1, "patch": 1, "lr": 0, "lambda_adv": 0, "lambda_est": 0, "latent_warmup_steps": 0,
@@ -125,7 +128,7 @@ def plan(options: TrainOptions) -> Plan:
         # One kind of step for all, and only as long a warm-up as so short a run has room for.
         recipe = replace(
             recipe, latent_warmup_steps=0, freeze_latent_from=None, lambda_adv=0.0, lambda_est=0.0, muon=False,
-            warmup=min(recipe.warmup, _HEAD_WARMUP),
+            warmup=min(recipe.warmup, _HEAD_WARMUP), lr=_HEAD_RATE if options.lr is None else options.lr,
         )  # fmt: skip
     degradation = task.degradation if options.sigma is None else _between(task, *options.sigma)
     if options.sidd is not None:
