@@ -135,7 +135,7 @@ def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
     Raises:
         UndegradeError: the file cannot be written, or it is a picture.
     """
-    from undegrade.files.plan import identity
+    from undegrade.files.identity import identity
     from undegrade.image import Format
 
     if str(path) == "-":

@@ -212,7 +212,7 @@ def _options(args: argparse.Namespace) -> FileOptions:
 
 def _check_std(todo: Plan) -> None:
     """Check that no picture of a standard deviation would replace an input or a result."""
-    from undegrade.files.plan import identity
+    from undegrade.files.identity import identity
     from undegrade.files.restore_file import std_path
 
     taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)}
