@@ -15,6 +15,7 @@ from pathlib import Path
 from undegrade.errors import UndegradeError
 from undegrade.files.identity import identity, ignores_case, is_folder, resolved
 from undegrade.files.search import search
+from undegrade.files.shards import Shard
 from undegrade.image import Format
 
 _OTHER_FORMATS = frozenset(
@@ -90,12 +91,14 @@ class Plan:
         ignored: number of files in the folders whose names are not those of pictures.
         results: number of pictures left out because they are results of other inputs; see :func:`plan`.
         unread: folders that cannot be searched, with the reason.
+        others: number of pictures in other shards.
     """
 
     jobs: tuple[Job, ...]
     ignored: int = 0
     results: int = 0
     unread: tuple[tuple[Path, str], ...] = ()
+    others: int = 0
 
 
 class Naming:
@@ -154,7 +157,14 @@ class Naming:
         return UndegradeError(f"--name {self._template!r} {what}; {remedy}.")
 
 
-def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, skip_existing: bool = False) -> Plan:
+def plan(
+    inputs: Sequence[Path],
+    output: Path,
+    naming: Naming | None = None,
+    *,
+    skip_existing: bool = False,
+    shard: Shard | None = None,
+) -> Plan:
     """Plan which files to restore and where to write the results.
 
     Args:
@@ -163,6 +173,7 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
         naming: the names of the results; None keeps the names of the inputs.
         skip_existing: existing results are kept. Inputs that are results of other inputs are left out: a batch that
             writes into its input folder can continue after a stop.
+        shard: the jobs of this part only; all are checked, since another part must not write what this one reads.
 
     Raises:
         UndegradeError: a result would replace an input or another result, or there are no pictures.
@@ -176,23 +187,34 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
             ".webp, .tif or .avif, or a folder."
         )
     if Format.of_name(output) is not None and not is_folder(output):
+        if shard is not None and shard.count > 1:
+            raise UndegradeError(f"--shard divides a folder, and {output} is one file; leave it out.")
         return Plan((_into_one_file(inputs, output, naming),))
     naming = naming or Naming()
+    shard = shard or Shard()
     jobs: list[Job] = []
+    mine: set[Path] = set()
     unread: list[tuple[Path, str]] = []
     ignored = 0
     for given in inputs:
         if is_folder(given):
             found = search(given, apart=output)
-            jobs += [Job(f, output / f.relative_to(given).with_name(naming(f)), naming.format) for f in found.files]
             ignored += found.ignored
             unread += found.unread
+            below = [(f, f.relative_to(given)) for f in found.files]
         else:
-            jobs.append(Job(given, output / naming(given), naming.format))
+            below = [(given, Path(given.name))]
+        for file, relative in below:
+            job = Job(file, output / relative.with_name(naming(file)), naming.format)
+            jobs.append(job)
+            if shard.holds(relative):
+                mine.add(job.output)
     if not jobs:
         raise _nothing(inputs, ignored, unread)
     kept = _without_results(jobs) if skip_existing else jobs
-    return Plan(_checked(kept), ignored, len(jobs) - len(kept), tuple(unread))
+    checked = _checked(kept)
+    chosen = tuple(job for job in checked if job.output in mine)
+    return Plan(chosen, ignored, len(jobs) - len(kept), tuple(unread), len(checked) - len(chosen))
 
 
 def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None) -> Job:

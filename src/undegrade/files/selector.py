@@ -1,0 +1,88 @@
+"""Which model restores a picture, as a value that can be sent to another process or machine."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from undegrade.files.level import check_level, task_of_level
+from undegrade.files.select_task import Choice, select_task
+from undegrade.inference.arrays import Image
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Selects the pipeline for a picture. Pipelines are loaded at their first use, in whatever process that is.
+
+    Attributes:
+        task: a name in ``TASKS``; None for that of ``weights`` or ``level``, else it is selected for each picture.
+        variant, weights, device, half, threads: see :func:`undegrade.inference.load.load_pipeline`.
+        tile: see :class:`undegrade.inference.options.RestoreOptions`.
+        level: a key of :data:`undegrade.files.level.LEVELS` whose estimate the user replaces; None for none.
+    """
+
+    task: str | None = None
+    variant: str | None = None
+    weights: Path | None = None
+    device: str | None = None
+    half: bool = False
+    tile: int | None = None
+    threads: int | None = None
+    level: str | None = None
+
+    def __call__(self, image: Image, quality: int | None) -> Choice:
+        """Select the pipeline; arguments as for :func:`undegrade.files.select_task.select_task`.
+
+        Raises:
+            UndegradeError: see :attr:`given` and :meth:`load`.
+        """
+        if self.given is not None:
+            return Choice(self.given)
+        return select_task(image, self.load, self.tile, quality)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Selector, tuple(getattr(self, field.name) for field in fields(self))  # pipelines stay where they are
+
+    def load(self, task: str | None) -> Pipeline:
+        """The pipeline of a task.
+
+        Raises:
+            UndegradeError: see :func:`undegrade.inference.load.load_pipeline`.
+        """
+        return load_pipeline(task, self.variant, self.weights, self.device, self.half, threads=self.threads)
+
+    @functools.cached_property
+    def given(self) -> Pipeline | None:
+        """The pipeline for every picture; None where it is selected for each.
+
+        Raises:
+            UndegradeError: see :meth:`load`; or it does not estimate what :attr:`level` replaces.
+        """
+        task = self.task
+        if task is None and self.weights is None:
+            if self.level is None:
+                return None
+            task = task_of_level(self.level)
+        pipeline = self.load(task)
+        if self.level is not None:
+            check_level(self.level, pipeline)
+        return pipeline
+
+    def check(self) -> dict[str, str]:
+        """Load what the first picture needs: missing weights are reported before any file is read.
+
+        Returns:
+            The task and the variant, if they are the same for every picture.
+
+        Raises:
+            UndegradeError: see :attr:`given`.
+        """
+        if self.given is None:
+            self.load("gaussian")  # select_task needs it first
+            return {}
+        assert self.given.card is not None  # a loaded pipeline has a card
+        return {"task": self.given.task.name, "variant": self.given.card.variant}
