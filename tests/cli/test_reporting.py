@@ -62,9 +62,9 @@ def test_the_bar_is_weighed_by_pixels_and_leaves_out_what_took_no_work(
     seen: list[tuple[str, float, float]] = []
     done = reporting.Progress.done
 
-    def noted(self: reporting.Progress, counted: bool) -> None:
+    def noted(self: reporting.Progress, index: int, counted: bool) -> None:
         before = self._bar.n
-        done(self, counted)
+        done(self, index, counted)
         seen.append((self._bar.desc, before, self._bar.n, self._bar.total))
 
     monkeypatch.setattr(reporting.Progress, "done", noted)

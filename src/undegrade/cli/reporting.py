@@ -6,64 +6,82 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from undegrade.cli import streams
+from undegrade.cli import interrupts, streams
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
-    from undegrade.files.plan import Job, Plan
+    from undegrade.files.plan import Job
     from undegrade.files.restore_file import Outcome
 
 BIG = 4_000_000
 """A single picture gets a progress bar if it has at least this many pixels."""
+LISTED = 1000
+"""Most failures that are listed again at the end."""
 
 
 class Report:
     """Prints the result of each file, writes its record, and keeps the progress bar on a terminal intact.
 
+    Args:
+        records: takes one line of JSON for each file; None for no records.
+        jobs: the files of the batch, for the progress bar; none where they are not known beforehand.
+        total: number of files, including folders that cannot be searched; None where it is not known.
+
     Attributes:
-        total: number of files, including folders that cannot be searched.
-        failures: one entry per failed file, with the reason.
+        total: as given.
+        failures: the reasons of the files that failed, the first :data:`LISTED` of them.
+        failed: how many failed.
         progress: the progress bar; to be updated by the caller.
     """
 
-    def __init__(self, plan: Plan, records: TextIO | None) -> None:
-        self._plan = plan
+    def __init__(self, records: TextIO | None, jobs: Sequence[Job] = (), total: int | None = None) -> None:
         self._records = records
         self._counts: Counter[str] = Counter()
-        self.total = len(plan.jobs) + len(plan.unread)
+        self.total = total
         self.failures: list[str] = []
-        self.progress = Progress(plan.jobs)
+        self.progress = Progress(jobs)
+
+    @property
+    def failed(self) -> int:
+        return self._counts["failed"]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.progress.close()
-        if self._records is not None and self._records is not sys.stdout:
-            with suppress(OSError):  # every record was flushed, or its failure was reported
-                self._records.close()
+        with suppress(OSError):  # every record was flushed, or its failure was reported
+            self._close_records()
 
-    def add(self, outcome: Outcome) -> None:
-        """Report one file: restored, left alone, skipped or failed.
+    def add(self, outcome: Outcome, index: int | None = None) -> None:
+        """Report one file: restored, left alone, skipped, in the hands of another run, or failed.
+
+        Args:
+            outcome: of the file.
+            index: its place among the jobs; None for what is none of them.
 
         Raises:
             UndegradeError: its record cannot be written.
             BrokenPipeError: the reader of the output has closed it.
         """
-        if outcome.output is not None:
-            self.progress.done(counted=outcome.status in ("restored", "left"))
+        if index is not None:
+            self.progress.done(index, counted=outcome.status in ("restored", "left"))
         self._counts[outcome.status] += 1
         if outcome.status in ("restored", "left"):
             self._say(_line(outcome), self._out)
+        elif outcome.status == "busy":
+            self._say(f"{outcome.source}: left out, another run is at it", self._out)
         elif outcome.status == "failed":
-            self.failures.append(f"{outcome.source}: {outcome.reason}")
-            self.complain(self.failures[-1])
+            failure = f"{outcome.source}: {outcome.reason}"
+            if len(self.failures) < LISTED:
+                self.failures.append(failure)
+            self.complain(failure)
         self._record(outcome)
 
     def complain(self, sentence: str) -> None:
@@ -77,47 +95,76 @@ class Report:
         rest = "the same command" if skip_existing else "the same command with --skip-existing"
         self._say("", sys.stderr)  # the terminal has written ^C
         self._list_failures()
-        self.complain(f"interrupted, {done} of {self.total} done; {rest} goes on.")
+        self.complain(f"interrupted, {done}{'' if self.total is None else f' of {self.total}'} done; {rest} goes on.")
 
-    def summary(self) -> None:
-        """Print the totals of a batch. A single file needs none."""
+    def summary(self, results: int = 0, ignored: int = 0, others: int = 0) -> None:
+        """Print the totals of a batch. A single file needs none.
+
+        Args:
+            results: number of files left out, since they are results of others.
+            ignored: number of files whose names are not those of pictures.
+            others: number of pictures in other shards.
+        """
         self.progress.close()
-        skipped = self._counts["skipped"]
-        if skipped == self.total:
-            results = "the result exists" if skipped == 1 else f"all {skipped} results exist"
-            self._say(f"{results} already; nothing was done.", self._out)
+        total, skipped = sum(self._counts.values()), self._counts["skipped"]
+        if skipped == total and (total or not others):
+            results_exist = "the result exists" if skipped == 1 else f"all {skipped} results exist"
+            self._say(f"{results_exist} already; nothing was done.", self._out)
             return
-        if self.total == 1:
+        if self.total == 1 and not others:
             return
         self._list_failures()
         parts = [
             (self._counts["restored"], "restored"),
             (self._counts["left"], "left alone"),
             (skipped, "skipped (result exists)"),
-            (len(self.failures), "failed"),
-            (self._plan.results, "left out (result of another input)"),
-            (self._plan.ignored, "ignored (name is not a picture's)"),
+            (self._counts["busy"], "left out (another run is at it)"),
+            (self.failed, "failed"),
+            (results, "left out (result of another input)"),
+            (others, "in other shards"),
+            (ignored, "ignored (name is not a picture's)"),
         ]
         self._say("; ".join(f"{count} {what}" for count, what in parts if count), self._out)
 
+    def close_records(self) -> None:
+        """Write the last of the records.
+
+        Raises:
+            UndegradeError: they cannot be written.
+        """
+        with self._recording():
+            self._close_records()
+
+    def _close_records(self) -> None:
+        if self._records is not None and self._records is not sys.stdout:
+            self._records.close()
+
     def _list_failures(self) -> None:
-        if self.failures:
-            self.complain(f"{len(self.failures)} of {self.total} files failed:")
+        if self.failed:
+            of = "" if self.total is None else f" of {self.total}"
+            self.complain(f"{self.failed}{of} files failed:")
             for failure in self.failures:
                 self._say(f"  {failure}", sys.stderr)
+            if self.failed > len(self.failures):
+                self._say(f"  and {self.failed - len(self.failures)} more, see the records", sys.stderr)
 
     def _record(self, outcome: Outcome) -> None:
-        if self._records is None:
-            return
+        if self._records is not None:
+            with self._recording():
+                self._say(json.dumps(outcome.to_record(), allow_nan=False), self._records)
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
         try:
-            self._say(json.dumps(outcome.to_record(), allow_nan=False), self._records)
+            yield
         except BrokenPipeError:
             raise
         except OSError as error:
             if self._records is sys.stdout:
                 streams.discard()
             raise UndegradeError(
-                f"the records cannot be written ({error.strerror}); free some space and continue with --skip-existing."
+                f"the records cannot be written ({error.strerror or error}); free some space and continue with "
+                "--skip-existing."
             ) from error
 
     @property
@@ -127,6 +174,43 @@ class Report:
     def _say(self, line: str, stream: TextIO) -> None:
         with self.progress.aside(stream):
             streams.say(line, stream)
+
+
+def report_all(
+    outcomes: Generator[tuple[int | None, Outcome]],
+    report: Report,
+    skip_existing: bool,
+    results: int = 0,
+    ignored: int = 0,
+    others: int = 0,
+) -> int:
+    """Report the outcomes as they come, and the totals.
+
+    Args:
+        outcomes: of the files, with their places among the jobs; closed at the end, also at Ctrl-C.
+        report: open.
+        skip_existing: whether the user gave it.
+        results, ignored, others: see :meth:`Report.summary`.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        with closing(outcomes):
+            for index, outcome in outcomes:
+                if outcome.status == "failed":
+                    interrupts.check()  # not the file's fault
+                report.add(outcome, index)
+                interrupts.check()
+        report.close_records()
+        report.summary(results, ignored, others)
+    except KeyboardInterrupt:
+        report.interrupted(skip_existing)
+        return interrupts.EXIT_CODE
+    except UndegradeError as error:  # of the batch: those of a file are in its outcome
+        report.complain(str(error))
+        return 1
+    return 1 if report.failed else 0
 
 
 def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
@@ -175,12 +259,15 @@ def _line(outcome: Outcome) -> str:
 
 
 class Progress:
-    """One bar for the whole batch, weighted by pixels. No bar if the output is no terminal or the work is short."""
+    """One bar for the whole batch, weighted by pixels. No bar if the output is no terminal or the work is short.
+
+    Files are known by their place in the batch; several can be at work.
+    """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._bar: Any = None
-        self._index = -1
-        if not sys.stderr.isatty():
+        self._fractions: dict[int, float] = {}
+        if not (jobs and sys.stderr.isatty()):
             return
         self._weights = _weights(jobs)
         if len(jobs) > 1 or max(self._weights) >= BIG:
@@ -193,25 +280,25 @@ class Progress:
                 bar_format="{l_bar}{bar}| {elapsed} < {remaining}",
             )
 
-    def start(self) -> None:
-        """The next file begins."""
-        self._index += 1
+    def start(self, index: int) -> None:
+        """A file begins, or begins again."""
         if self._bar is not None:
-            self._from = self._bar.n
-            self._bar.set_description_str(f"{self._index + 1} of {len(self._weights)}")
+            self.within(index, 0.0)
+            self._bar.set_description_str(f"{len(self._fractions)} of {len(self._weights)}")
 
-    def within(self, fraction: float) -> None:
-        """Update: this fraction of the current file is done."""
+    def within(self, index: int, fraction: float) -> None:
+        """Update: this fraction of a file is done."""
         if self._bar is not None:
-            self._bar.update(self._from + fraction * self._weights[self._index] - self._bar.n)
+            self._bar.update((fraction - self._fractions.get(index, 0.0)) * self._weights[index])
+            self._fractions[index] = fraction
 
-    def done(self, counted: bool) -> None:
-        """The file is done. A file without work is not counted, because it would distort the time left."""
+    def done(self, index: int, counted: bool) -> None:
+        """A file is done. One without work is not counted, because it would distort the time left."""
         if self._bar is None:
             return
         if not counted:
-            self._bar.total -= self._weights[self._index]
-        self.within(float(counted))
+            self._bar.total -= self._weights[index]
+        self.within(index, float(counted))
 
     def aside(self, stream: TextIO) -> AbstractContextManager[Any]:
         """A context for writing to ``stream`` while the bar is shown."""

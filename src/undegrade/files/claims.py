@@ -1,8 +1,8 @@
 """Who is at work on a result: two runs on one folder do not restore the same picture twice.
 
-A claim is a hidden file beside the result, ``.NAME.undegrade-claim``. Its owner holds a lock on it; the system lets go of the
-lock when the owner ends, for any reason, so that the claim of a dead process is taken over at once. Where the file
-system has no locks, the owner renews the claim's time, and a claim that is older than :data:`OLD` seconds is dead.
+A claim is a hidden file beside the result, ``.NAME.undegrade-claim``. Its owner holds a lock on it; the system lets go
+of the lock when the owner ends, for any reason, so that the claim of a dead process is taken over at once. Where the
+file system has no locks, the owner renews the claim's time, and a claim that is older than :data:`OLD` seconds is dead.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def claim(output: Path) -> Iterator[bool]:
             yield not is_claimed
             return
         try:
-            own_names.add(path)
+            own_names[path] = None
             with _renewed(descriptor, locked):
                 yield True
         finally:
             _give_up(path, descriptor, locked)
-            own_names.discard(path)
+            own_names.pop(path, None)
     finally:
         for folder in made:
             with suppress(OSError):  # it holds something

@@ -58,11 +58,12 @@ def std_path(output: Path) -> Path:
 
 
 class Status(enum.StrEnum):
-    """The final state of a file. LEFT: copied without restoration."""
+    """The final state of a file. LEFT: copied without restoration. BUSY: another run is at it."""
 
     RESTORED = "restored"
     LEFT = "left"
     SKIPPED = "skipped"
+    BUSY = "busy"
     FAILED = "failed"
 
 
@@ -90,8 +91,8 @@ class Outcome:
     """The result for one file. Unknown values are None, e.g. the width of a file that cannot be read.
 
     Attributes:
-        source: path of the file, as given or found.
-        output: path of its result, also if it was not written.
+        source: path of the file, as given or found; a text if it is a URL.
+        output: path of its result, also if it was not written; a text if it is a URL.
         status: see :class:`Status`.
         reason: why it failed: a sentence without the file's name.
         choice: why this task was selected, or why the picture was left alone; None if the user gave the task.
@@ -110,8 +111,8 @@ class Outcome:
         seconds: time for reading, restoring and writing.
     """
 
-    source: Path
-    output: Path | None
+    source: Path | str
+    output: Path | str | None
     status: Status = Status.FAILED
     reason: str | None = None
     choice: str | None = None

@@ -45,7 +45,7 @@ class Selector:
         return select_task(image, self.load, self.tile, quality)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Selector, tuple(getattr(self, field.name) for field in fields(self))  # pipelines stay where they are
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # pipelines stay where they are
 
     def load(self, task: str | None) -> Pipeline:
         """The pipeline of a task.
