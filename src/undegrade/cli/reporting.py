@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 from undegrade.cli import interrupts, streams
 from undegrade.errors import UndegradeError
@@ -97,21 +97,15 @@ class Report:
         self._list_failures()
         self.complain(f"interrupted, {done}{'' if self.total is None else f' of {self.total}'} done; {rest} goes on.")
 
-    def summary(self, results: int = 0, ignored: int = 0, others: int = 0) -> None:
-        """Print the totals of a batch. A single file needs none.
-
-        Args:
-            results: number of files left out, since they are results of others.
-            ignored: number of files whose names are not those of pictures.
-            others: number of pictures in other shards.
-        """
+    def summary(self, totals: Totals) -> None:
+        """Print the totals of a batch. A single file needs none."""
         self.progress.close()
         total, skipped = sum(self._counts.values()), self._counts["skipped"]
-        if skipped == total and (total or not others):
+        if skipped == total and (total or not totals.others):
             results_exist = "the result exists" if skipped == 1 else f"all {skipped} results exist"
             self._say(f"{results_exist} already; nothing was done.", self._out)
             return
-        if self.total == 1 and not others:
+        if self.total == 1 and not totals.others:
             return
         self._list_failures()
         parts = [
@@ -120,9 +114,9 @@ class Report:
             (skipped, "skipped (result exists)"),
             (self._counts["busy"], "left out (another run is at it)"),
             (self.failed, "failed"),
-            (results, "left out (result of another input)"),
-            (others, "in other shards"),
-            (ignored, "ignored (name is not a picture's)"),
+            (totals.results, "left out (result of another input)"),
+            (totals.others, "in other shards"),
+            (totals.ignored, "ignored (name is not a picture's)"),
         ]
         self._say("; ".join(f"{count} {what}" for count, what in parts if count), self._out)
 
@@ -176,13 +170,24 @@ class Report:
             streams.say(line, stream)
 
 
+class Totals(Protocol):
+    """Files that a batch left out, at its end."""
+
+    @property
+    def results(self) -> int:
+        """They are results of other inputs."""
+
+    @property
+    def ignored(self) -> int:
+        """Their names are not those of pictures."""
+
+    @property
+    def others(self) -> int:
+        """They are in other shards."""
+
+
 def report_all(
-    outcomes: Generator[tuple[int | None, Outcome]],
-    report: Report,
-    skip_existing: bool,
-    results: int = 0,
-    ignored: int = 0,
-    others: int = 0,
+    outcomes: Generator[tuple[int | None, Outcome]], report: Report, skip_existing: bool, totals: Totals
 ) -> int:
     """Report the outcomes as they come, and the totals.
 
@@ -190,7 +195,7 @@ def report_all(
         outcomes: of the files, with their places among the jobs; closed at the end, also at Ctrl-C.
         report: open.
         skip_existing: whether the user gave it.
-        results, ignored, others: see :meth:`Report.summary`.
+        totals: of the files that were left out.
 
     Returns:
         The exit code.
@@ -203,7 +208,7 @@ def report_all(
                 report.add(outcome, index)
                 interrupts.check()
         report.close_records()
-        report.summary(results, ignored, others)
+        report.summary(totals)
     except KeyboardInterrupt:
         report.interrupted(skip_existing)
         return interrupts.EXIT_CODE

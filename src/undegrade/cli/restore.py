@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from undegrade.cli import interrupts, streams
-from undegrade.cli.arguments import a_path, add_model
+from undegrade.cli import cluster, interrupts, streams
+from undegrade.cli.arguments import a_place, add_model
 from undegrade.cli.reporting import Report, open_records, report_all
 from undegrade.errors import UndegradeError
 
@@ -37,7 +37,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs",
-        type=a_path,
+        type=a_place,
         nargs="+",
         metavar="INPUT",
         help="pictures, and folders to search with their subfolders (no hidden files, no links to folders)",
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-o",
         "--output",
-        type=a_path,
+        type=a_place,
         default=Path("restored"),
         metavar="OUT",
         help="output folder; for one input also the name of a picture file (default: the folder restored)",
@@ -67,9 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files.add_argument(
         "--json",
-        type=a_path,
+        type=a_place,
         metavar="FILE",
-        help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout",
+        help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout; with --ray a folder",
     )
     add_model(parser, "the task of --weights, else selected for each picture; clean pictures are left alone", half=True)
     result = parser.add_argument_group("result")
@@ -98,12 +98,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     many = parser.add_argument_group("many files (docs/scale.md)")
     many.add_argument(
-        "--jobs", type=int, metavar="N", help="restore N files at a time, each in a process of its own (default: 1)"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="restore N files at a time, each in a process of its own (default: 1; with --ray: as many as the cluster "
+        "has room for)",
     )
     many.add_argument(
         "--shard", metavar="I/N",
         help="only the part I of N, 1/N to N/N, by a hash of each path: for N runs on as many machines",
     )  # fmt: skip
+    many.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS",
+        help="restore on a Ray cluster; INPUT, OUT and FILE may be addresses such as s3://bucket/photos",
+    )  # fmt: skip
+    many.add_argument("--ray-gpus", type=float, metavar="X", help="GPUs of each worker of --ray, e.g. 1 or 0.25")
     limits = parser.add_argument_group("memory and limits")
     limits.add_argument(
         "--memory", type=float, metavar="GB",
@@ -122,6 +131,9 @@ def run(args: argparse.Namespace) -> int:
         UndegradeError: no weights, no pictures, or a result would overwrite an input or another result.
     """
     options = _options(args)
+    cluster.check_places(args)
+    if args.ray is not None:
+        return cluster.run(args, options, _selector(args))
     if args.half and args.device in (None, "cpu"):
         from undegrade.inference.engines import default_device
         from undegrade.inference.machine import multiplies_bfloat16
@@ -147,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
     with Report(records, todo.jobs, len(todo.jobs) + len(todo.unread)) as report:
         how = batch.How(options, selector, args.skip_existing)
         outcomes = _outcomes(todo, batch.turns(todo.jobs), how, args.jobs or 1, report)
-        return report_all(outcomes, report, args.skip_existing, todo.results, todo.ignored, todo.others)
+        return report_all(outcomes, report, args.skip_existing, todo)
 
 
 def _outcomes(
