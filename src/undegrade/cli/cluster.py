@@ -8,6 +8,7 @@ import itertools
 import math
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from undegrade.cli import interrupts, streams
@@ -42,7 +43,7 @@ def check_places(args: argparse.Namespace) -> None:
             f"--ray takes one folder or file, not {len(args.inputs)}; run the command for each, and give --ray last."
         )
     for option, place in (("-o", args.output), ("--json", args.json)):
-        if place is not None and Format.of_name(place) is not None:
+        if place is not None and Format.of_name(Path(place)) is not None:
             raise UndegradeError(f"{option} {place} is a picture's name; with --ray give a folder.")
     if args.ray_gpus is not None and not 0 < args.ray_gpus < math.inf:
         raise UndegradeError(f"--ray-gpus {args.ray_gpus:g} must be above 0; give e.g. 1 or 0.25, or leave it out.")

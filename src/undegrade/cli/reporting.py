@@ -135,8 +135,8 @@ class Report:
 
     def _list_failures(self) -> None:
         if self.failed:
-            of = "" if self.total is None else f" of {self.total}"
-            self.complain(f"{self.failed}{of} files failed:")
+            files = f"file{'s' * (self.failed > 1)}" if self.total is None else f"of {self.total} files"
+            self.complain(f"{self.failed} {files} failed:")
             for failure in self.failures:
                 self._say(f"  {failure}", sys.stderr)
             if self.failed > len(self.failures):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Collection
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
 from undegrade.cluster.listing import Item
-from undegrade.cluster.remote import RemoteHow, WorkFolder, restore_item
+from undegrade.cluster.remote import RemoteHow, remove_dead_folders, restore_item
 from undegrade.cluster.schedule import Call, WorkerDied
 from undegrade.cluster.storage import first_line
 from undegrade.errors import UndegradeError
 from undegrade.files.restore_file import Outcome
+
+_SECONDS = 10.0
+"""In which a cluster must answer."""
 
 
 class Restorer:
@@ -22,19 +27,19 @@ class Restorer:
 
     def __init__(self, how: RemoteHow) -> None:
         self._how = how
-        self._folder = WorkFolder()
 
     def ready(self) -> None:
-        """Load what the first picture needs.
+        """Load what the first picture needs, and remove what killed workers left on the machine.
 
         Raises:
             UndegradeError: see :meth:`undegrade.files.selector.Selector.check`.
         """
+        remove_dead_folders()
         self._how.select.check()
 
     def restore(self, item: Item) -> Outcome:
         """See :func:`undegrade.cluster.remote.restore_item`."""
-        return restore_item(item, self._how, self._folder.path)
+        return restore_item(item, self._how)
 
 
 class RayPool:
@@ -62,6 +67,7 @@ class RayPool:
 
         self._ray = ray
         try:
+            _probe(address)
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError, ...
             raise UndegradeError(
@@ -109,3 +115,15 @@ class RayPool:
     def close(self) -> None:
         """End the workers, and the cluster if it was started for them."""
         self._ray.shutdown()
+
+
+def _probe(address: str | None) -> None:
+    """Connect to an address with a port: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nothing answers.
+    """
+    found = re.fullmatch(r"(?:ray://)?\[?([^\[\]/]+?)\]?:(\d+)", address or "")
+    if found is not None:
+        with socket.create_connection((found[1], int(found[2])), timeout=_SECONDS):
+            pass

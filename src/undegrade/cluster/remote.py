@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +23,7 @@ from undegrade.files.selector import Selector
 BYTES_PER_PIXEL = 16
 """A file with more bytes for each allowed pixel is not fetched: 16-bit colour with transparency has 8."""
 
-_FOLDER = "undegrade-worker-"
+_FOLDER, _LOCK = "undegrade-worker-", "lock"
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,29 @@ class RemoteHow:
     select: Selector
 
 
-def restore_item(item: Item, how: RemoteHow, folder: Path) -> Outcome:
+def restore_item(item: Item, how: RemoteHow, parent: Path | None = None) -> Outcome:
     """Restore one file.
 
     Args:
         item: the file.
         how: where it is and how it is restored.
-        folder: on this machine, of this worker alone.
+        parent: see :func:`work_folder`.
 
     Returns:
         The outcome, with addresses. Exceptions are caught and become its reason.
     """
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        here, there = Path(name, "in"), Path(name, "out")
-        here.mkdir()
-        job = Job(here / PurePosixPath(item.source).name, there / PurePosixPath(item.output).name, item.format)
-        outcome = _restored(item, how, job)
-        if outcome.reason is not None:
-            outcome.reason = outcome.reason.replace(f"{job.source}: ", "").replace(f"{name}/", "")
+    try:
+        with work_folder(parent) as folder:
+            here, there = folder / "in", folder / "out"
+            here.mkdir()
+            job = Job(here / PurePosixPath(item.source).name, there / PurePosixPath(item.output).name, item.format)
+            outcome = _restored(item, how, job)
+            if outcome.reason is not None:
+                outcome.reason = outcome.reason.replace(f"{job.source}: ", "").replace(f"{folder}/", "")
+    except OSError as error:
+        reason = f"its worker has no room for it ({first_line(error)}); free some space there, or set TMPDIR."
+        outcome = Outcome(item.source, item.output, reason=reason)
     return dataclasses.replace(
         outcome,
         source=how.source.shown(item.source),
@@ -93,31 +99,33 @@ def _restored(item: Item, how: RemoteHow, job: Job) -> Outcome:
     return outcome
 
 
-class WorkFolder:
-    """A folder for the files that a worker has on its machine; those of workers that were killed are removed.
+@contextmanager
+def work_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A folder on this machine for the time of the block.
 
-    Attributes:
-        path: of the folder.
+    Args:
+        parent: where it is made; None for the system's place for temporary files.
     """
-
-    def __init__(self, parent: Path | None = None) -> None:
-        parent = Path(tempfile.gettempdir()) if parent is None else parent
-        self.path = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=parent))
-        # The lock goes with the process, however that ends.
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        lock(self._lock)
-        for other in parent.glob(f"{_FOLDER}*/lock"):
-            if other.parent != self.path:
-                _remove_if_dead(other)
-
-
-def _remove_if_dead(file: Path) -> None:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=parent))
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        if lock(descriptor) is not False:  # else another worker has taken it for a dead one's
+            break
+        os.close(descriptor)
     try:
-        descriptor = os.open(file, os.O_RDWR)
-    except OSError:  # somebody else's, or gone
-        return
-    try:
-        if lock(descriptor):
-            shutil.rmtree(file.parent, ignore_errors=True)
+        yield folder
     finally:
         os.close(descriptor)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_dead_folders(parent: Path | None = None) -> None:
+    """Remove the work folders of workers that were killed: the lock goes with the process, however that ends."""
+    for file in Path(parent or tempfile.gettempdir()).glob(f"{_FOLDER}*/{_LOCK}"):
+        with suppress(OSError):  # somebody else's, or gone
+            descriptor = os.open(file, os.O_RDWR)
+            try:
+                if lock(descriptor):
+                    shutil.rmtree(file.parent, ignore_errors=True)
+            finally:
+                os.close(descriptor)
