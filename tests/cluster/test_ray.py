@@ -163,6 +163,6 @@ def test_a_cluster_that_is_not_there(tmp_path, arguments, sentence):
         [*command, "--task", "gaussian", *arguments], capture_output=True, text=True, check=False,
         env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -51,6 +51,11 @@ class Report:
     def failed(self) -> int:
         return self._counts["failed"]
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether any file has been reported."""
+        return bool(self._counts)
+
     def __enter__(self) -> Self:
         return self
 
@@ -214,7 +219,7 @@ def report_all(
         return interrupts.EXIT_CODE
     except UndegradeError as error:  # of the batch: those of a file are in its outcome
         report.complain(str(error))
-        return 1
+        return 1 if report.has_begun else 2
     return 1 if report.failed else 0
 
 
