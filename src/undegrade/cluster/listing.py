@@ -94,8 +94,8 @@ class Listing:
         """The items in order, files of a folder before its subfolders.
 
         Yields:
-            An item, or the outcome of what is none: a result that exists, a folder that cannot be listed, a name that
-            is taken.
+            An item, or the outcome of what is none (a result that exists, a folder that cannot be listed, a name that
+            is taken).
         """
         ahead = [""]
         while ahead:
