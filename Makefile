@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu test-page test-ray fuzz soak audit docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
+.PHONY: demo test test-slow test-data test-gpu test-page test-ray fuzz soak audit package docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -12,7 +12,7 @@ test: $(VENV)/installed-dev $(VENV)/audited
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 audit: $(VENV)/installed-dev
 	$(BIN)/python tools/audit.py
@@ -51,7 +51,17 @@ soak: $(VENV)/installed-dev
 docs: $(VENV)/installed-docs
 	$(BIN)/zensical build --strict --clean
 
-# The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/training.md.
+# sdist and wheel in dist/, the wheel made from the sdist; installed in an empty environment it restores the example.
+package:
+	rm -rf dist build/tools build/empty build/restored
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/pip install --quiet --disable-pip-version-check build
+	build/tools/bin/python -m build
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	cd build && empty/bin/undegrade models && empty/bin/undegrade restore ../examples/dog-noisy.png -o restored
+
+# The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/relay.md.
 train: $(VENV)/installed-train
 	$(BIN)/python training/relay.py start
 

@@ -1,4 +1,4 @@
-"""A Muon step over weights part of which have no gradient any more: python benchmarks/denormals.py [repeats]
+"""A Muon step over weights part of which have no gradient any more: python benchmarks/denormals.py --help
 
 The restorer of a fast model has ten such convolutions, 96 x 96 x 3 x 3. A fifth of the filters of each is behind a
 ReLU that stopped firing some hundred steps ago: their momentum has shrunk to 1e-20. Measured in turns within one run,
@@ -7,7 +7,7 @@ on one thread, with denormal numbers kept and taken for zero, in float32 and, wh
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from contextlib import nullcontext
 
@@ -55,4 +55,6 @@ def main(repeats: int = 10) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repeats", type=int, nargs="?", default=10)
+    main(max(parser.parse_args().repeats, 1))

@@ -1,13 +1,13 @@
 """Noise level by ISO of the photographs of CC15: python benchmarks/iso.py BENCHMARKS
 
 Root mean square of the difference between one shot and the mean of many, in 8-bit levels. The page's words for a noise
-level (``undegrade.serve.readings``) take the value at ISO 3200.
+level (``undegrade.files.readings``) take the value at ISO 3200.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,4 +27,9 @@ def main(benchmarks: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("benchmarks", type=Path, metavar="BENCHMARKS", help="folder with CC15")
+    folder = parser.parse_args().benchmarks
+    if not (folder / "CC15" / "real").is_dir():
+        parser.error(f"there is no CC15/real in {folder}; give the folder of the benchmarks")
+    main(folder)

@@ -119,8 +119,8 @@ def file(threads: int) -> None:
     """A JPEG of 12 megapixels from file to file, beside the same pixels in memory."""
     from undegrade.files.plan import Job
     from undegrade.files.restore_file import FileOptions, restore_file
-    from undegrade.files.select_task import Choice
     from undegrade.image import Format, Picture, write
+    from undegrade.inference.select_task import Choice
 
     pipeline: Pipeline = load_pipeline("gaussian", "fast", device="cpu", engine="onnx", threads=threads)
     with tempfile.TemporaryDirectory() as name:

@@ -1,7 +1,7 @@
 """Pixels that training sees in a second, by each way to convolve: python benchmarks/training.py --help
 
 All ways (undegrade.train.selection.PATHS) take steps in turns within one run, so that other work on the machine slows
-them alike. A line tells the best and the median step, pixels per second of the best, pixels per second of CPU time of
+them alike. A line shows the best and the median step, pixels per second of the best, pixels per second of CPU time of
 one core (which other work hardly changes), and the best step's arithmetic as a share of what products of 1024 x 1024
 matrices reach on the same threads, in bfloat16 or float32. --losses prints the mean losses of that many steps side by
 side, from the same start on the same data, in ten lines. The images are blobs, the weights fresh: neither matters for

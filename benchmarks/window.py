@@ -9,6 +9,7 @@ themselves take is not in it. Linux, CPU, one thread.
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import subprocess
@@ -39,10 +40,11 @@ def measure(engine: str, restorer: str, scale: int, side: int) -> int:
 
 
 def main() -> int:
-    if len(sys.argv) > 1:
+    if len(sys.argv) == 5:  # one of the processes
         engine, restorer, scale, side = sys.argv[1:]
         print(json.dumps(measure(engine, restorer, int(scale), int(side))))
         return 0
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     from undegrade.inference.graphs import has_graphs
     from undegrade.model.architecture import Architecture
     from undegrade.model.restorers import RESTORERS

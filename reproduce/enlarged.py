@@ -1,6 +1,6 @@
 """Crops of enlarged pictures: the small file, its bicubic enlargement, ours, and the original it was made from.
 
-Each picture is made small by Pillow, by ``--resizer``, as people's files are. Shown is the part with the most fine
+Each picture is made small by Pillow, by ``--resizer``. Shown is the part with the most fine
 detail; below it stands the PSNR of luma over the whole picture, without as many pixels of border as the factor.
 """
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import undegrade
-from undegrade.cli import COMMANDS
+from undegrade.cli import build_parser
 from undegrade.files.restore_file import Outcome
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,19 @@ DOCS = ROOT / "docs"
 PAGES = {page.relative_to(ROOT).as_posix(): page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))}
 TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
 EVERYTHING = "\n".join(TEXTS.values())
-PARENTS = ["benchmarks", "docs", "examples", "fuzz", "reproduce", "results", "src", "tests", "tools", "training"]
+PARENTS = [
+    "benchmarks",
+    "docs",
+    "examples",
+    "fuzz",
+    "integrations",
+    "reproduce",
+    "results",
+    "src",
+    "tests",
+    "tools",
+    "training",
+]
 
 
 def found(pattern: str, text: str = EVERYTHING, flags: int = 0) -> list[Any]:
@@ -104,8 +116,9 @@ def test_every_page_is_in_the_sites_navigation():
 def test_every_room_of_the_package_has_a_page():
     rooms = {m.name for m in pkgutil.iter_modules(undegrade.__path__) if m.ispkg} - {"cli"}
     shown = set(found(r"^::: undegrade\.(\w+)$", flags=re.M))
-    assert shown == rooms | {"metrics"}
-    assert all(importlib.import_module(f"undegrade.{name}").__doc__ for name in shown)
+    assert shown == rooms | {"metrics", "spandrel", "hub"}
+    # The hub cannot be imported without its extra.
+    assert all(importlib.import_module(f"undegrade.{name}").__doc__ for name in shown - {"hub"})
 
 
 SECTIONS = ("Args:", "Attributes:", "Raises:")
@@ -152,7 +165,7 @@ def test_every_shell_command_is_understood(line):
 
 
 def test_every_option_exists():
-    known = set().union(*(options(parser(command)) for command in COMMANDS))
+    known = options(build_parser())
     known |= {
         option
         for folder in ("reproduce", "benchmarks", "training")

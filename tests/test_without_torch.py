@@ -72,6 +72,24 @@ def test_estimate(picture: Path, tmp_path: Path) -> None:
     assert "blur kernel" in done.stdout
 
 
+def test_what_is_shipped() -> None:
+    done = command("models")
+    assert done.returncode == 0, done.stderr
+    assert "gaussian-fast: Remove white Gaussian noise" in done.stdout
+
+
+def test_exporting_needs_onnx_alone(tmp_path: Path) -> None:
+    file = tmp_path / "gaussian.onnx"
+    done = command("export", "gaussian", "--onnx", str(file))
+    assert (done.returncode, file.exists()) == (2, False)
+    assert "exporting needs the library onnx" in done.stderr
+    alone = HOOK.replace('"onnx", "onnxscript", ', "")
+    code = f"{alone}\nfrom undegrade.cli import main; sys.exit(main(['export', 'gaussian', '--onnx', {str(file)!r}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert file.stat().st_size > 4e6
+
+
 def test_arrays() -> None:
     code = (
         "import numpy as np, undegrade\n"

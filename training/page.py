@@ -1,4 +1,4 @@
-"""Write docs/training.md from the queue and from the cards of the shipped weights: python training/page.py"""
+"""Write docs/relay.md from the queue and from the cards of the shipped weights: python training/page.py"""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from entries import QUEUE, SHIPPED, Entry, read_queue
 from undegrade.weights.card import Card
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "training.md"
+PAGE = ROOT / "docs" / "relay.md"
 
 INTRODUCTION = """\
-# Training
+# The relay: training that goes on
 
 This page is made by `python training/page.py` from `training/queue.toml` and the cards of the shipped weights.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shutil
+import sys
 from pathlib import Path
 
 from undegrade.errors import UndegradeError
@@ -53,8 +54,17 @@ def main() -> int:
     parser.add_argument("results", type=Path, nargs="+", help="what undegrade evaluate --json wrote for it")
     parser.add_argument("--notes", default="", help="anything a person should know, for the card")
     args = parser.parse_args()
-    card = Card.from_json(args.weights.with_suffix(".json").read_text(encoding="utf-8"))
-    numbers = measured([Result.read(path) for path in args.results], card.sha256)
+    try:
+        return ship(args.weights, args.results, args.notes)
+    except (UndegradeError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+
+
+def ship(weights: Path, results: list[Path], notes: str) -> int:
+    """Put weights into the package if they measure better; 1 if they do not."""
+    card = Card.from_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    numbers = measured([Result.read(path) for path in results], card.sha256)
     target = SHIPPED / f"{card.name}.json"
     shipped = Card.from_json(target.read_text(encoding="utf-8")) if target.exists() else None
     if shipped is not None and shipped.sha256 == card.sha256:
@@ -65,9 +75,9 @@ def main() -> int:
         if better <= 0:
             print("not shipped: the shipped weights measure at least as well")
             return 1
-    card = dataclasses.replace(card, measured={**card.measured, **numbers}, notes=args.notes or card.notes)
-    if args.weights.resolve() != target.with_suffix(".safetensors").resolve():
-        shutil.copyfile(args.weights, target.with_suffix(".safetensors"))
+    card = dataclasses.replace(card, measured={**card.measured, **numbers}, notes=notes or card.notes)
+    if weights.resolve() != target.with_suffix(".safetensors").resolve():
+        shutil.copyfile(weights, target.with_suffix(".safetensors"))
     target.write_text(card.to_json(), encoding="utf-8")
     print(f"shipped {target.with_suffix('.safetensors')}")
     return 0

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from undegrade.inference.load import restore
     from undegrade.tasks import TASKS
 
-    __version__: str
+__version__ = "0.2.0.dev0"
+"""The only place that says it: the package's metadata are made from here."""
 
 __all__ = ["TASKS", "UndegradeError", "__version__", "load", "restore"]
 
@@ -35,10 +36,6 @@ def __getattr__(name: str) -> Any:
         from undegrade import tasks
 
         value = tasks.TASKS
-    elif name == "__version__":
-        from importlib import metadata
-
-        value = metadata.version("undegrade")
     else:
         raise AttributeError(f"module 'undegrade' has no attribute {name!r}")
     globals()[name] = value

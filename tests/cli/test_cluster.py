@@ -95,7 +95,8 @@ def records(url):
 )
 def test_wrong_arguments_are_one_sentence(arguments, sentence, capsys):
     Path("p").mkdir()
-    assert main(["restore", *arguments]) == 2
+    task = [] if "--task" in arguments else ["--task", "gaussian"]  # --ray last: it takes the word after it
+    assert main(["restore", *task, *arguments]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"undegrade restore: {sentence}")
     assert len(err.splitlines()) == 1

@@ -1,5 +1,6 @@
 """``undegrade estimate`` on files with known damage."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from PIL import Image
 
 from tests.pictures import make_photo
 from undegrade.cli import main
+from undegrade.degrade import DAMAGE
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
-from undegrade.weights.card import Card, save_weights, shipped_cards
+from undegrade.weights.card import Card, save_weights
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -28,22 +30,53 @@ def test_a_known_noise_level_is_found(sigma: float, capsys: pytest.CaptureFixtur
     assert main(["estimate", "a.png", "--task", "gaussian", "--device", "cpu"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     spread = r"10th to 90th percentile over the picture: (\S+) to (\S+)"
-    pattern = rf"a\.png: noise level (\S+) \+- (\S+) \(8-bit levels; {spread}\)"
+    pattern = rf"a\.png: noise level (\S+) \+- (\S+) \(8-bit levels; {spread}\); .*grainy, .*ISO \d+.*"
     found, spread, low, high = map(float, re.fullmatch(pattern, line).groups())
     assert found == pytest.approx(sigma, rel=0.1, abs=1)
     assert low < found < high
     assert 0 < spread < 10
 
 
-def test_a_jpegs_header_is_told_beside_the_estimates_of_every_task(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_universal_model_reads_three_numbers_and_a_jpegs_header_is_shown_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     Image.fromarray(make_photo(96, 96, 2)).save("a.jpg", quality=40)
     assert main(["estimate", "a.jpg", "--device", "cpu"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first == "a.jpg: JPEG quality from the header 40"
-    names = {TASKS[card.task].degradation.quantity.name for card in shipped_cards()}
-    assert {"noise level", "JPEG quality"} <= names
-    for name in names:
-        assert any(line.startswith(f"a.jpg: {name} ") for line in rest), name
+    names = [number.name for number in DAMAGE.numbers]
+    assert [line.removeprefix("a.jpg: ").rpartition(" +- ")[0].rpartition(" ")[0] for line in rest] == names
+
+
+def test_folders_and_records(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in/deep").mkdir(parents=True)
+    Image.fromarray(noisy(25)).save("in/a.png")
+    Image.fromarray(make_photo(96, 96, 2)).save("in/deep/b.jpg", quality=30)
+    Path("in/deep/broken.png").write_bytes(b"no picture")
+    Path("in/notes.txt").write_text("no picture")
+    assert main(["estimate", "in", "--json", "found.jsonl", "--device", "cpu"]) == 1
+    a, b, broken = map(json.loads, Path("found.jsonl").read_text().splitlines())
+    assert (Path(a["source"]), Path(b["source"])) == (Path("in/a.png"), Path("in/deep/b.jpg"))
+    assert (a["height"], a["width"], a["format"], a["quality"], a["reason"]) == (160, 160, "png", None, None)
+    found = {reading["name"]: reading["value"] for reading in a["found"]}
+    assert found["noise level"] == pytest.approx(25, abs=3)
+    assert (b["quality"], b["task"]) == (30, "universal")
+    assert "found" not in broken
+    assert "broken.png" in broken["reason"]
+    capsys.readouterr()
+    assert main(["estimate", "in/a.png", "--json", "-", "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["found"] == a["found"]
+    assert "noise level" in err
+
+
+def test_a_folder_without_pictures_and_records_in_a_picture_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    assert main(["estimate", "empty"]) == 2
+    assert "there are no pictures in empty" in capsys.readouterr().err
+    Image.fromarray(noisy(5)).save("a.png")
+    assert main(["estimate", "a.png", "--json", "a.png"]) == 2
+    assert "is a picture's name" in capsys.readouterr().err
 
 
 def test_a_bad_file_gets_a_sentence_and_the_others_are_read(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,10 +95,3 @@ def test_weights_that_estimate_nothing_are_refused(tmp_path: Path, capsys: pytes
     weights = save_weights(VDIR(TASKS["real"].variants["fast"]), tmp_path, "untaught", card)
     assert main(["estimate", "a.png", "--weights", str(weights), "--device", "cpu"]) == 2
     assert "the model for real gives no estimate" in capsys.readouterr().err
-
-
-def test_kernels_of_two_models_say_of_which(capsys: pytest.CaptureFixture[str]) -> None:
-    Image.fromarray(noisy(10)).save("a.png")
-    assert main(["estimate", "a.png", "--device", "cpu"]) == 0
-    kernels = [line for line in capsys.readouterr().out.splitlines() if "blur kernel" in line]
-    assert len(kernels) == len({line[line.index("(for ") :] for line in kernels}) == 2

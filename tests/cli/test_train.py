@@ -14,7 +14,7 @@ from PIL import Image
 from tests.pictures import make_photo
 from undegrade.cli import main
 from undegrade.train.trainer import Trainer
-from undegrade.weights.card import load_weights
+from undegrade.weights.card import find_weights, load_weights, read_weights
 
 FAST = ["gaussian", "--variant", "fast", "--batch", "4", "--patch", "16", "--log-every", "1"]
 
@@ -102,6 +102,60 @@ def test_the_two_stage_baseline_has_a_restoration_and_an_estimation_term(folder,
     assert card.recipe["lambda_est"] > 0
     terms = {"restoration", "estimation", "total"}
     assert all(terms <= set(row) and not {"kl", "reconstruction", "adversarial"} & set(row) for row in metrics(run))
+
+
+def test_a_run_starts_from_a_shipped_model_by_its_name(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = ["train", *FAST, "--data", str(folder), "--out", str(run), "--steps", "1", "--lr", "0"]
+    assert main([*command, "--init", "gaussian-fast"]) == 0
+    assert "tensors taken from gaussian-fast" in capsys.readouterr().err
+    shipped = read_weights(find_weights("gaussian", ("fast",)))
+    tuned, card = load_weights(run / "gaussian-fast.safetensors")
+    assert card.started_from == f"gaussian-fast {shipped.card.sha256[:12]}"
+    assert card.pixels_seen > shipped.card.pixels_seen
+    head = tuned.restorer.head.weight.numpy()
+    assert (abs(head - shipped.tensors["restorer.head.weight"]) < 1e-3).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "init", "message"),
+    [
+        (
+            "gaussian",
+            "gaussian-fats",
+            "no such weights file, and no shipped model has this name; give a file, or one of",
+        ),
+        ("gaussian", "runs/mine.safetensors", "mine.safetensors: no such weights file"),
+    ],
+)
+def test_weights_to_start_from_are_looked_for_before_images_are_read(
+    tmp_path, monkeypatch, capsys, task, init, message
+):
+    monkeypatch.setattr("undegrade.train.run.read_folder", lambda *a: pytest.fail("images were read"))
+    command = ["train", task, *FAST[1:], "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--init", init]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_weights_of_which_nothing_fits_are_no_start(folder, tmp_path, capsys):
+    command = ["train", *FAST, "--data", str(folder), "--out", str(tmp_path / "run"), "--init", "sr-x2-fast"]
+    assert main([*command, "--init-parts", "restorer", "--steps", "1", "--variant", "ffdnet"]) == 2
+    assert "no tensor of sr-x2-fast fits" in capsys.readouterr().err
+
+
+def test_held_out_images_that_are_too_small_are_found_before_training_images_are_read(tmp_path, monkeypatch, capsys):
+    """Some cases of the universal task are watched on the images at half their size."""
+    monkeypatch.setattr("undegrade.train.run.read_folder", lambda *a: pytest.fail("training images were read"))
+    small, large = tmp_path / "small", tmp_path / "large"
+    for held_out, side in ((small, 100), (large, 200)):
+        held_out.mkdir()
+        Image.fromarray(make_photo(side, side, 1)).save(held_out / "a.png")
+    command = ["train", "universal", *FAST[1:], "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--val"]
+    assert main([*command, str(small)]) == 2
+    assert "no image in" in capsys.readouterr().err
+    assert main([*command, str(large)]) == 2
+    assert "large enough for the case 'clean small photographs'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_specific_model_sees_one_noise_level(folder, tmp_path):

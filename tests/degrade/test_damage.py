@@ -223,8 +223,8 @@ def test_numbers_are_bounded_and_come_back() -> None:
     assert bool((learned <= torch.tensor(DAMAGE.bounds)).all())
     torch.testing.assert_close(DAMAGE.decode(learned.T)[0], levels.clamp(max=100))
     np.testing.assert_allclose(DAMAGE.decode(learned.T.numpy())[2], [1, 2, 50, 100, 100], rtol=1e-4)
-    words = DAMAGE.words([12.34, 0.2, 89.6])
-    assert words == "noise level 12.3 (8-bit levels), grain 0.20, JPEG quality 90 (100: none)"
+    assert DAMAGE.words([12.34, 0.2, 89.6]) == "noise level 12.3 (8-bit levels), grain 0.20, JPEG quality 90"
+    assert DAMAGE.words([0.4, 0.2, 99.6]) == "no noise, no compression"
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,16 @@ from PIL import ImageCms
 import undegrade
 from tests.pictures import make_photo
 from undegrade import UndegradeError
-from undegrade.degrade import GaussianNoise
+from undegrade.degrade import DAMAGE, GaussianNoise
+from undegrade.degrade.base import Quantity
+from undegrade.files.estimate import Estimate
 from undegrade.files.plan import Job
-from undegrade.files.restore_file import Estimate, FileOptions, Outcome, Status, restore_file
-from undegrade.files.select_task import Choice
+from undegrade.files.restore_file import FileOptions, Outcome, Status, restore_file
 from undegrade.image import Format, Picture, read, write
-from undegrade.inference.options import EstimateMap, Restoration, RestoreOptions
+from undegrade.inference.estimates import Estimates
+from undegrade.inference.look import Look
+from undegrade.inference.options import Restoration, RestoreOptions
+from undegrade.inference.select_task import Choice
 from undegrade.tasks import TASKS
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -38,11 +42,22 @@ class Inverting:
         self.raises = raises
         self.asked: Any = None
 
-    def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any) -> Restoration:
+    def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any = None, look: Any = None) -> Restoration:
         self.asked = (options, progress)
         if self.raises is not None:
             raise self.raises
         return Restoration(~pixels, np.array([12.5]), np.array([0.5]))
+
+
+def look_that_finds(quantity: Quantity, value: float | list[float], pixels: np.ndarray) -> Look:
+    """What a model found, the same at every place."""
+    found = Estimates(quantity.size, pixels)
+    if isinstance(value, list):
+        found.drawn[:] = DAMAGE.encode(*(torch.tensor([v]) for v in value)).numpy().reshape(3, 1, 1)
+    else:
+        found.drawn[:] = value / quantity.scale
+    found.mean[:], found.spread[:] = found.drawn, 0.5 / quantity.scale
+    return Look(None, found, pixels.shape[:2])
 
 
 @pytest.fixture
@@ -76,8 +91,9 @@ def test_a_file_is_restored(job: Job) -> None:
         task="gaussian",
         variant="fast",
         weights_sha256="ab12",
-        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,), "noise level 12.5 (8-bit levels)"),
-    )
+        estimate=Estimate("noise level", "8-bit levels", (12.5,), (0.5,), "noise level 12.5 (8-bit levels)",
+                          ("noise level",), ("8-bit levels",)),
+    )  # fmt: skip
     np.testing.assert_array_equal(read(job.output).pixels, ~read(job.source).pixels)
     np.testing.assert_array_equal(seen[0][0], read(job.source).pixels)
     assert pipeline.asked == (options.restore, fractions.append)
@@ -175,11 +191,11 @@ def test_the_repair_of_a_jpeg_keeps_to_what_its_file_says(
     changed = given ^ 31
 
     class Changing(Inverting):
-        def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any) -> Restoration:
+        def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any, look: Any) -> Restoration:
             return Restoration(changed.copy(), np.array([estimate]), np.array([0.5]))
 
     pipeline = Changing()
-    pipeline.task = TASKS[task]
+    pipeline.task, pipeline.quantity = TASKS[task], TASKS[task].degradation.quantity
     outcome = restore_file(
         Job(tmp_path / "a.jpg", tmp_path / "b.png", Format.PNG), options, lambda *_: Choice(pipeline)
     )
@@ -210,13 +226,14 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
 
     class Changing(Inverting):
         task = TASKS["jpeg"]
+        quantity = TASKS["jpeg"].degradation.quantity
 
-        def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any) -> Restoration:
+        def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any, look: Any) -> Restoration:
             assert not left  # the work is not done for nothing
             return Restoration(pixels ^ 31, np.array([estimate]), np.array([0.5]))
 
-        def estimate_map(self, pixels: np.ndarray, **asked: Any) -> EstimateMap:
-            return EstimateMap(np.array([estimate]), np.array([0.5]), np.empty((1, 12, 16), np.float32))
+        def look(self, pixels: np.ndarray, options: RestoreOptions) -> Look:
+            return look_that_finds(self.quantity, estimate, pixels)
 
     job = Job(source, tmp_path / "out" / "a", format)
     outcome = restore_file(job, options, lambda *_: Choice(Changing()))
@@ -224,7 +241,7 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
     assert (job.output.read_bytes() == source.read_bytes()) is left
     assert ("left alone" in (outcome.choice or "")) is left
     assert outcome.estimate is not None
-    assert outcome.estimate.values == (estimate,)
+    assert outcome.estimate.values == pytest.approx((estimate,))
 
 
 def test_a_record_is_json(job: Job) -> None:
@@ -239,6 +256,8 @@ def test_a_record_is_json(job: Job) -> None:
         "values": [12.5],
         "spread": [0.5],
         "words": "noise level 12.5 (8-bit levels)",
+        "names": ["noise level"],
+        "units": ["8-bit levels"],
     }
     assert Outcome(job.source, None).to_record()["output"] is None
 
@@ -256,3 +275,40 @@ def test_sixteen_bits_that_use_little_of_their_range_are_restored_in_it(tmp_path
     assert np.std(restored - (400 + 300 * x * y)) < 8
     outcome = restore_file(job, FileOptions(RestoreOptions(white=65535)), lambda *_: Choice(pipeline))
     assert not outcome.notes
+
+
+class Universal(Inverting):
+    """Changes every pixel by 31 levels."""
+
+    task, quantity = TASKS["universal"], DAMAGE
+
+    def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any, look: Look) -> Restoration:
+        assert look.estimates is not None
+        estimate, spread = look.estimates.in_units(DAMAGE)
+        return Restoration(pixels ^ 31, estimate, spread)
+
+
+@pytest.mark.parametrize(("noise", "kept"), [(0.0, True), (15.0, False)])
+def test_the_coefficients_of_a_noisy_jpeg_do_not_bind(tmp_path: Path, noise: float, kept: bool) -> None:
+    """They describe the noise, which is to go."""
+    Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.jpg", quality=60)
+    pipeline, given = Universal(), read(tmp_path / "a.jpg").pixels
+    choice = Choice(pipeline, "because", pipeline, look_that_finds(DAMAGE, [noise, 0.0, 60.0], given))
+    job = Job(tmp_path / "a.jpg", tmp_path / "b.png", Format.PNG)
+    outcome = restore_file(job, FileOptions(), lambda *_: choice)
+    assert outcome.status is Status.RESTORED
+    assert np.array_equal(read(tmp_path / "b.png").pixels, given ^ 31) is not kept
+    assert outcome.estimate is not None
+    assert outcome.estimate.value("noise level") == pytest.approx(noise, abs=0.01)
+    assert outcome.estimate.value("JPEG quality") == pytest.approx(60, abs=0.1)
+
+
+def test_a_picture_that_is_left_alone_has_its_estimate(job: Job) -> None:
+    pipeline, given = Universal(), read(job.source).pixels
+    choice = Choice(None, "left alone: clean", pipeline, look_that_finds(DAMAGE, [0.0, 0.0, 100.0], given))
+    outcome = restore_file(job, FileOptions(), lambda *_: choice)
+    assert outcome.status is Status.LEFT
+    assert job.output.read_bytes() == job.source.read_bytes()
+    assert outcome.estimate is not None
+    assert outcome.estimate.words == "no noise, no compression"
+    assert outcome.task is None

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from undegrade import UndegradeError
+from undegrade.files import selector as module
 from undegrade.files.selector import Selector
 from undegrade.inference.load import load_pipeline
+from undegrade.inference.options import RestoreOptions
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
@@ -21,19 +23,26 @@ def test_the_given_task_is_taken(selector):
     assert selector.check() == {"task": choice.pipeline.task.name, "variant": choice.pipeline.card.variant}
 
 
-def test_without_a_task_it_is_selected():
-    selector = Selector(threads=1)
+def test_without_a_task_the_universal_model_decides(monkeypatch):
+    loaded = []
+
+    def load(task, *others, threads):
+        loaded.append((task, threads))
+        return "the universal model"
+
+    monkeypatch.setattr(module, "load_pipeline", load)
+    monkeypatch.setattr(module, "select_task", lambda *arguments: arguments)
+    selector = Selector(threads=1, options=RestoreOptions(tile=64))
     assert (selector.given, selector.check()) == (None, {})
-    choice = selector(PIXELS, None)
-    assert choice.pipeline.task.name == "gaussian"
-    assert "noise level" in choice.reason
+    assert selector(PIXELS, 30) == (PIXELS, "the universal model", RestoreOptions(tile=64), 30)
+    assert loaded == 2 * [("universal", 1)]
 
 
 def test_a_sent_one_is_equal_and_brings_no_model():
-    selector = Selector(task="gaussian", weights=None, threads=1, tile=64)
+    selector = Selector(task="gaussian", weights=None, threads=1, options=RestoreOptions(tile=64))
     assert selector.given is not None
     sent = pickle.dumps(selector)
-    assert len(sent) < 500
+    assert len(sent) < 1000
     assert pickle.loads(sent) == selector
     assert "given" not in vars(pickle.loads(sent))
 

@@ -17,9 +17,9 @@ from undegrade.files.batch import How, turns
 from undegrade.files.claims import claim
 from undegrade.files.plan import Job
 from undegrade.files.restore_file import FileOptions, Status
-from undegrade.files.select_task import Choice
 from undegrade.files.selector import Selector
 from undegrade.files.workers import Workers
+from undegrade.inference.select_task import Choice
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 ALWAYS, ONCE, LONG = 13, 14, 15

@@ -81,7 +81,7 @@ def test_spread_is_the_posteriors_and_a_convex_estimator_reads_higher_on_draws()
     (cut,) = tiles(*x.shape[:2], WHOLE, 0, 4)
     shape = (1, 4, 100, 150)
     posterior = Posterior(np.full(shape, 3, np.float32), np.full(shape, 2 * math.log(sigma), np.float32))
-    linear, convex = Estimates(1, x, at_mean=True), Estimates(1, x, at_mean=True)
+    linear, convex = Estimates(1, x), Estimates(1, x)
     linear.add_tile(Reader(lambda c: c[:1]), posterior, cut)
     convex.add_tile(Reader(lambda c: c[:1] ** 2), posterior, cut)
     # Root mean squares of four draws around the mean.
@@ -105,7 +105,7 @@ def test_one_number_is_a_median_and_a_kernels_numbers_are_means() -> None:
 
 
 def test_what_lies_within_a_margin() -> None:
-    seen = Estimates(1, np.empty((40, 48, 3), np.uint8), at_mean=True)
+    seen = Estimates(1, np.empty((40, 48, 3), np.uint8))
     seen.drawn[:], seen.spread[:], seen.mean[:] = 7, 7, 7
     seen.drawn[:, 2:-2, 2:-2] = seen.spread[:, 2:-2, 2:-2] = seen.mean[:, 2:-2, 2:-2] = 1
     inner = seen.within(8)

@@ -30,7 +30,8 @@ def card(task: str) -> Card:
 
 def test_shipped_weights_are_loaded_once_and_by_default_the_best_variant() -> None:
     best = next(v for v in TASKS["gaussian"].variants if f"gaussian-{v}" in {c.name for c in shipped_cards()})
-    assert load_pipeline("gaussian", device="cpu") is load_pipeline(device="cpu")
+    assert load_pipeline("universal", device="cpu") is load_pipeline(device="cpu")
+    assert load_pipeline("gaussian", device="cpu") is load_pipeline("gaussian", device="cpu")
     assert load_pipeline("gaussian", device="cpu").card == load_pipeline("gaussian", best, device="cpu").card
     assert load_pipeline("jpeg", device="cpu") is not load_pipeline("gaussian", device="cpu")
 

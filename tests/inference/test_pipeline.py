@@ -1,11 +1,14 @@
 """The pipeline's answer is the model's: whole images, self-ensemble, samples, progress, memory."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from tests.inference.models import FAST, image, pipeline
 from tests.pictures import make_photo
+from undegrade.errors import UndegradeError
 from undegrade.inference.pipeline import Pipeline
 from undegrade.model.architecture import Architecture
 from undegrade.model.latent_noise import latent_noise
@@ -104,3 +107,10 @@ def test_a_budget_of_memory_chooses_the_tile() -> None:
     np.testing.assert_array_equal(model(x, memory=5e7).image, model(x, memory=1e9).image)
     budget = 5e7 / model.engine.bytes_per_pixel
     assert max(sizes[:-1]) <= budget < sizes[-1]
+
+
+def test_a_budget_that_halos_would_use_up_is_refused(fast: Pipeline) -> None:
+    with pytest.raises(UndegradeError, match=r"0\.0001 GB of memory are too little for this") as raised:
+        fast(image(40, 40, 3), memory=1e5)
+    least = float(re.search(r"at least (\S+) GB", str(raised.value))[1])
+    fast(image(40, 40, 3), memory=least * 1e9)

@@ -12,13 +12,13 @@ import pytest
 from undegrade import UndegradeError, image
 from undegrade.cli import main
 from undegrade.degrade.damage import DAMAGE
+from undegrade.files.readings import readings_of
 from undegrade.image import Format, Picture
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import EstimateMap
 from undegrade.serve import views
 from undegrade.serve.desks import plain_name, result_name
 from undegrade.serve.limits import Limits
-from undegrade.serve.readings import readings_of
 from undegrade.serve.wishes import Wishes
 
 

@@ -14,8 +14,8 @@ from undegrade.degrade import GaussianNoise
 from undegrade.degrade.jpeg import Subsampling, encode
 from undegrade.files.plan import Job
 from undegrade.files.restore_file import FileOptions, restore_file
-from undegrade.files.select_task import Choice
 from undegrade.image import Format, read
+from undegrade.inference.select_task import Choice
 from undegrade.metrics import psnr, to_8bit
 from undegrade.tasks import TASKS
 from undegrade.tasks.recipe import Recipe

@@ -12,10 +12,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from undegrade import __version__
 from undegrade.cli import interrupts, streams
 from undegrade.errors import UndegradeError
 
-COMMANDS = ("restore", "estimate", "serve", "evaluate", "calibrate", "analyse", "train", "results")
+COMMANDS = (
+    "restore", "estimate", "models", "serve", "export", "evaluate", "calibrate", "analyse", "train", "results",
+    "completion",
+)  # fmt: skip
 """Each is a module in this package with ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args) -> int``."""
 
 
@@ -46,8 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return streams.finished(code)
 
 
-def _main(argv: Sequence[str] | None) -> int:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; the command that was chosen is ``run`` in what it parses."""
     parser = _Parser(prog="undegrade", description="Blind image restoration that also estimates the degradation.")
+    parser.add_argument("--version", action="version", version=f"undegrade {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"undegrade.cli.{name}")
@@ -60,7 +66,11 @@ def _main(argv: Sequence[str] | None) -> int:
         )
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
-    args = parser.parse_args(argv)
+    return parser
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    args = build_parser().parse_args(argv)
     try:
         return int(args.run(args))
     except UndegradeError as error:

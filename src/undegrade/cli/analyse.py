@@ -28,6 +28,14 @@ _WHAT = {
     "steer": "restorations and estimates with the latent moved along the direction of increasing damage",
 }
 
+_EXAMPLES = {
+    "health": "--data photos --task jpeg --json health.json",
+    "manipulate": "--data photos --show kodim05 --crop 100 200 -o figures",
+    "map": "--data photos --patches 50 -o figures",
+    "sources": "--data photos --photographs CC15/real --means CC15/mean --task real",
+    "swap": "--data photos --images 10",
+    "steer": "--data photos --probe other-photos --show kodim05",
+}
 
 EXAMPLES = """examples:
   undegrade analyse health --data photos --task gaussian     check whether every latent channel is used
@@ -39,7 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     made = {}
     for what, text in _WHAT.items():
-        sub = made[what] = commands.add_parser(what, help=text, description=text)
+        sub = made[what] = commands.add_parser(
+            what,
+            help=text,
+            description=text,
+            epilog=f"example:\n  undegrade analyse {what} {_EXAMPLES[what]}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         sub.add_argument("--data", type=a_path, required=True, metavar="DIR", help="folder of clean images")
         sub.add_argument(
             "--images", type=int, metavar="N", help="use only N images, evenly spaced in the order of names"
@@ -100,7 +114,8 @@ def run(args: argparse.Namespace) -> int:
         need("matplotlib")  # fail before minutes of computation
     if args.what in ("map", "sources"):
         need("sklearn")
-    pipeline = load_pipeline(args.task, args.variant, args.weights, args.device, threads=args.threads)
+    task = args.task or ("gaussian" if args.weights is None else None)
+    pipeline = load_pipeline(task, args.variant, args.weights, args.device, threads=args.threads)
     for path in _RUN[args.what](args, pipeline):
         streams.say(f"-> {path}", sys.stdout)
     return 0

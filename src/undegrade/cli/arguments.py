@@ -75,8 +75,9 @@ def add_variant(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
 
 
-def add_benchmarks(parser: argparse.ArgumentParser) -> None:
-    """Add ``--benchmarks``."""
+def add_benchmarks(parser: argparse._ActionsContainer, required: bool = True) -> None:
+    """Add ``--benchmarks``. In a group of exclusive arguments, the group says that one is required."""
     parser.add_argument(
-        "--benchmarks", type=a_path, required=True, metavar="DIR", help="folder with the benchmark sets: CBSD68/, ..."
-    )
+        "--benchmarks", type=a_path, required=required, metavar="DIR",
+        help="folder with the benchmark sets: CBSD68/, ...",
+    )  # fmt: skip

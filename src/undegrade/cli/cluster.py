@@ -69,6 +69,7 @@ def run(args: argparse.Namespace, options: FileOptions, selector: Selector) -> i
     from undegrade.files.plan import Naming
     from undegrade.files.shards import Shard
 
+    shard = None if args.shard is None else Shard.parse(args.shard)
     # This machine may have no GPU: the weights are checked on its CPU.
     known = dataclasses.replace(selector, device="cpu", half=False, threads=1).check()
     interrupts.check()  # an import can lose the exception
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace, options: FileOptions, selector: Selector) -> i
         Place.of(str(args.inputs[0])),
         Place.of(str(args.output)),
         None if args.name is None else Naming(args.name, known),
-        None if args.shard is None else Shard.parse(args.shard),
+        shard,
         skip_existing=args.skip_existing,
         has_std=args.samples > 0,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from undegrade.cli import interrupts, streams
 from undegrade.cli.arguments import a_path, add_model
@@ -16,21 +16,27 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from undegrade.inference.options import EstimateMap
+    from undegrade.files.readings import Reading
     from undegrade.inference.pipeline import Pipeline
 
-HELP = "estimate noise level, JPEG quality and blur of picture files, with the posterior standard deviation"
+HELP = "estimate noise level, grain, JPEG quality or blur of picture files, with the posterior standard deviation"
 
 
 EXAMPLES = """examples:
-  undegrade estimate photo.jpg                           all estimates of the shipped models
+  undegrade estimate photo.jpg                           noise level, grain and JPEG quality
+  undegrade estimate photos --json found.jsonl           of all pictures of a folder, also as lines of JSON
   undegrade estimate --task sr-x2 small.png              the blur kernel, drawn as text
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=a_path, nargs="+", metavar="FILE", help="pictures")
-    add_model(parser, "the task of --weights, else all tasks with an estimator")
+    parser.add_argument(
+        "inputs", type=a_path, nargs="+", metavar="INPUT", help="pictures, and folders to search with their subfolders"
+    )
+    add_model(parser, "the task of --weights, else universal")
+    parser.add_argument(
+        "--json", type=a_path, metavar="FILE", help="append one line of JSON for each file to FILE, - for stdout"
+    )
     parser.add_argument(
         "--kernels",
         type=a_path,
@@ -42,48 +48,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the estimates of each file; 0 if all files could be read, 1 if some could not.
 
-    With ``--task`` or ``--weights``, blur kernels are also drawn as text.
-
     Raises:
-        UndegradeError: no weights, or the task has no estimator.
+        UndegradeError: no weights, no pictures, or the task has no estimator.
     """
-    from undegrade import image
-    from undegrade.degrade.blur import Kernel, kernel_of
+    from undegrade.cli.reporting import open_records, write_record
+    from undegrade.files.plan import pictures_in
     from undegrade.inference.load import load_pipeline
-    from undegrade.weights.card import shipped_cards
 
-    everything = sorted({card.task for card in shipped_cards() if args.variant in (None, card.variant)})
-    tasks = everything if args.task is None and args.weights is None else [args.task]
-    pipelines = [load_pipeline(task, args.variant, args.weights, args.device, threads=args.threads) for task in tasks]
-    readers = [pipeline for pipeline in pipelines if pipeline.quantity is not None]
-    if not readers:
-        which = pipelines[0].task.name if pipelines else args.variant
-        raise UndegradeError(f"the model for {which} gives no estimate; use another task.")
-    kinds = Counter(reader.quantity for reader in readers)
-    failed = 0
-    for file in args.files:
+    reader = load_pipeline(args.task, args.variant, args.weights, args.device, threads=args.threads)
+    if reader.quantity is None:
+        raise UndegradeError(f"the model for {reader.task.name} gives no estimate; use another task.")
+    files, unread = pictures_in(args.inputs)
+    records = None if args.json is None else open_records(args.json, files)
+    out = sys.stderr if records is sys.stdout else sys.stdout
+    failed = len(unread)
+    for folder, reason in unread:
+        streams.say(f"undegrade estimate: {folder}: cannot be searched ({reason}); check its permissions.", sys.stderr)
+    for file in files:
+        record: dict[str, Any] = {"source": str(file), "reason": None}
         try:
-            picture = image.read(file)
-            if picture.quality is not None:
-                streams.say(f"{file}: JPEG quality from the header {picture.quality}", sys.stdout)
-            for reader in readers:
-                found = reader.estimate_map(picture.pixels)
-                # Two models see the same blur on different grids: say which of them read what.
-                of = f" (for {reader.task.name})" if kinds[reader.quantity] > 1 else ""
-                streams.say(f"{file}: {_sentence(reader, found)}{of}", sys.stdout)
-                if isinstance(reader.quantity, Kernel):
-                    k = kernel_of(found.estimate.tolist())
-                    if tasks != everything:
-                        for row in drawn(k).splitlines():
-                            streams.say(row, sys.stdout)
-                    if args.kernels is not None:
-                        path = args.kernels / f"{file.stem}-{reader.task.name}-kernel.png"
-                        streams.say(f"-> {_write(k, path)}", sys.stdout)
+            for line in _lines(file, reader, args.kernels, record):
+                streams.say(line, out)
         except UndegradeError as error:
             failed += 1
             interrupts.check()
             streams.say(f"undegrade estimate: {error}", sys.stderr)
+            record["reason"] = str(error)
+        if records is not None:
+            write_record(record, records)
     return 1 if failed else 0
+
+
+def _lines(file: Path, reader: Pipeline, kernels: Path | None, record: dict[str, Any]) -> Iterator[str]:
+    """What is printed for a file; the same is added to its record."""
+    from undegrade import image
+    from undegrade.degrade.blur import Kernel, kernel_of
+    from undegrade.files.readings import readings_of
+
+    picture = image.read(file)
+    record["height"], record["width"] = picture.pixels.shape[:2]
+    record["format"], record["quality"] = str(picture.format), picture.quality
+    if picture.quality is not None:
+        yield f"{file}: JPEG quality from the header {picture.quality}"
+    found = reader.estimate_map(picture.pixels)
+    quantity = reader.quantity
+    assert quantity is not None  # checked by run()
+    record["task"], record["variant"] = reader.task.name, None if reader.card is None else reader.card.variant
+    record["found"] = [reading.to_record() for reading in readings_of(reader, found)]
+    if not isinstance(quantity, Kernel):
+        for reading in readings_of(reader, found):
+            yield f"{file}: {_sentence(reading)}"
+        return
+    record["kernel"] = found.estimate.tolist()
+    spread = f"{found.spread.mean():.{max(quantity.digits, 2)}f} at each position"
+    yield f"{file}: {quantity.words(found.estimate.tolist())}, +- {spread}"
+    k = kernel_of(found.estimate.tolist())
+    yield from drawn(k).splitlines()
+    if kernels is not None:
+        yield f"-> {_write(k, kernels / f'{file.stem}-{reader.task.name}-kernel.png')}"
 
 
 SHADES = " .:-=+*#%@"
@@ -118,17 +140,12 @@ def _write(k: NDArray[np.float64], path: Path) -> Path:
     return path
 
 
-def _sentence(reader: Pipeline, found: EstimateMap) -> str:
-    """The estimate of one task and its posterior standard deviation, in words."""
-    import numpy as np
-
-    quantity = reader.quantity
-    assert quantity is not None
-    if quantity.size > 1:
-        spread = f"{found.spread.mean():.{max(quantity.digits, 2)}f} at each position"
-        return f"{quantity.words(found.estimate.tolist())}, +- {spread}"
-    low, high = np.percentile(found.map[0], (10, 90))
+def _sentence(reading: Reading) -> str:
+    """One number, its posterior standard deviation, where it lies over the picture, and what that means."""
+    digits = reading.digits
+    unit = f"{reading.unit}; " if reading.unit else ""
+    words = f"; {reading.words}" if reading.words else ""
     return (
-        f"{quantity.name} {found.estimate[0]:.1f} +- {found.spread[0]:.1f} ({quantity.unit}; "
-        f"10th to 90th percentile over the picture: {low:.1f} to {high:.1f})"
+        f"{reading.name} {reading.value:.{digits}f} +- {reading.spread:.{digits}f} ({unit}10th to 90th percentile over "
+        f"the picture: {reading.low:.{digits}f} to {reading.high:.{digits}f}){words}"
     )

@@ -1,43 +1,42 @@
-"""``undegrade evaluate``: measure a model on the paper's benchmarks."""
+"""``undegrade evaluate``: measure a model, ours or another, on the paper's benchmarks or on one's own pictures."""
 
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from undegrade.cli.arguments import a_path, add_benchmarks, add_variant
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from undegrade.data.benchmark import Benchmark
     from undegrade.data.block_benchmark import MeasuredBlocks, SubmittedBlocks
-    from undegrade.evaluation.evaluate import Image
-    from undegrade.inference.engine import Engine
-    from undegrade.inference.options import Restoration
-    from undegrade.inference.pipeline import Pipeline
     from undegrade.tasks import Task
 
-TILE = 1024
-"""Side of a tile in input pixels: most benchmark images fit in one tile, without a halo that is computed twice."""
-
-HELP = "measure a model on the paper's benchmarks (needs the benchmark images)"
+HELP = "measure a model, ours or another, on the paper's benchmarks or on your own pictures"
 
 
 EXAMPLES = """examples:
   undegrade evaluate gaussian --benchmarks sets                                  Table I
   undegrade evaluate jpeg --benchmarks sets --datasets LIVE1 --json live1.json   one dataset; all values as JSON
+  undegrade evaluate gaussian --folder clean-photos                              noise is added to your pictures
+  undegrade evaluate real --pairs noisy clean                                    your noisy pictures beside clean ones
+  undegrade evaluate gaussian --benchmarks sets --onnx other.onnx                another network in the same tables
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="the task to evaluate, e.g. gaussian")
-    add_benchmarks(parser)
+    pictures = parser.add_argument_group("pictures").add_mutually_exclusive_group(required=True)
+    add_benchmarks(pictures, required=False)
+    pictures.add_argument(
+        "--folder", type=a_path, metavar="CLEAN", help="your own clean pictures, degraded as in the task's validation"
+    )
+    pictures.add_argument(
+        "--pairs", type=a_path, nargs=2, metavar=("NOISY", "CLEAN"), help="two folders with pictures of the same names"
+    )
     cells = parser.add_argument_group("cells")
     cells.add_argument("--datasets", nargs="+", metavar="NAME", help="only these datasets, e.g. --datasets Kodak24")
     cells.add_argument(
@@ -50,6 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--half", action="store_true", help="half precision, as in undegrade restore; noted in the JSON file"
     )
     model.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
+    other = parser.add_argument_group("another network instead")
+    other = other.add_mutually_exclusive_group()
+    other.add_argument(
+        "--onnx", type=a_path, metavar="FILE", help="one input, float32 (N, 3, any height, any width), RGB in [0, 1]; "
+        "its first output is the restored picture",
+    )  # fmt: skip
+    other.add_argument(
+        "--module", metavar="MODULE:FUNCTION", help="a Python function: array (H, W, 3), float32 RGB in [0, 1], to the "
+        "restored one",
+    )  # fmt: skip
     files = parser.add_argument_group("files")
     files.add_argument(
         "--submission",
@@ -62,16 +71,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print our numbers beside the paper's; return 0."""
+    from undegrade.cli.measured import choose_method
     from undegrade.errors import UndegradeError
     from undegrade.evaluation.calibrate import bicubic
     from undegrade.evaluation.evaluate import Cell, evaluate, evaluate_blocks, report, submit_blocks
+    from undegrade.evaluation.own_pictures import evaluate_pairs
     from undegrade.evaluation.paper import paper
     from undegrade.evaluation.results import Result
-    from undegrade.tasks import TASKS
+    from undegrade.tasks import task_named
 
-    if args.task not in TASKS:
-        raise UndegradeError(f"there is no task {args.task!r}; choose from {', '.join(TASKS)}.")
-    task = TASKS[args.task]
+    task = task_named(args.task)
     if args.limit is not None and args.limit < 1:
         raise UndegradeError("--limit must be at least 1.")
     if args.json is not None and args.weights is not None and args.json == args.weights.with_suffix(".json"):
@@ -80,31 +89,34 @@ def run(args: argparse.Namespace) -> int:
     if args.self_ensemble and task.degradation.scale > 1 and any(b.direct for b in work.benchmarks):
         ordinary = " ".join(dict.fromkeys(f'"{b.case}"' for b in task.benchmarks if not b.direct))
         raise UndegradeError(
-            "--self-ensemble does not work with direct decimation, since a flip moves the grid; add "
-            f"--cases {ordinary}."
+            "--self-ensemble does not work with direct decimation, since a flip moves the grid; "
+            + (f"add --cases {ordinary}." if args.benchmarks is not None else "leave it out.")
         )
-    pipeline, variant = _load(args, task)
-    card = pipeline.card
-    assert card is not None  # a loaded pipeline has a card
+    method = choose_method(args, task)
 
-    passes = {direct: _Once(pipeline, args.self_ensemble, direct) for direct in (True, False)}
     start = time.monotonic()
     cells: list[Cell] = []
-    for direct, once in passes.items():
+    for direct in (True, False):
         same_grid = [b for b in work.benchmarks if b.direct == direct]
+        restore, estimate = method.on_grid(direct)
         cells += evaluate(
             same_grid,
             task.protocol,
-            once.restore,
-            args.benchmarks,
-            estimate=once.estimate if pipeline.quantity is not None else None,
+            restore,
+            work.folder,
+            estimate=estimate,
             bicubic=bicubic(task.degradation.scale) if task.degradation.scale > 1 else None,
             limit=args.limit,
-            progress=card.name if same_grid else None,
+            progress=method.name if same_grid else None,
         )
-    restore = passes[True].restore
+    if work.pairs:
+        # Ordinary pictures: nobody's camera decimates directly.
+        restore, _ = method.on_grid(task.degradation.scale == 1)
+        name = args.pairs[1].resolve().name
+        cells.append(evaluate_pairs(work.pairs, name, task.protocol, restore, limit=args.limit, progress=method.name))
+    restore, _ = method.on_grid(True)
     for blocks, folder in work.measured:
-        name = f"{card.name} {blocks.name}"
+        name = f"{method.name} {blocks.name}"
         cells.append(evaluate_blocks(blocks, folder, task.protocol, restore, limit=args.limit, progress=name))
     seconds = time.monotonic() - start
     if cells:
@@ -114,10 +126,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         result = Result(
             task=task.name,
-            variant=variant,
+            variant=method.variant,
             self_ensemble=args.self_ensemble,
-            weights_sha256=card.sha256,
-            machine=describe_machine(pipeline.engine),
+            weights_sha256=method.sha256,
+            machine=method.machine,
             seconds=seconds,
             cells=tuple(cells),
         )
@@ -127,39 +139,44 @@ def run(args: argparse.Namespace) -> int:
             print(f"{blind.name}: its ground truth is not public; --submission DIR writes the files to submit.")
             continue
         out = args.submission / blind.name
-        submit_blocks(blind, folder, out, restore, f"VDIR {card.name}", f"{card.name} {blind.name}")
+        submit_blocks(blind, folder, out, restore, method.title, f"{method.name} {blind.name}")
         print(f"{blind.name}: written to {out}; send {blind.sent}.")
     return 0
 
 
-class _Once:
-    """Restoration and estimate of an image from one pass of the networks. Both are requested one after the other."""
-
-    def __init__(self, pipeline: Pipeline, self_ensemble: bool, direct: bool) -> None:
-        self._pipeline = partial(pipeline, self_ensemble=self_ensemble, direct=direct, tile=TILE)
-        self._last: tuple[Image, Restoration] | None = None
-
-    def restore(self, y: Image) -> NDArray[Any]:
-        restored: NDArray[Any] = self._pass(y).image
-        return restored
-
-    def estimate(self, y: Image) -> NDArray[Any]:
-        found = self._pass(y).estimate
-        assert found is not None  # called only if there is an estimator
-        return found
-
-    def _pass(self, y: Image) -> Restoration:
-        if self._last is None or self._last[0] is not y:
-            self._last = y, self._pipeline(y)
-        return self._last[1]
-
-
 class _Work(NamedTuple):
-    """The selected benchmarks whose data is present."""
+    """The selected benchmarks whose data is present, and the user's own pictures.
 
+    Attributes:
+        folder: holds the folders of the benchmarks' datasets.
+        pairs: of own pictures, (clean, noisy).
+    """
+
+    folder: Path
+    pairs: list[tuple[Path, Path]]
     benchmarks: list[Benchmark]
     measured: list[tuple[MeasuredBlocks, Path]]
     submitted: list[tuple[SubmittedBlocks, Path]]
+
+
+def _own(args: argparse.Namespace, task: Task) -> _Work:
+    """The user's own pictures."""
+    from undegrade.errors import UndegradeError
+    from undegrade.evaluation.own_pictures import folder_benchmarks, folder_pairs
+
+    for name in ("datasets", "submission"):
+        if getattr(args, name) is not None:
+            raise UndegradeError(f"--{name} is for benchmarks; leave it out.")
+    if args.pairs is not None:
+        if args.cases is not None:
+            raise UndegradeError("pairs are degraded already; leave out --cases.")
+        return _Work(args.pairs[1], folder_pairs(task, *args.pairs), [], [], [])
+    own = folder_benchmarks(task, args.folder)
+    unknown = sorted(set(args.cases or ()) - {b.case for b in own})
+    if unknown:
+        known = ", ".join(b.case for b in own)
+        raise UndegradeError(f"{task.name} has no case {', '.join(unknown)} for a folder; choose from {known}.")
+    return _Work(args.folder, [], [b for b in own if b.case in (args.cases or [b.case])], [], [])
 
 
 def _find(args: argparse.Namespace, task: Task) -> _Work:
@@ -168,6 +185,8 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     from undegrade.data.catalogue import images
     from undegrade.errors import UndegradeError
 
+    if args.benchmarks is None:
+        return _own(args, task)
     names = list(dict.fromkeys([b.dataset.name for b in task.benchmarks] + [b.name for b in task.blocks]))
     unknown = sorted(set(args.datasets or names) - set(names))
     if unknown:
@@ -178,7 +197,7 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     if unknown:
         raise UndegradeError(f"{task.name} has no case {', '.join(unknown)}; choose from {', '.join(cases)}.")
     of_cases = [b for b in task.benchmarks if b.case in (args.cases or cases)]
-    work = _Work([b for b in of_cases if b.dataset.name in selected], [], [])
+    work = _Work(args.benchmarks, [], [b for b in of_cases if b.dataset.name in selected], [], [])
     if args.cases and not work.benchmarks:
         raise UndegradeError(f"{task.name} has these cases only on other datasets; leave out --datasets or --cases.")
     if args.submission is not None and not any(isinstance(b, SubmittedBlocks) for b in task.blocks):
@@ -202,55 +221,8 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
             work.measured.append((blocks, folder))
         elif isinstance(blocks, SubmittedBlocks):
             work.submitted.append((blocks, folder))
-    if absent and (args.datasets or not any(work)):
+    if absent and (args.datasets or not any(work[1:])):
         raise UndegradeError(" ".join(absent))
     for sentence in absent:
         print(sentence, file=sys.stderr)
     return work
-
-
-def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
-    """The pipeline and the variant's name for the results.
-
-    Weights of another task can be measured too. On photographs, any weights can; on synthetic damage, only weights
-    trained for the same class of degradation, e.g. the colour JPEG model on grey images.
-    """
-    from undegrade.errors import UndegradeError
-    from undegrade.inference.load import load_pipeline
-    from undegrade.tasks import TASKS
-
-    name = task.name if args.weights is None else None
-    pipeline = load_pipeline(name, args.variant, weights=args.weights, device=args.device, half=args.half)
-    card = pipeline.card
-    assert card is not None
-    if card.task == task.name:
-        return pipeline, card.variant
-    synthetic = any(b.degradation is not None for b in task.benchmarks)
-    if synthetic and type(TASKS[card.task].degradation) is not type(task.degradation):
-        raise UndegradeError(
-            f"{args.weights}: these weights are for {card.name}, not {task.name}; evaluate {card.task}."
-        )
-    if pipeline.architecture.scale != task.degradation.scale:
-        raise UndegradeError(f"{args.weights}: {card.name} has another scale than {task.name}; use other weights.")
-    return pipeline, card.name
-
-
-def describe_machine(engine: Engine) -> dict[str, str]:
-    """The hardware and software of a measurement: CPU, GPU if used, the engine, and half precision if used."""
-    machine = {"cpu": _cpu_name(), "engine": engine.software}
-    if engine.device.startswith("cuda"):
-        import torch
-
-        machine["gpu"] = torch.cuda.get_device_name(engine.device)
-    if engine.half:
-        machine["precision"] = "half precision"
-    return machine
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

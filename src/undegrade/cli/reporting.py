@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
@@ -131,7 +131,7 @@ class Report:
         Raises:
             UndegradeError: they cannot be written.
         """
-        with self._recording():
+        with _recording(self._records):
             self._close_records()
 
     def _close_records(self) -> None:
@@ -149,22 +149,8 @@ class Report:
 
     def _record(self, outcome: Outcome) -> None:
         if self._records is not None:
-            with self._recording():
-                self._say(json.dumps(outcome.to_record(), allow_nan=False), self._records)
-
-    @contextmanager
-    def _recording(self) -> Iterator[None]:
-        try:
-            yield
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            if self._records is sys.stdout:
-                streams.discard()
-            raise UndegradeError(
-                f"the records cannot be written ({error.strerror or error}); free some space and continue with "
-                "--skip-existing."
-            ) from error
+            with self.progress.aside(self._records):
+                write_record(outcome.to_record(), self._records)
 
     @property
     def _out(self) -> TextIO:
@@ -223,8 +209,37 @@ def report_all(
     return 1 if report.failed else 0
 
 
-def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
+def write_record(record: dict[str, Any], records: TextIO) -> None:
+    """Write a record as one line of JSON.
+
+    Raises:
+        UndegradeError: it cannot be written.
+    """
+    with _recording(records):
+        streams.say(json.dumps(record, allow_nan=False), records)
+
+
+@contextmanager
+def _recording(records: TextIO | None) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if records is sys.stdout:
+            streams.discard()
+        raise UndegradeError(
+            f"the records cannot be written ({error.strerror or error}); free some space and continue with "
+            "--skip-existing."
+        ) from error
+
+
+def open_records(path: Path, sources: Iterable[Path]) -> TextIO:
     """Open the file of records for appending: a batch in two runs has all records in one file.
+
+    Args:
+        path: of the file; ``-`` for stdout.
+        sources: the pictures of the batch, none of which it may be.
 
     Raises:
         UndegradeError: the file cannot be written, or it is a picture.
@@ -234,7 +249,7 @@ def open_records(path: Path, jobs: Sequence[Job]) -> TextIO:
 
     if str(path) == "-":
         return sys.stdout
-    if Format.of_name(path) is not None or identity(path) in {identity(job.source) for job in jobs}:
+    if Format.of_name(path) is not None or identity(path) in set(map(identity, sources)):
         raise UndegradeError(f"--json {path} is a picture's name; give another name, such as records.jsonl.")
     try:
         file = path.open("a", encoding="ascii", newline="\n")
@@ -257,6 +272,8 @@ def _line(outcome: Outcome) -> str:
     if outcome.notes:
         kind += f" ({'; '.join(outcome.notes)})"
     found = "" if outcome.estimate is None else f"; estimated {outcome.estimate.words}"
+    if outcome.level is not None and outcome.estimate is not None:
+        found += f", set to {outcome.level:g}"
     if outcome.status == "left":
         return f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}; {outcome.choice} -> {outcome.output}"
     done = "restored" if outcome.strength != 0 else "unchanged (strength 0)"

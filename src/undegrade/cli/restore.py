@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args)
     cluster.check_places(args)
     if args.ray is not None:
-        return cluster.run(args, options, _selector(args))
+        return cluster.run(args, options, _selector(args, options))
     if args.half and args.device in (None, "cpu"):
         from undegrade.inference.engines import default_device
         from undegrade.inference.machine import multiplies_bfloat16
@@ -147,14 +147,14 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.files.shards import Shard
 
     shard = None if args.shard is None else Shard.parse(args.shard)
-    selector = _selector(args)
+    selector = _selector(args, options)
     known = selector.check()
     interrupts.check()  # an import can lose the exception
     naming = None if args.name is None else Naming(args.name, known)
     todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing, shard=shard)
     if args.samples:
         _check_std(todo)
-    records = open_records(args.json, todo.jobs) if args.json is not None else None
+    records = open_records(args.json, [job.source for job in todo.jobs]) if args.json is not None else None
     batch.clean({job.output.parent for job in todo.jobs})
     with Report(records, todo.jobs, len(todo.jobs) + len(todo.unread)) as report:
         how = batch.How(options, selector, args.skip_existing)
@@ -183,7 +183,7 @@ def _outcomes(
     yield from Workers(turns, how, jobs, report.progress).run()
 
 
-def _selector(args: argparse.Namespace) -> Selector:
+def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:
     from undegrade.files.level import LEVELS
     from undegrade.files.selector import Selector
 
@@ -193,7 +193,7 @@ def _selector(args: argparse.Namespace) -> Selector:
         weights=args.weights,
         device=args.device,
         half=args.half,
-        tile=args.tile,
+        options=options.restore,
         threads=args.threads,
         level=next((option for option in LEVELS if getattr(args, option) is not None), None),
     )

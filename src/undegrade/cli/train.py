@@ -13,7 +13,7 @@ HELP = "train a model; the same command continues a run that was stopped or kill
 
 EXAMPLES = """examples:
   undegrade train gaussian --variant fast --recipe cpu --data photos --val held-out --out runs/gaussian-fast
-  undegrade train gaussian --variant fast --recipe cpu --data photos --out runs/tuned --init gaussian-fast.safetensors
+  undegrade train gaussian --variant fast --recipe cpu --data photos --out runs/tuned --init gaussian-fast
 """
 
 
@@ -74,7 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="states one third as large, which continue well but not bit for bit",
     )
     start = parser.add_argument_group("start")
-    start.add_argument("--init", type=a_path, metavar="FILE", help="start from these weights (a new run only)")
+    start.add_argument(
+        "--init", type=a_path, metavar="FILE",
+        help="start from these weights (a new run only): a file, or the name of a shipped model, e.g. gaussian-fast",
+    )  # fmt: skip
     start.add_argument(
         "--init-parts", nargs="+", metavar="PART", choices=("encoder", "restorer", "decoder", "estimator"),
         help="take over these parts only (default: all)",

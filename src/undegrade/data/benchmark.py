@@ -97,7 +97,7 @@ def blur(table: str, datasets: Sequence[Dataset], factor: int, shapes: Mapping[s
 
 
 def resized(table: str, datasets: Sequence[Dataset], factor: int) -> tuple[Benchmark, ...]:
-    """Made small by ``factor`` as people's files are, by every ordinary resizer."""
+    """Made small by ``factor`` by every ordinary resizer."""
     return tuple(
         Benchmark(table, d, f"x{factor} {resizer}", Resize(factor, (resizer,))) for resizer in Resizer for d in datasets
     )

@@ -36,7 +36,7 @@ class OneOf(Degradation):
         if not self.parts or any(weight <= 0 for weight, _ in self.parts):
             raise ValueError(f"there must be parts of positive weight, got {self.parts}")
         if any(part.scale != 1 or part.quantity != DAMAGE for _, part in self.parts):
-            raise ValueError(f"every part must be of scale 1 and tell {DAMAGE.name}, got {self.parts}")
+            raise ValueError(f"every part must be of scale 1 and have the quantity {DAMAGE.name}, got {self.parts}")
 
     @property
     def severity(self) -> Severity:
@@ -57,7 +57,7 @@ class OneOf(Degradation):
 
 @dataclass(frozen=True)
 class Chain(Degradation):
-    """Noise and then a saving: the former tells noise level and grain, the latter the quality.
+    """Noise and then a saving: the former determines noise level and grain, the latter the quality.
 
     Attributes:
         noise, saving: of scale 1.

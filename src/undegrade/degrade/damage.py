@@ -8,8 +8,9 @@ JPEG quality  of the last saving, 100 for none
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
 from undegrade.degrade.numbers import Number, Numbers
@@ -18,16 +19,38 @@ from undegrade.lazy import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-DAMAGE = Numbers.of(
-    "damage",
-    Number("noise level", "8-bit levels", low=0.0, high=100.0, power=2.0),
-    Number("grain", "", low=0.0, high=1.0, digits=2, weight=0.25),
-    Number("JPEG quality", "100: none", low=1.0, high=100.0, digits=0, weight=0.5),
-)
-"""Grain and quality weigh less in the estimation term: they are harder to see, and their errors would rule it."""
+
+class Found(NamedTuple):
+    """An estimate of the damage: noise level in 8-bit levels, grain 0 to 1, JPEG quality 1 to 100 (none)."""
+
+    noise: float
+    grain: float
+    quality: float
+
+
+class _Damage(Numbers):
+    def words(self, values: Sequence[float]) -> str:
+        found = Found(*values)
+        said = [number.words(value) for number, value in zip(self.numbers, found, strict=True)]
+        if found.noise < LEAST_NOISE:  # there is no grain to speak of
+            said[:2] = ["no noise"]
+        if round(found.quality) >= _UNSAVED:
+            said[-1] = "no compression"
+        return ", ".join(said)
+
 
 LEAST_NOISE = 1.0
 """Noise level, in 8-bit levels, below which there is no grain to speak of."""
+_UNSAVED = 98
+"""Quality from which a lossy compression cannot be told from none."""
+
+DAMAGE = _Damage.of(
+    "damage",
+    Number("noise level", "8-bit levels", low=0.0, high=100.0, power=2.0),
+    Number("grain", "", low=0.0, high=1.0, digits=2, weight=0.25),
+    Number("JPEG quality", "", low=1.0, high=100.0, digits=0, weight=0.5),
+)
+"""Grain and quality weigh less in the estimation term: they are harder to see, and their errors would rule it."""
 
 _GREY_NOISE = 0.5
 """Share of grey images (three equal channels) that get one noise plane in all three channels."""

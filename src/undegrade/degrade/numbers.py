@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from undegrade.degrade.base import Array, Quantity
+import numpy as np
+from numpy.typing import NDArray
+
+from undegrade.degrade.base import Array, Quantity, median_of_surest
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ class Number:
         digits: after the point, as people read it.
         power: 2 learns the root, on which small values are as far apart as large ones: at a value v an error counts in
             proportion to 1 / sqrt(v).
+        places: share of an image's places that it is taken from, those where the posterior is surest of it.
         weight: upper bound of the learned value, and by that the number's weight in the estimation term of eq. (18).
     """
 
@@ -33,6 +37,7 @@ class Number:
     digits: int = 1
     power: float = 1.0
     weight: float = 1.0
+    places: float = 1.0
 
     def encode(self, value: Tensor) -> Tensor:
         """The value as it is learned, in [0, :attr:`weight`]; values outside the range are its ends, nan stays nan."""
@@ -59,7 +64,7 @@ class Numbers(Quantity):
     numbers: tuple[Number, ...] = ()
 
     @classmethod
-    def of(cls, name: str, *numbers: Number) -> Numbers:
+    def of(cls, name: str, *numbers: Number) -> Self:
         """The quantity of these numbers."""
         return cls(name, size=len(numbers), scale=1.0, unit="each in its own unit", numbers=numbers)
 
@@ -67,6 +72,10 @@ class Numbers(Quantity):
     def bounds(self) -> tuple[float, ...]:
         """Upper bounds of the learned values, whose lower bound is 0: for :attr:`Architecture.bounds`."""
         return tuple(number.weight for number in self.numbers)
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        return tuple((number.name, number.unit) for number in self.numbers)
 
     def encode(self, *values: Tensor) -> Tensor:
         """f(T), (B, P), of P tensors (B,) in units."""
@@ -86,6 +95,10 @@ class Numbers(Quantity):
             high[i] = (learned[i] + spread[i]).clip(0, number.weight)
         between: Array = self.decode(high) - self.decode(low)
         return between / 2
+
+    def of_image(self, learned: NDArray[np.float32], spread: NDArray[np.float32]) -> NDArray[np.float64]:
+        found = zip(self.numbers, learned, spread, strict=True)
+        return np.array([median_of_surest(values, spreads, number.places) for number, values, spreads in found])
 
     def words(self, values: Sequence[float]) -> str:
         return ", ".join(number.words(value) for number, value in zip(self.numbers, values, strict=True))

@@ -1,4 +1,4 @@
-"""Made small as people's files are: y = round8(resized x), by an ordinary resizer, f(T) = Sigma of its kernel.
+"""Made small by an ordinary resizer: y = round8(resized x), f(T) = Sigma of its kernel.
 
     bicubic    Keys' a = -0.5, widened by s against aliasing, as in Pillow and MATLAB.  Sigma = 0
     area       the mean of s x s pixels, as a sensor's.                                 Sigma = (s^2 - 1) / 12
@@ -42,7 +42,7 @@ def onto_direct_grid(y: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return y
     b, c, h, w = y.shape
-    taps = torch.from_numpy(_taps(factor)).to(y)
+    taps = torch.from_numpy(direct_grid_taps(factor)).to(y)
     planes = F.pad(y.reshape(b * c, 1, h, w), (SHIFT_REACH, SHIFT_REACH - 1) * 2, mode="replicate")
     shifted = F.conv2d(F.conv2d(planes, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
     return shifted.view(b, c, h, w)
@@ -53,14 +53,15 @@ def array_onto_direct_grid(y: NDArray[np.float32], factor: int) -> NDArray[np.fl
     if factor == 1:
         return y
     h, w = y.shape[:2]
-    taps = _taps(factor).astype(np.float32)
+    taps = direct_grid_taps(factor).astype(np.float32)
     padded = np.pad(y, ((SHIFT_REACH, SHIFT_REACH - 1),) * 2 + ((0, 0),), mode="edge")
     along = sum(tap * padded[i : i + h] for i, tap in enumerate(taps))
     shifted: NDArray[np.float32] = sum(tap * along[:, i : i + w] for i, tap in enumerate(taps))
     return shifted
 
 
-def _taps(factor: int) -> NDArray[np.float64]:
+def direct_grid_taps(factor: int) -> NDArray[np.float64]:
+    """The filter of :func:`onto_direct_grid`, of 2 :data:`SHIFT_REACH` taps; from SHIFT_REACH before a pixel on."""
     offset = np.arange(-SHIFT_REACH, SHIFT_REACH) + (factor - 1) / (2 * factor)
     taps = np.sinc(offset) * np.sinc(offset / SHIFT_REACH)
     whole: NDArray[np.float64] = taps / taps.sum()

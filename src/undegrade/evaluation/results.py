@@ -34,9 +34,9 @@ class Result:
 
     Attributes:
         task: its name.
-        variant: of the task; if weights of another task were measured, the name of the weights.
+        variant: of the task; if weights of another task or another network were measured, their name.
         self_ensemble: whether the mean over eight flips and rotations was measured.
-        weights_sha256: of the weights file, in hex.
+        weights_sha256: of the weights file, in hex; "" for another network that is no file.
         machine: hardware and software, by kind (``"cpu"``, ``"gpu"``, ``"engine"``), and the ``"precision"`` if it is
             not float32.
         seconds: wall time of the whole evaluation.
@@ -205,7 +205,8 @@ def _machines(results: Sequence[Result], hardware: Mapping[str, str]) -> str:
     for r in results:
         machine = ", ".join(r.machine[kind] for kind in sorted(r.machine))
         trained = f" (trained on {hardware[r.weights_sha256]})" if r.weights_sha256 in hardware else ""
-        lines.append(f"- {r.label}: weights `{r.weights_sha256[:12]}`{trained}, {r.seconds:.0f} s on {machine}")
+        weights = f"weights `{r.weights_sha256[:12]}`{trained}, " if r.weights_sha256 else ""
+        lines.append(f"- {r.label}: {weights}{r.seconds:.0f} s on {machine}")
     return "\n".join(lines) + "\n"
 
 

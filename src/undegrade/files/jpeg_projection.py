@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from undegrade.degrade import Jpeg
 from undegrade.degrade.colour import BT601
+from undegrade.files.estimate import Estimate
 from undegrade.image import Coding, Picture, Pixels
 from undegrade.image.picture import as_stored
 from undegrade.inference.options import RestoreOptions
@@ -36,20 +36,27 @@ EARLIER = 10
 RESAVE_LIMIT = 93
 """From this JPEG quality on, saving a restored picture as a JPEG again costs more than the restoration gains."""
 
+QUALITY, NOISE = "JPEG quality", "noise level"
+"""Names of what is estimated."""
+NOISY = 1.5
+"""From this noise level on the original was noisy, in 8-bit levels."""
+
 Plane = npt.NDArray[np.float32]
 
 
-def applies(
-    pipeline: Pipeline, picture: Picture, estimate: npt.NDArray[np.float64] | None, options: RestoreOptions
-) -> bool:
+def applies(pipeline: Pipeline, picture: Picture, estimate: Estimate | None, options: RestoreOptions) -> bool:
     """Whether the projection applies: the task removes JPEG artifacts and the header describes the compression.
 
-    It does not apply if the file was saved before with a lower quality, or if the user replaces the quality.
+    It does not apply if the file was saved before with a lower quality, if the original was noisy, which the file's
+    coefficients then describe, or if the user replaces the quality.
     """
     if not _removes_artifacts(pipeline) or picture.coding is None or picture.quality is None:
         return False
-    earlier = estimate is not None and estimate[0] < picture.quality - EARLIER
-    return not earlier and options.level is None
+    seen = None if estimate is None else estimate.value(QUALITY)
+    noise = None if estimate is None else estimate.value(NOISE)
+    earlier = seen is not None and seen < picture.quality - EARLIER
+    noisy = noise is not None and noise >= NOISY
+    return not earlier and not noisy and options.level is None
 
 
 def is_better_left(pipeline: Pipeline, picture: Picture, options: RestoreOptions) -> bool:
@@ -61,7 +68,7 @@ def is_better_left(pipeline: Pipeline, picture: Picture, options: RestoreOptions
 
 
 def _removes_artifacts(pipeline: Pipeline) -> bool:
-    return isinstance(pipeline.task.degradation, Jpeg)
+    return any(name == QUALITY for name, _ in pipeline.task.degradation.quantity.parts)
 
 
 def project(restored: Pixels, given: Pixels, coding: Coding, room: float = 1.0) -> None:

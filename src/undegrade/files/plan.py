@@ -18,52 +18,12 @@ from undegrade.files.search import search
 from undegrade.files.shards import Shard
 from undegrade.image import Format
 
-_OTHER_FORMATS = frozenset(
-    [
-        ".gif",
-        ".bmp",
-        ".heic",
-        ".heif",
-        ".jxl",
-        ".jp2",
-        ".j2k",
-        ".jpx",
-        ".svg",
-        ".pdf",
-        ".psd",
-        ".psb",
-        ".xcf",
-        ".raw",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".arw",
-        ".orf",
-        ".rw2",
-        ".raf",
-        ".exr",
-        ".hdr",
-        ".tga",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".pcx",
-        ".ico",
-        ".eps",
-        ".ai",
-        ".mp4",
-        ".mov",
-        ".avi",
-        ".webm",
-        ".mkv",
-        ".npy",
-        ".dds",
-        ".fits",
-        ".fit",
-    ]
-)
+_OTHER_FORMATS = frozenset({
+    ".gif", ".bmp", ".heic", ".heif", ".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".pdf", ".psd", ".psb", ".xcf",
+    ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".exr", ".hdr", ".tga", ".ppm",
+    ".pgm", ".pbm", ".pnm", ".pcx", ".ico", ".eps", ".ai", ".mp4", ".mov", ".avi", ".webm", ".mkv", ".npy",
+    ".dds", ".fits", ".fit",
+})  # fmt: skip
 """Suffixes of pictures and films that are not written: a folder of such a name is a mistake."""
 
 
@@ -215,6 +175,28 @@ def plan(
     checked = _checked(kept)
     chosen = tuple(job for job in checked if job.output in mine)
     return Plan(chosen, ignored, len(jobs) - len(kept), tuple(unread), len(checked) - len(chosen))
+
+
+def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, str], ...]]:
+    """The files among the inputs and the pictures in their folders, and the folders that cannot be searched.
+
+    Raises:
+        UndegradeError: there is none.
+    """
+    files: list[Path] = []
+    unread: list[tuple[Path, str]] = []
+    ignored = 0
+    for given in inputs:
+        if not is_folder(given):
+            files.append(given)
+            continue
+        found = search(given, apart=given)
+        files += found.files
+        unread += found.unread
+        ignored += found.ignored
+    if not files:
+        raise _nothing(inputs, ignored, unread)
+    return files, tuple(unread)
 
 
 def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None) -> Job:

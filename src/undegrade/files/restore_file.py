@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from undegrade import image
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
 from undegrade.files import jpeg_projection
+from undegrade.files.estimate import Estimate, estimate_of, in_words
 from undegrade.files.plan import Job
-from undegrade.files.select_task import Choice
 from undegrade.image import Picture
 from undegrade.inference.arrays import Image, from_float
 from undegrade.inference.engine import out_of_memory
 from undegrade.inference.options import RestoreOptions
-from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.ranges import find_range
+from undegrade.inference.select_task import Choice
 from undegrade.reading import open_regular
 
 
@@ -67,25 +66,6 @@ class Status(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """The estimated damage.
-
-    Attributes:
-        name: of the quantity, e.g. ``"noise level"``.
-        unit: of the quantity.
-        values: (P,).
-        spread: their posterior standard deviations, (P,).
-        words: a description for people.
-    """
-
-    name: str
-    unit: str
-    values: tuple[float, ...]
-    spread: tuple[float, ...]
-    words: str
-
-
 @dataclass
 class Outcome:
     """The result for one file. Unknown values are None, e.g. the width of a file that cannot be read.
@@ -108,6 +88,7 @@ class Outcome:
         variant: of the task, e.g. ``"fast"``.
         weights_sha256: of the weights file.
         estimate: the estimated damage, if the task has an estimator.
+        level: what replaced the estimate; None if nothing did.
         seconds: time for reading, restoring and writing.
     """
 
@@ -129,6 +110,7 @@ class Outcome:
     estimate: Estimate | None = None
     seconds: float = 0.0
     strength: float = 1.0
+    level: float | None = None
 
     def to_record(self) -> dict[str, Any]:
         """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
@@ -178,7 +160,7 @@ def _restore(
     outcome.channels = 1 if picture.pixels.ndim == 2 else 3
     outcome.bits, outcome.format, outcome.quality = picture.bits, str(picture.format), picture.quality
     outcome.notes = tuple(picture.notes)
-    outcome.strength = options.restore.strength
+    outcome.strength, outcome.level = options.restore.strength, options.restore.level
     image.check_fits(job.output, picture, job.format or picture.format)
     seen: Image = picture.pixels
     black_and_white = find_range(seen, options.restore.white)
@@ -187,7 +169,9 @@ def _restore(
         seen = black_and_white.scaled(seen)
     choice = select(seen, picture.quality)
     outcome.choice = choice.reason or None
-    pipeline = choice.pipeline
+    pipeline, look = choice.pipeline, choice.look
+    if look is not None and choice.reader is not None:
+        outcome.estimate = estimate_of(choice.reader, look)
     if pipeline is None:
         _leave(job, options, picture)
         return Status.LEFT
@@ -200,22 +184,20 @@ def _restore(
     again = job.format in (None, picture.format)
     if again and jpeg_projection.is_better_left(pipeline, picture, options.restore) and not options.strip_metadata:
         # Decide before the restoration, which takes most of the time.
-        o = options.restore
-        known = None
-        if pipeline.quantity is not None:
-            known = pipeline.estimate_map(picture.pixels, tile=o.tile, memory=o.memory, white=o.white)
-        if jpeg_projection.applies(pipeline, picture, None if known is None else known.estimate, o):
-            if known is not None:
-                outcome.estimate = estimate_of(pipeline, known.estimate, known.spread)
+        if look is None and pipeline.quantity is not None:
+            look = pipeline.look(picture.pixels, options.restore)
+        if look is not None:
+            outcome.estimate = estimate_of(pipeline, look)
+        if jpeg_projection.applies(pipeline, picture, outcome.estimate, options.restore):
             outcome.choice = (
                 f"left alone: saving a JPEG of quality {picture.quality} again costs more than the restoration gains; "
                 "write PNG to restore it"
             )
             _leave(job, options, picture)
             return Status.LEFT
-    found = pipeline.run(picture.pixels, options.restore, progress)
-    outcome.estimate = estimate_of(pipeline, found.estimate, found.spread)
-    if jpeg_projection.applies(pipeline, picture, found.estimate, options.restore):
+    found = pipeline.run(picture.pixels, options.restore, progress, look)
+    outcome.estimate = in_words(pipeline, found.estimate, found.spread)
+    if jpeg_projection.applies(pipeline, picture, outcome.estimate, options.restore):
         assert picture.coding is not None  # checked by applies()
         jpeg_projection.project(found.image, picture.pixels, picture.coding, room=max(options.restore.strength, 1.0))
     _make_folder(job.output.parent)
@@ -241,17 +223,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UndegradeError(f"{folder}: the folder cannot be created ({error.strerror}); use another -o.") from error
-
-
-def estimate_of(
-    pipeline: Pipeline, estimate: npt.NDArray[np.float64] | None, spread: npt.NDArray[np.float64] | None
-) -> Estimate | None:
-    """A pipeline's estimate with its name and unit; None if the task has no estimator."""
-    quantity = pipeline.quantity
-    if estimate is None or spread is None or quantity is None:
-        return None
-    values = tuple(map(float, estimate))
-    return Estimate(quantity.name, quantity.unit, values, tuple(map(float, spread)), quantity.words(values))
 
 
 def _reason(error: Exception) -> str:

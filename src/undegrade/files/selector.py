@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from undegrade.files.level import check_level, task_of_level
-from undegrade.files.select_task import Choice, select_task
 from undegrade.inference.arrays import Image
 from undegrade.inference.load import load_pipeline
+from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.select_task import UNIVERSAL, Choice, select_task
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Selector:
     Attributes:
         task: a name in ``TASKS``; None for that of ``weights`` or ``level``, else it is selected for each picture.
         variant, weights, device, half, threads: see :func:`undegrade.inference.load.load_pipeline`.
-        tile: see :class:`undegrade.inference.options.RestoreOptions`.
+        options: with which a picture is restored; for looking at it.
         level: a key of :data:`undegrade.files.level.LEVELS` whose estimate the user replaces; None for none.
     """
 
@@ -30,22 +31,22 @@ class Selector:
     weights: Path | None = None
     device: str | None = None
     half: bool = False
-    tile: int | None = None
+    options: RestoreOptions = field(default_factory=RestoreOptions)
     threads: int | None = None
     level: str | None = None
 
     def __call__(self, image: Image, quality: int | None) -> Choice:
-        """Select the pipeline; arguments as for :func:`undegrade.files.select_task.select_task`.
+        """Select the pipeline; arguments as for :func:`undegrade.inference.select_task.select_task`.
 
         Raises:
             UndegradeError: see :attr:`given` and :meth:`load`.
         """
         if self.given is not None:
             return Choice(self.given)
-        return select_task(image, self.load, self.tile, quality)
+        return select_task(image, self.load(UNIVERSAL), self.options, quality)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # pipelines stay where they are
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # pipelines stay where they are
 
     def load(self, task: str | None) -> Pipeline:
         """The pipeline of a task.
@@ -82,7 +83,7 @@ class Selector:
             UndegradeError: see :attr:`given`.
         """
         if self.given is None:
-            self.load("gaussian")  # select_task needs it first
+            self.load(UNIVERSAL)
             return {}
         assert self.given.card is not None  # a loaded pipeline has a card
         return {"task": self.given.task.name, "variant": self.given.card.variant}

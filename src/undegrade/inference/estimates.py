@@ -12,6 +12,7 @@ from undegrade.errors import UndegradeError
 from undegrade.inference.arrays import Image
 from undegrade.inference.engine import Engine, Posterior
 from undegrade.inference.latent_image import latent_span
+from undegrade.inference.options import EstimateMap
 from undegrade.inference.tiles import Tile, slices
 from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.latent_noise import ESTIMATE_DRAWS, latent_noise
@@ -23,13 +24,12 @@ class Estimates:
     Attributes:
         drawn: (P, ceil(H / 4), ceil(W / 4)), EST(c) averaged over :data:`ESTIMATE_DRAWS` draws of c ~ q(c|y).
         spread: the same shape, the standard deviation of EST(c) under q(c|y).
-        mean: the same shape, EST at the posterior mean; None unless requested by ``at_mean``.
+        mean: the same shape, EST at the posterior mean.
     """
 
-    def __init__(self, params: int, x: Image, at_mean: bool = False) -> None:
+    def __init__(self, params: int, x: Image) -> None:
         h, w = (-(-n // LATENT_STRIDE) for n in x.shape[:2])
-        self.drawn, self.spread = (np.empty((params, h, w), np.float32) for _ in range(2))
-        self.mean = np.empty_like(self.drawn) if at_mean else None
+        self.drawn, self.spread, self.mean = (np.empty((params, h, w), np.float32) for _ in range(3))
 
     def add_tile(self, engine: Engine, posterior: Posterior, tile: Tile) -> None:
         """Add the estimates of one tile, from the posterior of the tile's whole window.
@@ -47,8 +47,7 @@ class Estimates:
             squares += np.square(difference)
         self.drawn[:, *outer] = (at_mean + differences / np.float32(ESTIMATE_DRAWS))[:, *inner]
         self.spread[:, *outer] = np.sqrt(squares / np.float32(ESTIMATE_DRAWS))[:, *inner]
-        if self.mean is not None:
-            self.mean[:, *outer] = at_mean[:, *inner]
+        self.mean[:, *outer] = at_mean[:, *inner]
 
     def within(self, margin: int) -> Estimates:
         """The estimates at least ``margin`` pixels inside the image; all of them if none is."""
@@ -59,21 +58,17 @@ class Estimates:
         inner = copy.copy(self)
         place = slice(margin, -margin or None)
         inner.drawn, inner.spread = self.drawn[:, place, place], self.spread[:, place, place]
-        inner.mean = None if self.mean is None else self.mean[:, place, place]
+        inner.mean = self.mean[:, place, place]
         return inner
 
     def in_units(self, quantity: Quantity) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Estimate and spread of the whole image, (P,) each, in the quantity's units."""
-        if quantity.size == 1:
-            # Strong texture looks like noise: the median over positions is closer to the truth than the mean. Copies
-            # are avoided where possible: a copy is as large as a quarter of an image channel.
-            everywhere = quantity.places >= 1
-            used = self.drawn if everywhere else self.drawn[self.spread <= np.quantile(self.spread, quantity.places)]
-            learned = np.array([np.median(used, overwrite_input=True)], np.float64)
-        else:
-            # The numbers of a kernel depend on each other: their separate medians need not be any kernel.
-            learned = self.drawn.mean(axis=(1, 2), dtype=np.float64)
+        learned = quantity.of_image(self.drawn, self.spread)
         spread = self.spread.mean(axis=(1, 2), dtype=np.float64)
         if not (np.isfinite(learned).all() and np.isfinite(spread).all()):
             raise UndegradeError(f"the model's estimate of the {quantity.name} is not finite; use other weights.")
         return quantity.within_range(quantity.decode(learned)), quantity.decode_spread(learned, spread)
+
+    def as_map(self, quantity: Quantity) -> EstimateMap:
+        """Estimate and spread of the whole image, and the estimate at every position."""
+        return EstimateMap(*self.in_units(quantity), quantity.within_range(quantity.decode(self.mean)))

@@ -8,6 +8,7 @@ on the image. :mod:`undegrade.inference.tiles` explains why the result equals th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,26 +18,21 @@ import numpy.typing as npt
 
 from undegrade.degrade.base import Quantity
 from undegrade.errors import UndegradeError
-from undegrade.inference.arrays import Image, Layout, from_float, is_grey, transformed
-from undegrade.inference.engine import Engine, Posterior, Window
-from undegrade.inference.estimates import Estimates
+from undegrade.inference.arrays import Image, Layout, is_grey
+from undegrade.inference.engine import Engine
 from undegrade.inference.held import Held
-from undegrade.inference.latent_image import LatentImage, latent_span
-from undegrade.inference.options import BLEND, EstimateMap, Restoration, RestoreOptions
+from undegrade.inference.look import Look, look_at
+from undegrade.inference.one_image import OneImage
+from undegrade.inference.options import EstimateMap, Restoration, RestoreOptions
 from undegrade.inference.ranges import find_range
 from undegrade.inference.steering import amount_of_level
-from undegrade.inference.tiles import Tile, slices
-from undegrade.inference.tiling import over_tiles
 from undegrade.model.architecture import Architecture
-from undegrade.model.latent_noise import latent_noise
 from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 
-ENCODING, RESTORING = 1, 4
-"""Cost of a pixel, for the progress."""
-ROWS = 512
-"""Rows of the result that are converted at once where no network is at work."""
+LEAST_TILE = 32
+"""Smallest side of a tile that a budget of memory leads to."""
 
 
 class Pipeline:
@@ -51,8 +47,7 @@ class Pipeline:
 
     def __init__(self, engine: Engine, task: Task, card: Card | None = None) -> None:
         self.engine, self.task, self.card = engine, task, card
-        trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
-        self.quantity = task.degradation.quantity if trained else None
+        self.quantity = quantity_of(task, card)
 
     @property
     def architecture(self) -> Architecture:
@@ -87,10 +82,24 @@ class Pipeline:
         options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
         return self.run(image, options, progress)
 
-    def run(self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None = None) -> Restoration:
-        """Like :meth:`__call__`, with all options in one object."""
+    def run(
+        self,
+        image: Any,
+        options: RestoreOptions,
+        progress: Callable[[float], None] | None = None,
+        look: Look | None = None,
+    ) -> Restoration:
+        """Like :meth:`__call__`, with all options in one object.
+
+        Args:
+            image: not a batch if ``look`` is given.
+            look: what :meth:`look` returned for the same image and options: it is then not encoded again.
+        """
         layout = Layout.of(image)
-        found = [self._in_range(x, options, progress) for x in layout.images(image)]
+        images = layout.images(image)
+        if look is not None and [x.shape[:2] for x in images] != [look.size]:
+            raise UndegradeError(f"the look is of another image, of {look.size[0]} x {look.size[1]}; look at this one.")
+        found = [self._in_range(x, options, progress, look) for x in images]
         std = [f.std for f in found]
         return Restoration(
             layout.back([f.image for f in found]),
@@ -136,27 +145,44 @@ class Pipeline:
         Raises:
             UndegradeError: see :meth:`estimate`; or the input is a batch.
         """
-        options = RestoreOptions(direct=direct, tile=tile, memory=memory, white=white)
-        images = Layout.of(image).images(image)
-        if len(images) > 1:
-            raise UndegradeError("a map needs a single image; pass the images of a batch one at a time.")
         quantity = self._estimated()
-        black_and_white = find_range(images[0], white)
-        source = images[0] if black_and_white.is_full else black_and_white.scaled(images[0])
+        options = RestoreOptions(direct=direct, tile=tile, memory=memory, white=white)
+        found = self._look(image, options, progress, latent=False).estimates
+        assert found is not None  # there is a quantity
+        return found.as_map(quantity)
+
+    def look(self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None = None) -> Look:
+        """Encode one image: what :meth:`run` needs, and what it estimates, which tells whether it should run.
+
+        Raises:
+            UndegradeError: see :meth:`__call__`; or the input is a batch.
+        """
+        return self._look(image, options, progress, latent=True)
+
+    def _look(
+        self, image: Any, options: RestoreOptions, progress: Callable[[float], None] | None, latent: bool
+    ) -> Look:
+        (source, *others) = Layout.of(image).images(image)
+        if others:
+            raise UndegradeError("this needs a single image; pass the images of a batch one at a time.")
+        black_and_white = find_range(source, options.white)
+        if not black_and_white.is_full:
+            source = black_and_white.scaled(source)
         self._check(source, options)
-        found = Estimates(self.architecture.params, source, at_mean=True)
-        done = 0
+        if source.shape[2] == 3 and is_grey(source):  # as it is restored
+            source = source[..., :1]
+        whole, done = source.shape[0] * source.shape[1], 0
 
-        def add(tile: Tile, window: Window) -> None:
+        def tick(pixels: int) -> None:
             nonlocal done
-            found.add_tile(self.engine, self.engine.encode(self.engine.to_model(window, direct)), tile)
-            done += tile.pixels
+            done += pixels
             if progress is not None:
-                progress(done / (source.shape[0] * source.shape[1]))
+                progress(done / whole)
 
-        over_tiles(source, self._side(options), self.engine.reaches.encode, self.engine, add)
-        assert found.mean is not None  # at_mean=True above
-        return EstimateMap(*found.in_units(quantity), quantity.within_range(quantity.decode(found.mean)))
+        return look_at(
+            self.engine, source, self._side(options), direct=options.direct, latent=latent,
+            spread=options.samples > 0, estimates=self.quantity is not None, tick=tick,
+        )  # fmt: skip
 
     def hold(
         self,
@@ -192,120 +218,26 @@ class Pipeline:
         return Held(self.engine, layout, shown, rows, columns, amount, black_and_white)
 
     def _in_range(
-        self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None
+        self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None, look: Look | None
     ) -> Restoration:
         """Restore one image, (H, W, C), with its black and white shown to the model as 0 and 1."""
         found = find_range(source, options.white)
         if found.is_full:
-            return self._one(source, options, progress)
-        restored = self._one(found.scaled(source), options, progress)
+            return self._one(source, options, progress, look)
+        restored = self._one(found.scaled(source), options, progress, look)
         return replace(restored, image=found.back(restored.image))
 
-    def _one(self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None) -> Restoration:
+    def _one(
+        self, source: Image, options: RestoreOptions, progress: Callable[[float], None] | None, look: Look | None
+    ) -> Restoration:
         """Restore one image, (H, W, C); it may be a view with any strides."""
         self._check(source, options)
         if source.shape[2] == 3 and is_grey(source):
             # The three outputs of a colour model differ in the last digits, but grey must stay exactly grey.
-            found = self._one(source[..., :1], options, progress)
+            found = self._one(source[..., :1], options, progress, look)
             return replace(found, image=np.repeat(found.image, 3, axis=2))
         amount = self._amount(source, options)
-        weight = min(options.strength / BLEND, 1.0)
-        h, w, channels = source.shape
-        s = self.architecture.scale
-        estimates = None if self.quantity is None else Estimates(self.architecture.params, source)
-        out = np.empty((h * s, w * s, channels), source.dtype)
-        total = np.zeros(out.shape, np.float32) if options.self_ensemble else None
-        std = np.empty(out.shape[:2], np.float32) if options.samples else None
-        passes = 8 if options.self_ensemble else 1
-        # The picture is encoded once, before it is restored: either step has a smaller halo than both together. To
-        # move the latent, each tile is encoded a second time, from a restoration made from the first latent.
-        reaches, side = self.engine.reaches, self._side(options)
-        halo = reaches.restore if amount == 1 else 2 * reaches.both
-        done = 0
-
-        def tick(cost: int) -> None:
-            nonlocal done
-            done += cost
-            if progress is not None:
-                progress(done / (h * w * passes * (RESTORING + (ENCODING if amount == 1 else 0))))
-
-        def work(tile: Tile, window: Window) -> None:
-            y = self.engine.to_model(window, options.direct)
-            posterior = self._steered(y, tile, amount, read) if latent is None else latent.within(tile)
-            restored, deviation = self._tile(y, window, tile, posterior, options, weight)
-            if not np.isfinite(restored).all():
-                raise UndegradeError("the model's result is not finite; use other weights, or smaller pixel values.")
-            target = result[slices(tile, s)]
-            target[...] = from_float(restored, source.dtype) if total is None else target + restored
-            if std is not None:
-                std[slices(tile, s)] = deviation
-            tick(RESTORING * tile.pixels)
-
-        for i in range(passes):
-            # Transformed views of the source and of the result: writing to the view undoes the transform.
-            x = transformed(source, i)
-            result = transformed(out if total is None else total, i)
-            read = estimates if i == 0 else None
-            latent = self._encoded(x, side, options, read, tick) if amount == 1 else None
-            if options.strength > 0:
-                over_tiles(x, side, halo, self.engine, work)
-        if total is not None:
-            for row in range(0, len(out), ROWS):
-                out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(passes), source.dtype)
-        if options.strength == 0:
-            out[...] = source  # bit for bit, for every dtype
-            if progress is not None:
-                progress(1.0)
-        estimate, spread = estimates.in_units(self._estimated()) if estimates is not None else (None, None)
-        return Restoration(out, estimate, spread, std)
-
-    def _encoded(
-        self, x: Image, side: int, options: RestoreOptions, estimates: Estimates | None, tick: Callable[[int], None]
-    ) -> LatentImage | None:
-        """The latent of a whole image; on the way its estimates are added. None if neither is asked for."""
-        if options.strength == 0 and estimates is None:
-            return None
-        latent = LatentImage(x, spread=options.samples > 0)
-
-        def add(tile: Tile, window: Window) -> None:
-            posterior = self.engine.encode(self.engine.to_model(window, options.direct))
-            if estimates is not None:
-                estimates.add_tile(self.engine, posterior, tile)
-            latent.add_tile(posterior, tile)
-            tick(ENCODING * tile.pixels)
-
-        over_tiles(x, side, self.engine.reaches.encode, self.engine, add)
-        return latent
-
-    def _steered(self, y: Window, tile: Tile, amount: float, estimates: Estimates | None) -> Posterior:
-        """The posterior of a window, moved by the amount; the window's estimates, before it is moved, are added."""
-        posterior = self.engine.encode(y)
-        if estimates is not None:
-            estimates.add_tile(self.engine, posterior, tile)
-        return self.engine.steered(y, posterior, amount)
-
-    def _tile(
-        self, y: Window, window: Window, tile: Tile, posterior: Posterior, options: RestoreOptions, weight: float
-    ) -> tuple[Window, Window | None]:
-        """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
-        engine, s = self.engine, self.architecture.scale
-        given, upper = window[slices(tile, 1, inner=True)], slices(tile, s, inner=True)
-
-        def restore_from(c: Window) -> Window:
-            xhat = engine.restore(y, c)[:, :, *upper]
-            restored = engine.from_model(xhat, given)
-            return restored if weight == 1 else given + np.float32(weight) * (restored - given)
-
-        if not options.samples:
-            return restore_from(posterior.mean), None
-        rows, columns = latent_span(tile)
-        mean = spread = np.zeros((), np.float32)
-        for n in range(options.samples):  # Welford's recurrence
-            sample = restore_from(posterior.at(latent_noise(options.seed, n, rows, columns)))
-            difference = sample - mean
-            mean = mean + difference / np.float32(n + 1)
-            spread = spread + difference * (sample - mean)
-        return mean, np.sqrt(spread.mean(axis=2) / np.float32(options.samples - 1))
+        return OneImage(self.engine, self.quantity, source, options, self._side(options), amount, progress).run(look)
 
     def _amount(self, source: Image, options: RestoreOptions) -> float:
         """The amount for :meth:`Engine.steered`; 1 leaves the latent unchanged."""
@@ -339,8 +271,21 @@ class Pipeline:
             tile = RESTORERS[self.architecture.restorer].tile // self.architecture.scale
         elif tile is None:
             assert options.memory is not None
-            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - 2 * self.engine.reaches.restore
+            halo = 2 * self.engine.reaches.restore
+            tile = int((options.memory / self.engine.bytes_per_pixel) ** 0.5) - halo
+            if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
+                least = self.engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2
+                raise UndegradeError(
+                    f"{options.memory / 1e9:g} GB of memory are too little for this model; give at least "
+                    f"{math.ceil(least / 1e7) / 100:g} GB, or leave it out."
+                )
         return max(tile, stride) // stride * stride
+
+
+def quantity_of(task: Task, card: Card | None) -> Quantity | None:
+    """What the estimator of a model estimates; None if its card says that it was not trained (lambda_2 = 0)."""
+    trained = card is None or card.recipe.get("lambda_est", 1.0) > 0
+    return task.degradation.quantity if trained else None
 
 
 def _mean(values: list[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.float64] | None:

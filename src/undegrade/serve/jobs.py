@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 
 from undegrade import image
-from undegrade.degrade.numbers import Numbers
 from undegrade.errors import UndegradeError
 from undegrade.files.level import check_level, task_of_level
 from undegrade.files.plan import Job
+from undegrade.files.readings import Reading, readings_of
 from undegrade.files.restore_file import STD_PEAK, FileOptions, Status, restore_file, std_path
-from undegrade.files.select_task import Choice, select_task
 from undegrade.image import Format, Picture
 from undegrade.inference.held import Held
 from undegrade.inference.load import load_pipeline
-from undegrade.inference.options import EstimateMap, RestoreOptions
-from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.options import RestoreOptions
+from undegrade.inference.pipeline import Pipeline, quantity_of
+from undegrade.inference.select_task import UNIVERSAL, Choice, select_task
 from undegrade.serve import views
-from undegrade.serve.readings import Reading, readings
 from undegrade.serve.wishes import Wishes
 from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards
@@ -52,11 +51,12 @@ class Jobs:
         self._held = functools.lru_cache(maxsize=4)(self._hold)
 
     def models(self) -> list[dict[str, Any]]:
-        """The shipped models; loads those that every picture needs."""
+        """The shipped models; loads the one that every picture needs."""
+        self._load(UNIVERSAL)
         models = []
         for card in shipped_cards():
             task = TASKS[card.task]
-            reads = self._load(card.task).quantity if task.degradation.scale == 1 else task.degradation.quantity
+            reads = quantity_of(task, card)
             models.append(
                 {
                     "name": card.name,
@@ -86,13 +86,12 @@ class Jobs:
             view="view.png" if with_view else None,
         )  # fmt: skip
         pixels = picture.pixels if shown.is_full else shown.scaled(picture.pixels)
-        once = {task: _Once(self._load(task)) for task in self._readers()}
-
-        def load(task: str) -> Pipeline:
-            return once[task] if task in once else self._load(task)
-
-        found = readings(list(once.values()), pixels, TILE, lambda fraction: progress(0.95 * fraction))
-        choice = select_task(pixels, load, TILE, picture.quality)
+        universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
+        choice = select_task(pixels, universal, options, picture.quality, lambda done: progress(0.95 * done))
+        assert choice.look is not None
+        assert choice.look.estimates is not None
+        assert universal.quantity is not None
+        found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
         progress(1.0)
         return {
             "found": [self._record(reading, folder, i) for i, reading in enumerate(found)],
@@ -179,7 +178,7 @@ class Jobs:
         if known is not None:
             choice = Choice(None if known["task"] is None else self._load(known["task"]), known["reason"])
             return lambda image, quality: choice
-        return lambda image, quality: select_task(image, self._load, TILE, quality)
+        return lambda image, quality: select_task(image, self._load(UNIVERSAL), RestoreOptions(tile=TILE), quality)
 
     def _tile(self, task: str | None) -> int:
         scale = 1 if task is None or task not in TASKS else TASKS[task].degradation.scale
@@ -187,13 +186,6 @@ class Jobs:
 
     def _load(self, task: str) -> Pipeline:
         return load_pipeline(task, device=self._device)
-
-    def _readers(self) -> list[str]:
-        """The tasks whose models read something off a picture of ordinary size; one that reads several things first."""
-        tasks = sorted({card.task for card in shipped_cards() if TASKS[card.task].degradation.scale == 1})
-        known = {task: quantity for task in tasks if (quantity := self._load(task).quantity) is not None}
-        told = {task: q.size for task, q in known.items() if q.size == 1 or isinstance(q, Numbers)}
-        return sorted(told, key=lambda task: (-told[task], task))
 
     def _record(self, reading: Reading, folder: Path, i: int) -> dict[str, Any]:
         low, high = (float(v) for v in np.percentile(reading.plane, (1, 99)))
@@ -209,17 +201,3 @@ class Jobs:
         self, source: str, task: str, rows: tuple[int, int], columns: tuple[int, int], level: float | None
     ) -> Held:
         return self._load(task).hold(self._picture(source).pixels, rows, columns, level)
-
-
-class _Once(Pipeline):
-    """A pipeline for one picture that gives an estimate of the whole picture a second time without computing it."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.__dict__.update(vars(pipeline))
-        self._known: dict[tuple[int, ...], EstimateMap] = {}
-
-    def estimate_map(self, image: Any, **options: Any) -> EstimateMap:
-        shape = image.shape[:2]
-        if shape not in self._known:
-            self._known[shape] = super().estimate_map(image, **options)
-        return self._known[shape]

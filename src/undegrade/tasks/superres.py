@@ -2,7 +2,7 @@
 
 The paper's are blurred by a Gaussian and decimated directly; people's were made small by an ordinary resizer or a
 sensor. One model serves both: its batches hold both, the latter brought onto the grid of the former, as the pipeline
-does with people's files (:mod:`undegrade.degrade.resize`).
+does with ordinary files (:mod:`undegrade.degrade.resize`).
 """
 
 from dataclasses import replace

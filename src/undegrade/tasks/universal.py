@@ -37,19 +37,20 @@ _IMPULSES = (0.0005, 0.02)
 # Weak noise more often than strong: people's pictures have it, and it is the harder one to tell from texture.
 _NOISE = OneOf(
     (
-        (0.34, AdditiveNoise((0, 75), power=1.5)),
-        (0.08, AdditiveNoise((0, 60), Channels.BRIGHTNESS, power=1.5)),
+        (0.25, AdditiveNoise((0, 75), power=1.5)),
+        (0.06, AdditiveNoise((0, 60), Channels.BRIGHTNESS, power=1.5)),
         (0.04, AdditiveNoise((0, 60), Channels.COLOUR, power=1.5)),
-        (0.10, AdditiveNoise((0, 50), Channels.ALL, _WIDTHS, power=1.5)),
-        (0.10, AdditiveNoise((0, 50), Channels.BRIGHTNESS, _WIDTHS, power=1.5)),
+        (0.09, AdditiveNoise((0, 50), Channels.ALL, _WIDTHS, power=1.5)),
+        (0.09, AdditiveNoise((0, 50), Channels.BRIGHTNESS, _WIDTHS, power=1.5)),
         (0.04, AdditiveNoise((0, 50), Channels.COLOUR, _WIDTHS, power=1.5)),
         (0.06, PoissonGaussian(peak=(15, 3000), read=(0, 6))),
-        (0.06, Speckle((0.02, 0.45), same=0.3)),
+        (0.05, Speckle((0.02, 0.45), same=0.3)),
         (0.02, Impulses(Impulse.SALT_AND_PEPPER, _IMPULSES)),
         (0.02, Impulses(Impulse.RANDOM, _IMPULSES)),
         (0.01, Impulses(Impulse.HOT, _IMPULSES)),
-        # As of the task `real`, but for its saving, which is drawn below for all.
-        (0.13, Measured(CameraNoise(gain=(1 / 8, 1), balance=(1, 2.4), smoothing=(0, 1.2), chroma=(0, 2),
+        # As of the task `real`, but for its saving, which is drawn below for all. It is the one that most photographs
+        # have and the hardest to tell from texture: at a share of 0.13 a model of 1e9 pixels overlooked half of it.
+        (0.27, Measured(CameraNoise(gain=(1 / 8, 1), balance=(1, 2.4), smoothing=(0, 1.2), chroma=(0, 2),
                                     grey_as_grey=True))),
     )
 )  # fmt: skip
@@ -78,7 +79,8 @@ _TRAINING = OneOf(
 )
 
 
-def _noise(sigma: float, channels: Channels = Channels.ALL, width: float = 0.0) -> Degradation:
+def white_noise(sigma: float, channels: Channels = Channels.ALL, width: float = 0.0) -> Degradation:
+    """Gaussian noise of one level, in 8-bit levels, blurred by ``width`` pixels first."""
     return AdditiveNoise((sigma, sigma), channels, (width, width))
 
 
@@ -91,9 +93,9 @@ _VALIDATION: dict[str, Degradation] = {
     "clean photographs": Nothing(),
     "clean small photographs": Nothing(),
     "clean graphics": Nothing(),
-    **{f"noise {s}": _noise(s) for s in (5, 15, 25, 50)},
-    "grain 20": _noise(20, Channels.BRIGHTNESS, 0.7),
-    "noise 15, JPEG 90": Chain(_noise(15), _saved(90)),
+    **{f"noise {s}": white_noise(s) for s in (5, 15, 25, 50)},
+    "grain 20": white_noise(20, Channels.BRIGHTNESS, 0.7),
+    "noise 15, JPEG 90": Chain(white_noise(15), _saved(90)),
     **{f"JPEG {q}": _saved(q) for q in (10, 40, 80)},
     "graphics, JPEG 90": _saved(90),
     "speckle": Speckle((0.12, 0.12)),
@@ -125,7 +127,7 @@ UNIVERSAL = Task(
     validation=_VALIDATION,
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),
     benchmarks=(
-        *(Benchmark("", CBSD68, f"sigma {s}", _noise(s)) for s in (10, 30, 50, 70)),
+        *(Benchmark("", CBSD68, f"sigma {s}", white_noise(s)) for s in (10, 30, 50, 70)),
         *(Benchmark("", LIVE1, f"QF {q}", _saved(q)) for q in (10, 40, 80)),
         *photographs("", CC15),
     ),

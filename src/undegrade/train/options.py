@@ -9,7 +9,7 @@ from pathlib import Path
 from undegrade.degrade import Degradation, GaussianNoise
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.tasks import TASKS, Task
+from undegrade.tasks import Task, check_variant, task_named
 from undegrade.tasks.recipe import Recipe
 
 RECIPE_FIELDS = (
@@ -86,12 +86,9 @@ def plan(options: TrainOptions) -> Plan:
         UndegradeError: there is no such task, variant or recipe, or a number makes no sense.
     """
     _check_numbers(options)
-    if options.task not in TASKS:
-        raise UndegradeError(f"there is no task {options.task!r}; choose one of {', '.join(TASKS)}.")
-    task = TASKS[options.task]
+    task = task_named(options.task)
     variant = options.variant or next(iter(task.variants))
-    if variant not in task.variants:
-        raise UndegradeError(f"{task.name} has no variant {variant!r}; choose one of {', '.join(task.variants)}.")
+    check_variant(task, variant)
     recipes = task.recipes[variant]
     name = options.recipe or next(iter(recipes))
     if name not in recipes:

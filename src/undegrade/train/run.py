@@ -16,7 +16,9 @@ import torch.distributed as dist
 from undegrade.data.batches import MixedBatches, Photographs, Source, Synthetic
 from undegrade.data.sidd import training_tiles
 from undegrade.data.training_images import TrainingImages, read_folder
+from undegrade.errors import UndegradeError
 from undegrade.inference.torch_engine import usable
+from undegrade.model.vdir import VDIR
 from undegrade.train.cooldown import begin
 from undegrade.train.cpu import denormals_as_zero, keep_memory
 from undegrade.train.export import export
@@ -25,7 +27,8 @@ from undegrade.train.options import Plan, TrainOptions, plan
 from undegrade.train.state import newest
 from undegrade.train.trainer import PARTS, Trainer
 from undegrade.train.validate import Validation, centre_crops, own_crops
-from undegrade.weights.card import load_weights
+from undegrade.weights.card import Card, load_weights
+from undegrade.weights.names import weights_file
 
 
 def train(options: TrainOptions) -> None:
@@ -43,7 +46,9 @@ def _train(options: TrainOptions) -> None:
     wanted = plan(options)
     folder, recipe = options.out, wanted.recipe
     device = _start_processes(options.device)
-    validation = _validation(options, wanted, device)  # first: training images take minutes to read
+    # These first: training images take minutes to read.
+    start = None if options.init is None or any(folder.glob("state-*")) else load_weights(weights_file(options.init))
+    validation = _validation(options, wanted, device)
     if options.cooldown is not None:
         branch = begin(folder, recipe, options.cooldown)
         folder, recipe = branch.folder, branch.recipe
@@ -60,7 +65,7 @@ def _train(options: TrainOptions) -> None:
         "hardware": hardware(device, trainer.world),
         "torch": str(torch.__version__),
         "commit": commit(),
-    } | _origin(options, folder, trainer)
+    } | _origin(start, options, folder, trainer)
     limits = Limits(
         minutes=options.minutes, stop_at=options.stop_at, pixels=options.pixels, log_every=options.log_every,
         validate_every=options.validate_every, save_minutes=options.save_minutes, compact=options.compact,
@@ -105,15 +110,17 @@ def _validation(options: TrainOptions, wanted: Plan, device: torch.device) -> Va
     return Validation(crops, task.validation, estimated=wanted.recipe.lambda_est > 0, own=own)
 
 
-def _origin(options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, Any]:
-    """Start from other weights, if this run is new and is told to; which those are, also of a run that goes on."""
+def _origin(start: tuple[VDIR, Card] | None, options: TrainOptions, folder: Path, trainer: Trainer) -> dict[str, Any]:
+    """Start from other weights, if the options name some and the run is new. Returns which, also for a resumed run."""
     if any(folder.glob("state-*")):
         _, meta = newest(folder)
         return {name: meta[name] for name in ("started_from", "pixels_before", "cooldown") if name in meta}
-    if options.init is None:
+    if start is None:
         return {}
-    weights, card = load_weights(options.init)
+    weights, card = start
     taken = trainer.start_from(weights, options.init_parts or PARTS)
+    if taken == 0:
+        raise UndegradeError(f"no tensor of {options.init} fits into this model; start from weights of its kind.")
     print(f"{taken} tensors taken from {options.init}", file=sys.stderr)
     return {"started_from": f"{card.name} {card.sha256[:12]}", "pixels_before": card.pixels_seen}
 

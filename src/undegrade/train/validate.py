@@ -62,7 +62,7 @@ class Validation:
                 xhat = model.restore(y, posterior.mean)
                 rounded = xhat.clamp(0, 1).mul(255).round().div(255)
                 errors.append((rounded - x).square().mean())
-                # At draws, as it learned and as users are told it.
+                # At draws, as it learned and as it is reported to users.
                 noise = torch.randn((ESTIMATE_DRAWS, *posterior.mean.shape[1:]), generator=latent, device=x.device)
                 estimate = model.estimate(posterior.at(noise)).mean((0, 2, 3))
                 decode = degradation.quantity.decode
@@ -109,11 +109,20 @@ def own_crops(task: Task, folder: Path, channels: int, size: int, device: torch.
         channels: 3 or 1.
         size: side of the crops.
         device: where they are kept.
+
+    Raises:
+        UndegradeError: no image is large enough for one of the cases.
     """
     if not task.validation_images:
         return {}
     photographs = read_folder(folder, channels)
     kinds = {kind: held_out(kind, photographs, size) for kind in set(task.validation_images.values())}
+    for label, kind in task.validation_images.items():
+        if not kinds[kind]:
+            raise UndegradeError(
+                f"no image in {folder} is large enough for the case {label!r}, which is watched on images made smaller "
+                f"to no less than {size} pixels; give some of {2 * size} pixels high and wide."
+            )
     return {label: _stacked(kinds[kind], device) for label, kind in task.validation_images.items()}
 
 
@@ -145,5 +154,5 @@ def _label(case: str, rows: Mapping[str, float]) -> str:
     name = f"estimate_error/{case}"
     off = [value for key, value in rows.items() if key == name or key.startswith(f"{name}/")]
     # Two digits that say something, whatever the unit.
-    told = f" (estimate off by {', '.join(f'{value:.2g}' for value in off)})" if off else ""
-    return f"{case}: {rows[f'psnr/{case}']:.2f} dB{told}"
+    missed = f" (estimate off by {', '.join(f'{value:.2g}' for value in off)})" if off else ""
+    return f"{case}: {rows[f'psnr/{case}']:.2f} dB{missed}"

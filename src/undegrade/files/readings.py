@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from undegrade.degrade.blur import Kernel, Shape
 from undegrade.degrade.numbers import Number, Numbers
-from undegrade.files.select_task import EVEN, NOISE
 from undegrade.inference.options import EstimateMap
 from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.select_task import NOISE
 
 Plane = npt.NDArray[np.float32]
 
@@ -55,8 +55,12 @@ def readings_of(pipeline: Pipeline, found: EstimateMap) -> Iterator[Reading]:
     if quantity is None:
         return
     if isinstance(quantity, Numbers):
-        for i, number in enumerate(quantity.numbers):
-            yield _reading(number, found.estimate[i], found.spread[i], found.map[i])
+        found_here = [
+            _reading(number, found.estimate[i], found.spread[i], found.map[i])
+            for i, number in enumerate(quantity.numbers)
+        ]
+        clean = any(reading.name == "noise level" and reading.value < NOISE for reading in found_here)
+        yield from (replace(r, words="no noise, so none") if clean and r.name == "grain" else r for r in found_here)
     elif isinstance(quantity, Kernel):
         widths = np.sqrt(np.maximum(_wider(found.map), 0))
         width = math.sqrt(max(Shape.of(found.estimate.tolist()).first, 0.0))
@@ -68,29 +72,10 @@ def readings_of(pipeline: Pipeline, found: EstimateMap) -> Iterator[Reading]:
         yield _reading(number, found.estimate[0], found.spread[0], found.map[0])
 
 
-def readings(
-    pipelines: Sequence[Pipeline], image: Any, tile: int, progress: Callable[[float], None] | None = None
-) -> list[Reading]:
-    """The numbers that several models find in one image; of those of one name, the first model's."""
-    found: list[Reading] = []
-    for n, pipeline in enumerate(pipelines):
-
-        def within(fraction: float, n: int = n) -> None:
-            if progress is not None:
-                progress((n + fraction) / len(pipelines))
-
-        known = {reading.name for reading in found}
-        estimates = pipeline.estimate_map(image, tile=tile, progress=within)
-        found += [reading for reading in readings_of(pipeline, estimates) if reading.name not in known]
-    return found
-
-
 def _reading(number: Number, value: float, spread: float, plane: Plane) -> Reading:
     low, high = np.percentile(plane, (10, 90))
     in_words = _WORDS.get(number.name)
     words = "" if in_words is None else in_words(float(value))
-    if number.name == "noise level" and low < max(NOISE, EVEN * float(np.median(plane))):
-        words = "no noise to speak of"  # by the rule that selects the task: only texture looks like noise
     return Reading(
         number.name, number.unit, float(value), float(spread), float(low), float(high), number.digits, words, plane
     )
@@ -109,7 +94,7 @@ variance of shot noise is in proportion to ISO."""
 
 
 def _noise(level: float) -> str:
-    if level < 1.0:
+    if level < NOISE:  # the picture is left alone
         return "no visible noise"
     iso = 100 * 2 ** round(math.log2(max(_ISO * level**2 / 100, 1)))
     strength = "a little grainy" if level < 4 else "grainy" if level < 15 else "very grainy"

@@ -1,0 +1,158 @@
+"""The restoration of one image: encode it tile by tile, then restore it tile by tile, for each flip and sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from undegrade.degrade.base import Quantity
+from undegrade.errors import UndegradeError
+from undegrade.inference.arrays import Image, from_float, transformed
+from undegrade.inference.engine import Engine, Posterior, Window
+from undegrade.inference.estimates import Estimates
+from undegrade.inference.latent_image import LatentImage, latent_span
+from undegrade.inference.look import Look, look_at
+from undegrade.inference.options import BLEND, Restoration, RestoreOptions
+from undegrade.inference.tiles import Tile, slices
+from undegrade.inference.tiling import over_tiles
+from undegrade.model.latent_noise import latent_noise
+
+ENCODING, RESTORING = 1, 4
+"""Cost of a pixel, for the progress."""
+ROWS = 512
+"""Rows of the result that are converted at once where no network is at work."""
+
+
+class OneImage:
+    """One image that is being restored.
+
+    The picture is encoded once, before it is restored: either step has a smaller halo than both together. To move the
+    latent, each tile is encoded a second time, from a restoration made from the first latent.
+
+    Args:
+        engine: with the model.
+        quantity: what the estimator estimates; None if it was not trained.
+        source: as the model is shown it, (H, W, C); it may be a view with any strides. Grey has one channel.
+        options: checked against the model.
+        side: largest side of a tile, in pixels.
+        amount: for :meth:`Engine.steered`; 1 leaves the latent unchanged.
+        progress: called after each tile with the fraction done.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        quantity: Quantity | None,
+        source: Image,
+        options: RestoreOptions,
+        side: int,
+        amount: float,
+        progress: Callable[[float], None] | None,
+    ) -> None:
+        self._engine, self._quantity, self._source, self._options = engine, quantity, source, options
+        self._side, self._amount, self._progress = side, amount, progress
+        self._scale = engine.architecture.scale
+        self._weight = np.float32(min(options.strength / BLEND, 1.0))
+        self._passes = 8 if options.self_ensemble else 1
+        h, w, channels = source.shape
+        self._out = np.empty((h * self._scale, w * self._scale, channels), source.dtype)
+        self._total = np.zeros(self._out.shape, np.float32) if options.self_ensemble else None
+        self._std = np.empty(self._out.shape[:2], np.float32) if options.samples else None
+        self._cost = h * w * self._passes * (RESTORING + (ENCODING if amount == 1 else 0))
+        self._done = 0
+
+    def run(self, look: Look | None) -> Restoration:
+        """Restore it.
+
+        Args:
+            look: of the same image, if there is one: it is then not encoded again.
+        """
+        engine, options, out, total = self._engine, self._options, self._out, self._total
+        estimates = None
+        if look is not None:
+            estimates = look.estimates
+            self._done = ENCODING * look.size[0] * look.size[1] if self._amount == 1 else 0
+        elif self._quantity is not None:
+            estimates = Estimates(engine.architecture.params, self._source)
+        halo = engine.reaches.restore if self._amount == 1 else 2 * engine.reaches.both
+        for i in range(self._passes):
+            # Transformed views of the source and of the result: writing to the view undoes the transform.
+            x, result = transformed(self._source, i), transformed(out if total is None else total, i)
+            latent, unread = None, None
+            if self._amount == 1:
+                found = look if i == 0 and look is not None else self._look(x, estimates=i == 0)
+                latent = found.latent
+                estimates = found.estimates if i == 0 else estimates
+            elif i == 0 and look is None:
+                unread = estimates
+            if options.strength > 0:
+                self._over(x, result, halo, latent, unread)
+        if total is not None:
+            for row in range(0, len(out), ROWS):
+                out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(self._passes), out.dtype)
+        if options.strength == 0:
+            out[...] = self._source  # bit for bit, for every dtype
+            if self._progress is not None:
+                self._progress(1.0)
+        if estimates is None or self._quantity is None:
+            return Restoration(out, None, None, self._std)
+        return Restoration(out, *estimates.in_units(self._quantity), self._std)
+
+    def _look(self, x: Image, estimates: bool) -> Look:
+        """Encode a view of the image, as far as restoring it needs it."""
+        options = self._options
+        return look_at(
+            self._engine, x, self._side, direct=options.direct, latent=options.strength > 0, spread=options.samples > 0,
+            estimates=estimates and self._quantity is not None, tick=lambda pixels: self._tick(ENCODING * pixels),
+        )  # fmt: skip
+
+    def _over(self, x: Image, result: Image, halo: int, latent: LatentImage | None, unread: Estimates | None) -> None:
+        """Restore a view of the image into the same view of the result."""
+
+        def work(tile: Tile, window: Window) -> None:
+            y = self._engine.to_model(window, self._options.direct)
+            posterior = self._steered(y, tile, unread) if latent is None else latent.within(tile)
+            restored, deviation = self._tile(y, window, tile, posterior)
+            if not np.isfinite(restored).all():
+                raise UndegradeError("the model's result is not finite; use other weights, or smaller pixel values.")
+            target = result[slices(tile, self._scale)]
+            target[...] = from_float(restored, self._source.dtype) if self._total is None else target + restored
+            if self._std is not None:
+                self._std[slices(tile, self._scale)] = deviation
+            self._tick(RESTORING * tile.pixels)
+
+        over_tiles(x, self._side, halo, self._engine, work)
+
+    def _steered(self, y: Window, tile: Tile, estimates: Estimates | None) -> Posterior:
+        """The posterior of a window, moved by the amount; the window's estimates, before it is moved, are added."""
+        posterior = self._engine.encode(y)
+        if estimates is not None:
+            estimates.add_tile(self._engine, posterior, tile)
+        return self._engine.steered(y, posterior, self._amount)
+
+    def _tile(self, y: Window, window: Window, tile: Tile, posterior: Posterior) -> tuple[Window, Window | None]:
+        """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
+        samples = self._options.samples
+        given, upper = window[slices(tile, 1, inner=True)], slices(tile, self._scale, inner=True)
+
+        def restore_from(c: Window) -> Window:
+            xhat = self._engine.restore(y, c)[:, :, *upper]
+            restored = self._engine.from_model(xhat, given)
+            return restored if self._weight == 1 else given + self._weight * (restored - given)
+
+        if not samples:
+            return restore_from(posterior.mean), None
+        rows, columns = latent_span(tile)
+        mean = spread = np.zeros((), np.float32)
+        for n in range(samples):  # Welford's recurrence
+            sample = restore_from(posterior.at(latent_noise(self._options.seed, n, rows, columns)))
+            difference = sample - mean
+            mean = mean + difference / np.float32(n + 1)
+            spread = spread + difference * (sample - mean)
+        return mean, np.sqrt(spread.mean(axis=2) / np.float32(samples - 1))
+
+    def _tick(self, cost: int) -> None:
+        self._done += cost
+        if self._progress is not None:
+            self._progress(min(self._done / self._cost, 1.0))

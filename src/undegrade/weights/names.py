@@ -1,0 +1,28 @@
+"""Weights by the name of a shipped model, as the commands print it: ``gaussian-fast``."""
+
+from __future__ import annotations
+
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from undegrade.errors import UndegradeError
+from undegrade.weights.card import find_weights, shipped_cards
+
+
+def weights_file(given: Path | str) -> Path | Traversable:
+    """What a user gave as weights: the path of a file, or the name of a shipped model.
+
+    A file of that name comes first; what looks like a path (a suffix, a folder) is one.
+
+    Raises:
+        UndegradeError: it is neither; the message lists the shipped models.
+    """
+    path = Path(given)
+    if path.exists() or path.suffix or path.parent != Path():
+        return path
+    cards = {card.name: card for card in shipped_cards()}
+    if (card := cards.get(path.name)) is not None:
+        return find_weights(card.task, (card.variant,))
+    raise UndegradeError(
+        f"{path}: no such weights file, and no shipped model has this name; give a file, or one of: {', '.join(cards)}."
+    )

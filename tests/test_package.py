@@ -1,0 +1,45 @@
+"""What is in the package, and what the package index shows of it."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "undegrade"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+
+
+def test_every_file_of_the_sources_is_in_the_package() -> None:
+    """Weights, graphs, the page, tables: setuptools takes only Python files by itself."""
+    globs = PROJECT["tool"]["setuptools"]["package-data"]["undegrade"]
+    taken = {file for glob in globs for file in SOURCE.glob(glob)}
+    there = {file for file in SOURCE.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")}
+    assert there - taken == set()
+    assert all(list(SOURCE.glob(glob)) for glob in globs)
+
+
+def test_every_extra_that_a_message_names_exists() -> None:
+    import re
+
+    named = {
+        name
+        for file in (*SOURCE.rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md")
+        for name in re.findall(r"undegrade\[(\w+)\]", file.read_text(encoding="utf-8"))
+    }
+    assert {"torch", "export", "hub", "spandrel", "completion", "serve"} <= named
+    assert named <= set(EXTRAS)
+
+
+def test_what_the_tests_need_is_what_the_extras_need() -> None:
+    """So that an extra's lower bound is tried, but for spandrel, which brings torchvision."""
+    needed = {line for name in ("completion", "export", "hub", "real", "serve") for line in EXTRAS[name]}
+    assert needed - set(EXTRAS["dev"]) == set()
+
+
+def test_the_torch_that_runs_these_tests_is_within_the_range() -> None:
+    torch = pytest.importorskip("torch")
+    requirements = pytest.importorskip("packaging.requirements")
+    (line,) = EXTRAS["torch"]
+    assert requirements.Requirement(line).specifier.contains(torch.__version__)
