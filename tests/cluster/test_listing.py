@@ -103,7 +103,7 @@ def test_what_is_not_there_and_where_results_cannot_go(photos, out, root):
         Listing(photos, out)
     fill(photos, a_png=b"1")
     with pytest.raises(UndegradeError, match="while they are half written"):
-        Listing(photos, Place.of("http://localhost/out"))
+        Listing(photos, Place.of("simplecache::memory://elsewhere/out"))
 
 
 def test_a_folder_that_cannot_be_listed_is_told_and_the_others_go_on(photos, out, root, monkeypatch):
