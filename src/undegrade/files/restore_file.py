@@ -20,7 +20,7 @@ from undegrade.errors import UndegradeError
 from undegrade.files import jpeg_projection
 from undegrade.files.estimate import Estimate, estimate_of, in_words
 from undegrade.files.plan import Job
-from undegrade.files.uncertainty import UncertaintyRecord, write_uncertainty
+from undegrade.files.uncertainty import UncertaintyRecord, uncertainty_path, write_uncertainty
 from undegrade.image import Picture
 from undegrade.inference.arrays import Image, from_float
 from undegrade.inference.engine import out_of_memory
@@ -58,12 +58,19 @@ def std_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}-std.png")
 
 
+def beside(output: Path, options: RestoreOptions) -> list[Path]:
+    """Paths of the pictures that these options write next to a result."""
+    asked = {std_path: options.samples > 0, uncertainty_path: options.uncertainty}
+    return [naming(output) for naming, wanted in asked.items() if wanted]
+
+
 class Status(enum.StrEnum):
-    """The final state of a file. LEFT: copied without restoration."""
+    """The final state of a file. LEFT: copied without restoration. BUSY: another run is at it."""
 
     RESTORED = "restored"
     LEFT = "left"
     SKIPPED = "skipped"
+    BUSY = "busy"
     FAILED = "failed"
 
 
@@ -72,8 +79,8 @@ class Outcome:
     """The result for one file. Unknown values are None, e.g. the width of a file that cannot be read.
 
     Attributes:
-        source: path of the file, as given or found.
-        output: path of its result, also if it was not written.
+        source: path of the file, as given or found; a text if it is a URL.
+        output: path of its result, also if it was not written; a text if it is a URL.
         status: see :class:`Status`.
         reason: why it failed: a sentence without the file's name.
         choice: why this task was selected, or why the picture was left alone; None if the user gave the task.
@@ -94,8 +101,8 @@ class Outcome:
         uncertainty: how far off the result may be, if that was asked for.
     """
 
-    source: Path
-    output: Path | None
+    source: Path | str
+    output: Path | str | None
     status: Status = Status.FAILED
     reason: str | None = None
     choice: str | None = None
