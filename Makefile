@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-data test-gpu test-page fuzz soak audit package docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
+.PHONY: demo test test-slow test-data test-gpu test-page test-ray fuzz soak audit package docs format graphs clean train train-status train-stop train-pause train-resume train-cooldown
 
 demo: $(VENV)/installed
 	$(BIN)/undegrade restore examples/dog-noisy.png -o restored
@@ -30,6 +30,11 @@ test-gpu: $(VENV)/installed-dev
 test-page: $(VENV)/installed-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[page]'
 	$(BIN)/pytest -m page tests/serve
+
+# A Ray cluster of two workers on this machine, and a server that speaks S3.
+test-ray: $(VENV)/installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[ray-test]'
+	$(BIN)/pytest -m ray tests/cluster
 
 fuzz: MINUTES ?= 10
 fuzz: $(VENV)/installed-dev

@@ -26,7 +26,8 @@ from undegrade.train.cpu import denormals_as_zero, keep_memory, multiplies_bfloa
 from undegrade.train.flops import flops_per_step
 from undegrade.train.native import NotCompiled
 from undegrade.train.selection import PATHS
-from undegrade.train.trainer import TERMS, Trainer
+from undegrade.train.steps import TERMS
+from undegrade.train.trainer import Trainer
 
 
 def smooth_images(count: int = 8, side: int = 512) -> TrainingImages:

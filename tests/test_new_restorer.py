@@ -24,7 +24,8 @@ from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 from undegrade.tasks.recipe import SHORT
 from undegrade.train.flops import flops_per_step, multiply_adds_per_pixel
-from undegrade.train.trainer import TERMS, Trainer
+from undegrade.train.steps import TERMS
+from undegrade.train.trainer import Trainer
 from undegrade.weights.card import Card, load_weights, save_weights
 
 FILTERS = 8
@@ -34,6 +35,7 @@ class Toy(RestorerModule):
     """xhat = y + conv(relu(conv(y ++ c))): two convolutions at the same size."""
 
     reach = 2
+    filters = FILTERS
 
     def __init__(self, channels: int, scale: int, cond_channels: int) -> None:
         super().__init__()
@@ -41,11 +43,14 @@ class Toy(RestorerModule):
         self.head = conv3x3(channels + cond_channels, FILTERS, relu=True)
         self.tail = conv3x3(FILTERS, channels)
 
-    def forward(self, y: Tensor, c: Tensor) -> Tensor:
+    def features(self, y: Tensor, c: Tensor) -> Tensor:
         given = y
         if self.cond_channels:
             given = torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1)
-        out: Tensor = y + self.tail(torch.relu(self.head(given)))
+        return torch.relu(self.head(given))
+
+    def image(self, y: Tensor, h: Tensor) -> Tensor:
+        out: Tensor = y + self.tail(h)
         return out
 
 

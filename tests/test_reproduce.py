@@ -22,6 +22,7 @@ from undegrade.errors import UndegradeError
 from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.results import Result
 from undegrade.tasks import TASKS
+from undegrade.weights.card import shipped_cards
 
 ROOT = Path(__file__).parents[1]
 REPRODUCE = ROOT / "reproduce"
@@ -321,6 +322,8 @@ def small_sets(tmp_path_factory):
 def test_every_study_runs_on_small_pictures(name, small_sets, tmp_path, capsys):
     if name == "sigma":
         pytest.importorskip("pywt")
+    if name == "coverage" and not all(card.intervals for card in shipped_cards()):
+        pytest.skip("not all shipped weights have intervals yet; tests/test_coverage.py runs it with others")
     given = words.Given(
         tmp_path, small_sets, val=small_sets / "val" if "val" in words.needs(EXPERIMENTS[name])[0] else None
     )

@@ -66,10 +66,13 @@ def test_restore(picture: Path, options: list[str], tmp_path: Path) -> None:
 
 
 def test_estimate(picture: Path, tmp_path: Path) -> None:
-    done = command("estimate", str(picture), "--kernels", str(tmp_path))
+    done = command("estimate", str(picture))
     assert done.returncode == 0, done.stderr
     assert "noise level" in done.stdout
+    done = command("estimate", str(picture), "--task", "sr-x2", "--kernels", str(tmp_path))
+    assert done.returncode == 0, done.stderr
     assert "blur kernel" in done.stdout
+    assert list(tmp_path.glob("*-kernel.png"))
 
 
 def test_what_is_shipped() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -49,6 +50,20 @@ class Restore(nn.Module):
         return self.restorer(y, c)
 
 
+class Scale(nn.Module):
+    """(y, c) -> xhat and b."""
+
+    def __init__(self, model: VDIR) -> None:
+        super().__init__()
+        assert model.scale is not None
+        self.restorer, self.scale = model.restorer, model.scale
+
+    def forward(self, y: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.restorer.features(y, c)
+        xhat = self.restorer.image(y, h)
+        return xhat, self.scale(h, (xhat.shape[-2], xhat.shape[-1]))
+
+
 class Estimate(nn.Module):
     """c -> EST(c)."""
 
@@ -60,16 +75,17 @@ class Estimate(nn.Module):
         return self.estimator(c)
 
 
-_MODULES = {"encode": Encode, "restore": Restore, "estimate": Estimate}
-_INPUTS = {"encode": ("y",), "restore": ("y", "c"), "estimate": ("c",)}
-_OUTPUTS = {"encode": ("mean", "logvar"), "restore": ("xhat",), "estimate": ("params",)}
+_MODULES = {"encode": Encode, "restore": Restore, "estimate": Estimate, "scale": Scale}
+_INPUTS = {"encode": ("y",), "restore": ("y", "c"), "estimate": ("c",), "scale": ("y", "c")}
+_OUTPUTS = {"encode": ("mean", "logvar"), "restore": ("xhat",), "estimate": ("params",), "scale": ("xhat", "b")}
 
 
 def wanted() -> dict[str, tuple[str, Architecture]]:
-    """Part and architecture of every graph, by file name without suffix."""
+    """Part and architecture of every graph, by file name without suffix. Each may be given a scale head."""
     architectures = {a for task in TASKS.values() for a in task.variants.values()}
     latent = sorted((a for a in architectures if a.conditioning is Conditioning.LATENT), key=repr)
-    return {name_of(part, a): (part, a) for a in latent for part in PARTS}
+    headed = {part: part == "scale" for part in PARTS}
+    return {name_of(p, a): (p, replace(a, scale_head=head)) for a in latent for p, head in headed.items()}
 
 
 def graph(part: str, architecture: Architecture) -> bytes:

@@ -32,6 +32,11 @@ class Entry:
     cooldown_minutes: float
     share: float
 
+    @property
+    def scale_head(self) -> bool:
+        """Whether a scale head is trained for the shipped weights of :attr:`start`."""
+        return "--scale-head" in self.options
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -90,6 +95,8 @@ def standing(entry: Entry, runs: Path, shipped: Path | None = None) -> Standing:
     if states:
         meta = _meta(states[-1])
         pixels, before, seconds = meta.get("pixels", 0), _before(entry, meta), meta["seconds"]
+    elif entry.scale_head and _has_head(entry, shipped or SHIPPED):
+        before = int(entry.pixels)  # it was trained elsewhere, and shipped
     elif (card := (shipped or SHIPPED) / f"{entry.name}.json").exists() and entry.start in ("nothing", entry.name):
         before = Card.from_json(card.read_text(encoding="utf-8")).pixels_seen
     cooling, unmeasured, results = None, [], []
@@ -104,6 +111,11 @@ def standing(entry: Entry, runs: Path, shipped: Path | None = None) -> Standing:
             seen = {"stable_pixels": meta["cooldown"]["pixels"] + _before(entry, meta)}
             results.append(json.loads((branch / "result.json").read_text()) | seen)
     return Standing(pixels + before, before, seconds, cooling, tuple(unmeasured), tuple(results))
+
+
+def _has_head(entry: Entry, shipped: Path) -> bool:
+    card = shipped / f"{entry.start}.json"
+    return card.exists() and bool(Card.from_json(card.read_text(encoding="utf-8")).scale_head)
 
 
 def _meta(state: Path) -> dict[str, Any]:
@@ -141,13 +153,15 @@ def next_entry(entries: list[Entry], states: dict[str, Standing], aside: set[str
 
 
 def initial_weights(entry: Entry, runs: Path, shipped: Path | None = None) -> Path | None:
-    """What the entry starts from, None for nothing. Of its own weights the shipped ones: they measured best.
+    """What the entry starts from, None for nothing. Of its own weights the shipped ones: they measured best. A scale
+    head is for shipped weights only.
 
     Raises:
         LookupError: those weights are not there yet.
     """
     name = entry.name if entry.start == "nothing" else entry.start
-    cooled = sorted((runs / name).glob("cooldown-????????/*.safetensors")) if name != entry.name else []
+    others = name != entry.name and not entry.scale_head
+    cooled = sorted((runs / name).glob("cooldown-????????/*.safetensors")) if others else []
     weights = (shipped or SHIPPED) / f"{name}.safetensors"
     if cooled:
         return cooled[-1]

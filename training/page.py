@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "relay.md"
 
 INTRODUCTION = """\
-# The relay: training that goes on
+# Training
 
 This page is made by `python training/page.py` from `training/queue.toml` and the cards of the shipped weights.
 
@@ -42,6 +42,15 @@ images against those that the package ships. Where they are better, measure the 
 ```sh
 undegrade evaluate TASK --variant V --weights FILE --benchmarks BENCHMARKS --json results/NAME.json
 python training/ship.py FILE results/NAME.json && undegrade results && python training/page.py
+```
+
+Runs whose names end in `-scale` add a [scale head](uncertainty.md) to shipped weights. Measure its intervals before you
+ship it; no benchmark is needed, since the restoration does not change. After the weights were replaced by better ones,
+delete the folder of their head's run: a head belongs to its weights.
+
+```sh
+python training/intervals.py FILE HELD_OUT
+python training/ship.py FILE && python training/page.py
 ```
 
 How convolutions are computed is measured at the start of a run (`benchmarks/training.py` shows all ways side by side);

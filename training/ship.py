@@ -4,6 +4,9 @@
 
 The results must be of these very weights (their sha256 is compared). Where the package already ships weights for the
 task and variant, the new ones must measure better on average over the cells that both cards hold.
+
+Shipped weights that got a scale head restore as they did, bit for bit, so that they need no results; but their
+intervals must have been measured (training/intervals.py).
 """
 
 from __future__ import annotations
@@ -13,6 +16,9 @@ import dataclasses
 import shutil
 import sys
 from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
 
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.results import Result
@@ -48,10 +54,19 @@ def gain(new: dict[str, float], old: dict[str, float]) -> float:
     return sum(new[k] - old[k] for k in common) / len(common)
 
 
+def same_restorer(weights: Path, others: Path) -> bool:
+    """Whether two weights files are the same to the last bit but for scale heads."""
+    one, other = (
+        {name: tensor for name, tensor in load_file(path).items() if not name.startswith("scale.")}
+        for path in (weights, others)
+    )
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, help="a safetensors file with its card beside it")
-    parser.add_argument("results", type=Path, nargs="+", help="what undegrade evaluate --json wrote for it")
+    parser.add_argument("results", type=Path, nargs="*", help="what undegrade evaluate --json wrote for it")
     parser.add_argument("--notes", default="", help="anything a person should know, for the card")
     args = parser.parse_args()
     try:
@@ -64,11 +79,21 @@ def main() -> int:
 def ship(weights: Path, results: list[Path], notes: str) -> int:
     """Put weights into the package if they measure better; 1 if they do not."""
     card = Card.from_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
-    numbers = measured([Result.read(path) for path in results], card.sha256)
+    numbers = measured([Result.read(path) for path in results], card.restorer_sha256)
     target = SHIPPED / f"{card.name}.json"
     shipped = Card.from_json(target.read_text(encoding="utf-8")) if target.exists() else None
+    if card.scale_head and not card.intervals:
+        raise UndegradeError(f"the intervals of {weights} were not measured; run python training/intervals.py first.")
     if shipped is not None and shipped.sha256 == card.sha256:
-        card = shipped  # the same weights: more numbers for their card
+        # The same weights: more numbers for their card.
+        card = dataclasses.replace(shipped, intervals=card.intervals or shipped.intervals)
+    elif shipped is not None and shipped.restorer_sha256 == card.restorer_sha256:
+        if not same_restorer(weights, target.with_suffix(".safetensors")):
+            raise UndegradeError(f"{weights} does not restore as the shipped weights do; train its head again.")
+        numbers = {**shipped.measured, **numbers}
+        print("the same weights with a scale head; they restore alike")
+    elif not results:
+        raise UndegradeError("these are new weights; run undegrade evaluate on them and give its results.")
     elif shipped is not None:
         better = gain(numbers, dict(shipped.measured))
         print(f"{better:+.3f} dB on average against the shipped weights")

@@ -18,7 +18,8 @@ from typing import BinaryIO
 
 _OURS = re.compile(r"\.undegrade-[0-9a-f]{16}\.part")
 _HOUR = 3600
-_being_written: set[Path] = set()
+own_names: dict[Path, None] = {}
+"""Files of this process that :func:`remove_own` removes, the last one first."""
 
 
 @contextmanager
@@ -47,7 +48,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             name.unlink(missing_ok=True)
         raise
     finally:
-        _being_written.difference_update(names)
+        for name in names:
+            own_names.pop(name, None)
     if os.name == "posix":  # flush the rename to disk too
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -74,8 +76,9 @@ def remove_leftovers(folder: Path) -> int:
 
 
 def remove_own() -> None:
-    """Remove the temporary files that this process is writing; for its sudden end."""
-    for name in list(_being_written):
+    """Remove the temporary files and claims of this process; for its sudden end."""
+    # A claim after what is written under it: as soon as it is gone, another process may write the same.
+    for name in reversed(list(own_names)):
         with suppress(OSError):
             name.unlink(missing_ok=True)
 
@@ -86,7 +89,7 @@ def _create(folder: Path, names: list[Path]) -> tuple[Path, int]:
         # In the same folder, because a rename is atomic only within one file system. Short, because names are limited.
         temporary = folder / f".undegrade-{secrets.token_hex(8)}.part"
         names.append(temporary)
-        _being_written.add(temporary)
+        own_names[temporary] = None
         # Not tempfile: its files are private (0600), but a picture should get the user's default permissions.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         # Another process may have removed the file as a leftover before it was locked: then try again.

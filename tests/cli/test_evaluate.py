@@ -33,7 +33,7 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     def load(task: str, variant: str | None, weights: Path | None, device: str | None, half: bool) -> SimpleNamespace:
         calls.append(("load", task, variant, weights, device, half))
-        card = SimpleNamespace(task=task, name=f"{task}-fast", variant="fast", sha256="ab" * 32)
+        card = SimpleNamespace(task=task, name=f"{task}-fast", variant="fast", restorer_sha256="ab" * 32)
         return Unchanging(
             quantity=None if task == "real" else GaussianNoise.quantity,
             card=card,

@@ -29,7 +29,7 @@ class Unchanging(SimpleNamespace):
 @pytest.fixture(autouse=True)
 def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stands in for a loaded model, which leaves images as they are."""
-    card = SimpleNamespace(task="real", name="real-fast", variant="fast", sha256="ab" * 32)
+    card = SimpleNamespace(task="real", name="real-fast", variant="fast", restorer_sha256="ab" * 32)
     architecture = SimpleNamespace(scale=1)
     pipeline = Unchanging(
         card=card,

@@ -122,6 +122,10 @@ def test_what_is_no_picture_is_one_sentence_and_no_output(
         (["-", "-o", "-", "--json", "-"], "--json cannot be combined with -"),
         (["-", "-o", "-", "--samples", "2"], "--samples cannot be combined with -, since it writes two pictures"),
         (["-", "-o", "-", "--skip-existing"], "--skip-existing cannot be combined"),
+        (["-", "-o", "-", "--uncertainty"], "--uncertainty cannot be combined with -, since it writes two pictures"),
+        (["-", "-o", "-", "--shard", "1/2"], "--shard cannot be combined"),
+        (["-", "-o", "s3://a/b.png"], "needs --ray"),
+        (["-", "-o", "-", "--ray", ""], "--ray restores folders on other machines"),
         (["-", "-o", "-", "--name", "{stem}.png"], "--name cannot be combined"),
     ],
 )

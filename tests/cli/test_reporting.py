@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from tests.cli.restoring import picture, records
 from tests.pictures import make_photo
-from undegrade.cli import main, reporting
+from undegrade.cli import main, progress
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -60,14 +60,14 @@ def test_the_bar_is_weighed_by_pixels_and_leaves_out_what_took_no_work(
     Pillow.new("RGB", (20, 10)).save("c.png")
     Path("d.png").write_bytes(b"nothing of the kind")
     seen: list[tuple[str, float, float]] = []
-    done = reporting.Progress.done
+    done = progress.Progress.done
 
-    def noted(self: reporting.Progress, counted: bool) -> None:
+    def noted(self: progress.Progress, index: int, counted: bool) -> None:
         before = self._bar.n
-        done(self, counted)
+        done(self, index, counted)
         seen.append((self._bar.desc, before, self._bar.n, self._bar.total))
 
-    monkeypatch.setattr(reporting.Progress, "done", noted)
+    monkeypatch.setattr(progress.Progress, "done", noted)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     Path("restored").mkdir()
@@ -89,7 +89,7 @@ def test_a_single_small_file_has_no_bar(weights: str, quick: list[str], monkeypa
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["restore", "a.png", "--weights", weights]) == 0
     assert terminal.getvalue() == ""
-    monkeypatch.setattr(reporting, "BIG", 600)
+    monkeypatch.setattr(progress, "BIG", 600)
     assert main(["restore", "a.png", "--weights", weights]) == 0
     assert "1 of 1" in terminal.getvalue()
 

@@ -56,6 +56,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "variant": "fast",
         "strength": 1.0,
         "level": None,
+        "uncertainty": None,
         "weights_sha256": load_pipeline(weights=Path(weights)).card.sha256,
     }
     assert isinstance(estimate, dict)

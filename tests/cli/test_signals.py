@@ -78,7 +78,7 @@ def test_an_interruption_while_libvips_works_is_not_lost(weights: str, capsys: p
     said = capsys.readouterr()
     assert "interrupted, 0 of 3 done; the same command with --skip-existing goes on." in said.err
     assert "Traceback" not in said.err
-    assert list(Path("out").iterdir()) == []
+    assert not Path("out").exists()
     assert main(["restore", "p", "-o", "out", "--weights", weights, "--skip-existing"]) == 0
 
 

@@ -49,8 +49,8 @@ def test_the_page_shows_ours_beside_the_papers() -> None:
 
 def test_the_page_says_on_what_the_weights_were_trained() -> None:
     (card,) = (c for c in shipped_cards() if c.name == "gaussian-fast")
-    ours = dataclasses.replace(FULL, weights_sha256=card.sha256)
-    assert f"weights `{card.sha256[:12]}` (trained on x86_64 CPU, 1 threads), 13 s on a CPU" in page(
+    ours = dataclasses.replace(FULL, weights_sha256=card.restorer_sha256)
+    assert f"weights `{card.restorer_sha256[:12]}` (trained on x86_64 CPU, 1 threads), 13 s on a CPU" in page(
         [ours], TASKS, paper(), [card]
     )
 

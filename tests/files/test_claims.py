@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from undegrade.atomic import remove_own
 from undegrade.files import claims
 from undegrade.files.claims import claim, claim_path
 
@@ -49,7 +50,7 @@ def test_only_one_has_it_and_nothing_is_left(tmp_path, holder):
         assert not also_mine
     with claim(tmp_path / "b.png") as other:
         assert other
-    assert [p.name for p in tmp_path.iterdir()] == [".a.png.claim"]
+    assert [p.name for p in tmp_path.iterdir()] == [".a.png.undegrade-claim"]
     process.terminate()
 
 
@@ -112,8 +113,52 @@ print('fine')
 
 
 def test_a_folder_that_cannot_be_written_to_says_so_later(tmp_path):
-    with claim(tmp_path / "absent" / "a.png") as mine:
+    (tmp_path / "file").write_text("not a folder")
+    with claim(tmp_path / "file" / "a.png") as mine:
         assert mine
+
+
+def test_the_folder_is_made_and_an_empty_one_is_not_left(tmp_path):
+    output = tmp_path / "new" / "deep" / "a.png"
+    with claim(output) as mine:
+        assert mine
+        assert claim_path(output).exists()
+    assert not list(tmp_path.iterdir())
+    with claim(output):
+        output.write_text("a result")
+    assert [p.name for p in output.parent.iterdir()] == ["a.png"]
+
+
+def test_dead_claims_are_removed_and_live_ones_and_other_files_stay(tmp_path, holder):
+    process, _ = holder(tmp_path / "dead.png")
+    process.kill()
+    process.wait()
+    holder(tmp_path / "live.png")
+    (tmp_path / ".notes.claim").write_text("somebody else's")
+    (tmp_path / ".a.undegrade-claim").mkdir()
+    assert claims.remove_dead(tmp_path) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        ".a.undegrade-claim", ".live.png.undegrade-claim", ".notes.claim",
+    ]  # fmt: skip
+    assert claims.remove_dead(tmp_path / "absent") == 0
+
+
+def test_without_locks_only_old_claims_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "lock", lambda descriptor: None)
+    young, old = claim_path(tmp_path / "young.png"), claim_path(tmp_path / "old.png")
+    young.touch()
+    old.touch()
+    os.utime(old, (1, 1))
+    assert claims.remove_dead(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_a_sudden_end_leaves_no_claim_of_this_process_and_keeps_those_of_others(tmp_path, holder):
+    holder(tmp_path / "b.png")
+    with claim(tmp_path / "a.png"), claim(tmp_path / "b.png") as other:
+        assert not other
+        remove_own()
+        assert list(tmp_path.iterdir()) == [claim_path(tmp_path / "b.png")]
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".png", "é" * 125, "\udcff.png"])

@@ -8,8 +8,10 @@ import pytest
 
 from undegrade import UndegradeError
 from undegrade.files import plan as plan_module
+from undegrade.files.identity import identity
 from undegrade.files.ignored import in_words
-from undegrade.files.plan import Naming, identity, plan, search
+from undegrade.files.plan import Naming, plan
+from undegrade.files.search import search
 from undegrade.image import Format
 
 
@@ -172,7 +174,7 @@ def test_names_that_differ_in_case_collide_where_the_file_system_says_so(monkeyp
         pytest.skip("this file system ignores case")
     assert len(planned("p")) == 4
     assert list(Path().iterdir()) == [Path("p")]  # finding out has left nothing behind
-    monkeypatch.setattr(plan_module, "_ignores_case", lambda _: True)
+    monkeypatch.setattr(plan_module, "ignores_case", lambda _: True)
     with pytest.raises(UndegradeError, match=r"p/A.png and p/a.png would both be written to out/A.png"):
         planned("p/A.png", "p/a.png")
     with pytest.raises(UndegradeError, match=r"would both"):

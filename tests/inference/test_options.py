@@ -45,8 +45,10 @@ def test_options_that_make_no_sense(fast: Pipeline, options: dict[str, Any], wha
 def test_public_calls_spell_out_every_option_with_its_default() -> None:
     """A new option that one of the two calls forgets would be out of reach."""
     fields = {f.name: f.default for f in dataclasses.fields(RestoreOptions)}
-    for call in (restore, Pipeline.__call__):
+    for call in (Pipeline.__call__, restore):
         parameters = inspect.signature(call).parameters
+        if call is restore:  # it returns an image alone
+            del fields["uncertainty"]
         assert {name: parameters[name].default for name in fields} == fields
 
 

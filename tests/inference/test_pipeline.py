@@ -110,9 +110,7 @@ def test_a_budget_of_memory_chooses_the_tile() -> None:
 
 
 def test_a_budget_that_halos_would_use_up_is_refused(fast: Pipeline) -> None:
-    with pytest.raises(
-        UndegradeError, match=r"0\.0001 GB of memory are too little for this"
-    ) as raised:
+    with pytest.raises(UndegradeError, match=r"0\.0001 GB of memory are too little for this") as raised:
         fast(image(40, 40, 3), memory=1e5)
     least = float(re.search(r"at least (\S+) GB", str(raised.value))[1])
     fast(image(40, 40, 3), memory=least * 1e9)

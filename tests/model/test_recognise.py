@@ -13,6 +13,7 @@ from undegrade.tasks import TASKS
 
 KNOWN = {architecture for task in TASKS.values() for architecture in task.variants.values()}
 KNOWN |= {Architecture(params=2, restorer=name, conditioning=kind) for name in RESTORERS for kind in Conditioning}
+KNOWN |= {replace(architecture, scale_head=True) for architecture in KNOWN}
 
 
 def shapes(architecture: Architecture) -> dict[str, torch.Size]:

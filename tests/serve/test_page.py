@@ -102,7 +102,7 @@ def test_from_a_dropped_file_to_a_download_that_is_the_command_lines(opened: Ope
     )  # fmt: skip
     page.dispatch_event("#view" if page.locator("#view").is_visible() else ".drop", "drop", {"dataTransfer": transfer})
     assert page.locator("#before").get_attribute("src", timeout=5000).startswith("blob:")  # at once, the browser's own
-    opened.wait_for_state("Restored by gaussian")
+    opened.wait_for_state("Restored by universal")
 
     # What was found, in words and numbers, and where.
     assert "grainy" in page.locator("#summary").inner_text()
@@ -123,7 +123,7 @@ def test_from_a_dropped_file_to_a_download_that_is_the_command_lines(opened: Ope
     page.locator("#part:not([hidden])").wait_for(timeout=LONG)
     page.keyboard.up("ArrowLeft")
     page.locator("#part[hidden]").wait_for(timeout=LONG, state="attached")
-    opened.wait_for_state("Restored by gaussian")
+    opened.wait_for_state("Restored by universal")
     assert page.locator("#after").get_attribute("src") != first
     assert page.locator("#strength-value").inner_text() == "0.70"
 

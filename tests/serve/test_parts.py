@@ -30,6 +30,7 @@ def test_the_command_is_that_of_the_wishes() -> None:
         "--sigma", "12.5", "--samples", "4", "--strip-metadata",
     ]  # fmt: skip
     assert shlex.split(Wishes().command("-o.png"))[2] == "./-o.png"
+    assert Wishes.of({"uncertainty": True}).command("a.png").endswith("-o restored --uncertainty")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_the_command_is_that_of_the_wishes() -> None:
         {"strength": True},
         {"nonsense": 1},
         {"samples": 2.5},
+        {"uncertainty": 1},
         {"strength": math.nan},
         {"save_as": "gif"},
     ],

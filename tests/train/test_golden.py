@@ -26,7 +26,8 @@ from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import GaussianNoise
 from undegrade.model.architecture import Architecture
 from undegrade.tasks.recipe import Recipe
-from undegrade.train.trainer import TERMS, Trainer
+from undegrade.train.steps import TERMS
+from undegrade.train.trainer import Trainer
 
 GOLDEN = Path(__file__).with_name("golden.json")
 TOLERANCE = 1e-6

@@ -9,7 +9,7 @@ from tests.train.conftest import TINY
 from undegrade.errors import UndegradeError
 from undegrade.train.loop import Limits, run
 from undegrade.train.muon import Muon, orthogonalised
-from undegrade.train.trainer import TERMS
+from undegrade.train.steps import TERMS
 
 MUON = replace(TINY, muon=True, batch=2)
 

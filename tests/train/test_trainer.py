@@ -14,7 +14,8 @@ from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.train import selection
 from undegrade.train import trainer as module
-from undegrade.train.trainer import TERMS, Trainer
+from undegrade.train.steps import TERMS
+from undegrade.train.trainer import Trainer
 
 
 def values(trainer, steps):

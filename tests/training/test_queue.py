@@ -37,7 +37,9 @@ def test_every_entry_says_what_undegrade_train_understands():
         args = parser.parse_args(words)
         made = plan(TrainOptions(**{f.name: getattr(args, f.name) for f in fields(TrainOptions)}))
         assert made.recipe.steps is None
-        assert entry.name == f"{made.task.name}-{made.variant}"
+        name = f"{made.task.name}-{made.variant}"
+        assert made.architecture.scale_head is entry.scale_head
+        assert (entry.name, entry.start) == (f"{name}-scale", name) if entry.scale_head else entry.name == name
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,24 @@ def test_a_run_without_states_goes_on_from_the_shipped_weights_of_its_name(tmp_p
     found = standing(entry, tmp_path / "runs", tmp_path)
     assert (found.pixels, found.results[0]["stable_pixels"]) == (2100, 2000)
     assert next_cooldown(entry, found) == 2500
+
+
+def test_a_scale_head_is_for_shipped_weights_and_done_where_they_have_one(tmp_path):
+    entry = next(entry for entry in read_queue() if entry.name == "gaussian-fast-scale")
+    assert read_queue()[-1].scale_head  # after everything else
+    # Cooled weights may never be shipped: their head would be of no use.
+    (tmp_path / "gaussian-fast" / "cooldown-00000001").mkdir(parents=True)
+    (tmp_path / "gaussian-fast" / "cooldown-00000001" / "w.safetensors").touch()
+    assert initial_weights(entry, tmp_path).parent == entries.SHIPPED
+    with pytest.raises(LookupError, match="waits for weights of gaussian-fast"):
+        initial_weights(entry, tmp_path, tmp_path)
+    card = Card.from_json((entries.SHIPPED / "gaussian-fast.json").read_text())
+    for head, pixels, wanted in (({}, 0, entry.pixels), ({"steps": 9, "sha256": "ab"}, entry.pixels, math.inf)):
+        (tmp_path / "gaussian-fast.json").write_text(replace(card, scale_head=head).to_json())
+        found = standing(entry, tmp_path / "runs", tmp_path)
+        assert (found.pixels, next_cooldown(entry, found)) == (pixels, wanted)
+    state(tmp_path / "runs" / entry.name, pixels=700, seconds=3.5, started_from="gaussian-fast 0123")
+    assert standing(entry, tmp_path / "runs", tmp_path).pixels == 700
 
 
 def test_weights_to_start_from_are_cooled_ones_then_shipped_ones(tmp_path):

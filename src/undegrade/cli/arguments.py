@@ -26,6 +26,22 @@ def a_path(given: str) -> Path:
     return Path(given)
 
 
+class Url(str):
+    """The address of a folder or file in a store, such as ``s3://bucket/photos``."""
+
+    __slots__ = ()
+
+
+def a_place(given: str) -> Path | Url:
+    """The path or address of an argument.
+
+    Raises:
+        argparse.ArgumentTypeError: see :func:`a_path`.
+    """
+    path = a_path(given)
+    return Url(given) if "://" in given else path
+
+
 def shipped_tasks() -> list[str]:
     """Names of the tasks with shipped weights, from the file names."""
     folder = importlib.resources.files("undegrade") / "weights"

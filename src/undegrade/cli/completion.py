@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from undegrade.cli.arguments import a_path
+from undegrade.cli.arguments import a_path, a_place
 from undegrade.errors import UndegradeError
 
 HELP = "print a script with which bash, zsh, tcsh, fish or PowerShell complete this command"
@@ -62,7 +62,7 @@ def prepare(parser: argparse.ArgumentParser, known: Mapping[str, list[str]], fil
     for action in _actions(parser):
         if action.dest in known and action.choices is None:
             action.choices = known[action.dest]
-        elif action.type is a_path:
+        elif action.type in (a_path, a_place):
             names = action.metavar if isinstance(action.metavar, tuple) else (action.metavar,)
             action.complete = folder if set(names) <= set(FOLDERS) else file  # type: ignore[attr-defined]
 

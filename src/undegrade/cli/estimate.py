@@ -95,14 +95,18 @@ def _lines(file: Path, reader: Pipeline, kernels: Path | None, record: dict[str,
     quantity = reader.quantity
     assert quantity is not None  # checked by run()
     record["task"], record["variant"] = reader.task.name, None if reader.card is None else reader.card.variant
-    record["found"] = [reading.to_record() for reading in readings_of(reader, found)]
+    readings = list(readings_of(reader, found))
+    record["found"] = [reading.to_record() for reading in readings]
     if not isinstance(quantity, Kernel):
-        for reading in readings_of(reader, found):
+        for reading in readings:
             yield f"{file}: {_sentence(reading)}"
         return
     record["kernel"] = found.estimate.tolist()
     spread = f"{found.spread.mean():.{max(quantity.digits, 2)}f} at each position"
     yield f"{file}: {quantity.words(found.estimate.tolist())}, +- {spread}"
+    for reading in readings:
+        if reading.interval is not None:
+            yield f"{file}: {_sentence(reading)}"
     k = kernel_of(found.estimate.tolist())
     yield from drawn(k).splitlines()
     if kernels is not None:
@@ -142,11 +146,17 @@ def _write(k: NDArray[np.float64], path: Path) -> Path:
 
 
 def _sentence(reading: Reading) -> str:
-    """One number, its posterior standard deviation, where it lies over the picture, and what that means."""
+    """One number, how sure it is, where it lies over the picture, and what that means.
+
+    How sure: a 90 % interval where the model's were measured, else the posterior standard deviation at one place.
+    """
     digits = reading.digits
     unit = f"{reading.unit}; " if reading.unit else ""
     words = f"; {reading.words}" if reading.words else ""
+    sure = f" +- {reading.spread:.{digits}f}"
+    if reading.interval is not None:
+        sure = f", 90 % interval {reading.interval[0]:.{digits}f} to {reading.interval[1]:.{digits}f}"
     return (
-        f"{reading.name} {reading.value:.{digits}f} +- {reading.spread:.{digits}f} ({unit}10th to 90th percentile over "
+        f"{reading.name} {reading.value:.{digits}f}{sure} ({unit}10th to 90th percentile over "
         f"the picture: {reading.low:.{digits}f} to {reading.high:.{digits}f}){words}"
     )

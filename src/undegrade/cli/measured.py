@@ -31,7 +31,7 @@ class Method(NamedTuple):
         name: for progress.
         title: for submissions.
         variant: for the results.
-        sha256: of its file.
+        sha256: of its file; of weights with a scale head of those without.
         machine: that it runs on, in words.
         on_grid: for images that were directly decimated or not, its restorer, and its estimator if it has one.
     """
@@ -60,7 +60,7 @@ def choose_method(args: argparse.Namespace, task: Task) -> Method:
             return once.restore, once.estimate if pipeline.quantity is not None else None
 
         machine = describe_machine(pipeline.engine)
-        return Method(card.name, f"VDIR {card.name}", variant, card.sha256, machine, on_grid)
+        return Method(card.name, f"VDIR {card.name}", variant, card.restorer_sha256, machine, on_grid)
     from undegrade.evaluation.foreign import from_module, from_onnx
 
     for name in ("variant", "weights", "device", "half", "self_ensemble"):

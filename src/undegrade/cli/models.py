@@ -96,7 +96,7 @@ def _model(card: Card, task: Task) -> Model:
 
     file = find_weights(card.task, (card.variant,))
     weights = read_weights(file)
-    restoring = (PARTS["encode"], PARTS["restore"])
+    restoring = (*PARTS["encode"], *PARTS["restore"])
     trained = card.recipe.get("lambda_est", 1.0) > 0
     return Model(
         name=card.name,

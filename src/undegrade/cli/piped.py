@@ -36,6 +36,8 @@ def check(args: argparse.Namespace) -> None:
     from undegrade.image import Format
     from undegrade.image.picture import WRITTEN_SUFFIXES
 
+    if args.ray is not None:
+        raise UndegradeError("--ray restores folders on other machines, and - is a stream of this one; leave one out.")
     if len(args.inputs) > 1:
         raise UndegradeError(f"- stands for one picture, but there are {len(args.inputs)} inputs; give one of them.")
     takes, gives = args.inputs[0] == STREAM, args.output == STREAM
@@ -52,6 +54,8 @@ def check(args: argparse.Namespace) -> None:
         ("--skip-existing", args.skip_existing, "a stream has no results that exist"),
         ("--json", args.json is not None, "records are of files"),
         ("--samples", bool(args.samples), "it writes two pictures"),
+        ("--uncertainty", args.uncertainty, "it writes two pictures"),
+        ("--shard", args.shard is not None, "it divides a folder"),
     ):
         if given:
             raise UndegradeError(f"{option} cannot be combined with -, since {reason}; leave it out.")

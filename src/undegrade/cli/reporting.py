@@ -1,4 +1,4 @@
-"""Output of ``undegrade restore``: lines on the terminal, JSON records, and a progress bar with the time left."""
+"""Output of ``undegrade restore``: lines on the terminal and JSON records."""
 
 from __future__ import annotations
 
@@ -6,66 +6,89 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
-from undegrade.cli import streams
+from undegrade.cli import interrupts, streams
 from undegrade.cli.colour import Style
+from undegrade.cli.progress import Progress
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
-    from undegrade.files.plan import Job, Plan
+    from undegrade.files.plan import Job
     from undegrade.files.restore_file import Outcome
 
 _COMMAND = "undegrade restore:"
-BIG = 4_000_000
-"""A single picture gets a progress bar if it has at least this many pixels."""
+LISTED = 1000
+"""Most failures that are listed again at the end."""
 
 
 class Report:
     """Prints the result of each file, writes its record, and keeps the progress bar on a terminal intact.
 
+    Args:
+        records: takes one line of JSON for each file; None for no records.
+        jobs: the files of the batch, for the progress bar; none where they are not known beforehand.
+        total: number of files, including folders that cannot be searched; None where it is not known.
+
     Attributes:
-        total: number of files, including folders that cannot be searched.
-        failures: one entry per failed file, with the reason.
+        total: as given.
+        failures: the reasons of the files that failed, the first :data:`LISTED` of them.
+        failed: how many failed.
         progress: the progress bar; to be updated by the caller.
     """
 
-    def __init__(self, plan: Plan, records: TextIO | None) -> None:
-        self._plan = plan
+    def __init__(self, records: TextIO | None, jobs: Sequence[Job] = (), total: int | None = None) -> None:
         self._records = records
         self._counts: Counter[str] = Counter()
-        self.total = len(plan.jobs) + len(plan.unread)
+        self.total = total
         self.failures: list[str] = []
-        self.progress = Progress(plan.jobs)
+        self.progress = Progress(jobs)
+
+    @property
+    def failed(self) -> int:
+        return self._counts["failed"]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any file has been reported."""
+        return bool(self._counts)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.progress.close()
-        if self._records is not None and self._records is not sys.stdout:
-            with suppress(OSError):  # every record was flushed, or its failure was reported
-                self._records.close()
+        with suppress(OSError):  # every record was flushed, or its failure was reported
+            self._close_records()
 
-    def add(self, outcome: Outcome) -> None:
-        """Report one file: restored, left alone, skipped or failed.
+    def add(self, outcome: Outcome, index: int | None = None) -> None:
+        """Report one file: restored, left alone, skipped, in the hands of another run, or failed.
+
+        Args:
+            outcome: of the file.
+            index: its place among the jobs; None for what is none of them.
 
         Raises:
             UndegradeError: its record cannot be written.
             BrokenPipeError: the reader of the output has closed it.
         """
-        if outcome.output is not None:
-            self.progress.done(counted=outcome.status in ("restored", "left"))
+        if index is not None:
+            self.progress.done(index, counted=outcome.status in ("restored", "left"))
         self._counts[outcome.status] += 1
         if outcome.status in ("restored", "left"):
             self._say(line_of(outcome), self._out, str(outcome.source), Style.NAME)
+        elif outcome.status == "busy":
+            line = f"{outcome.source}: left out, another run is at it"
+            self._say(line, self._out, str(outcome.source), Style.NAME)
         elif outcome.status == "failed":
-            self.failures.append(f"{outcome.source}: {outcome.reason}")
-            self.complain(self.failures[-1])
+            failure = f"{outcome.source}: {outcome.reason}"
+            if len(self.failures) < LISTED:
+                self.failures.append(failure)
+            self.complain(failure)
         self._record(outcome)
 
     def complain(self, sentence: str) -> None:
@@ -79,17 +102,17 @@ class Report:
         rest = "the same command" if skip_existing else "the same command with --skip-existing"
         self._say("", sys.stderr)  # the terminal has written ^C
         self._list_failures()
-        self.complain(f"interrupted, {done} of {self.total} done; {rest} goes on.")
+        self.complain(f"interrupted, {done}{'' if self.total is None else f' of {self.total}'} done; {rest} goes on.")
 
-    def summary(self) -> None:
+    def summary(self, totals: Totals) -> None:
         """Print the totals of a batch. A single file needs none."""
         self.progress.close()
-        skipped = self._counts["skipped"]
-        if skipped == self.total:
-            results = "the result exists" if skipped == 1 else f"all {skipped} results exist"
-            self._say(f"{results} already; nothing was done.", self._out)
+        total, skipped = sum(self._counts.values()), self._counts["skipped"]
+        if skipped == total and (total or not totals.others):
+            results_exist = "the result exists" if skipped == 1 else f"all {skipped} results exist"
+            self._say(f"{results_exist} already; nothing was done.", self._out)
             return
-        if self.total == 1:
+        if self.total == 1 and not totals.others:
             return
         self._list_failures()
         from undegrade.files.ignored import in_words
@@ -98,23 +121,40 @@ class Report:
             (self._counts["restored"], "restored"),
             (self._counts["left"], "left alone"),
             (skipped, "skipped (result exists)"),
-            (len(self.failures), "failed"),
-            (self._plan.results, "left out (result of another input)"),
-            (self._plan.ignored.total(), f"ignored ({in_words(self._plan.ignored)})"),
+            (self._counts["busy"], "left out (another run is at it)"),
+            (self.failed, "failed"),
+            (totals.results, "left out (result of another input)"),
+            (totals.others, "in other shards"),
+            (totals.ignored.total(), f"ignored ({in_words(totals.ignored)})"),
         ]
         self._say("; ".join(f"{count} {what}" for count, what in parts if count), self._out)
 
+    def close_records(self) -> None:
+        """Write the last of the records.
+
+        Raises:
+            UndegradeError: they cannot be written.
+        """
+        with _recording(self._records):
+            self._close_records()
+
+    def _close_records(self) -> None:
+        if self._records is not None and self._records is not sys.stdout:
+            self._records.close()
+
     def _list_failures(self) -> None:
-        if self.failures:
-            self.complain(f"{len(self.failures)} of {self.total} files failed:")
+        if self.failed:
+            files = f"file{'s' * (self.failed > 1)}" if self.total is None else f"of {self.total} files"
+            self.complain(f"{self.failed} {files} failed:")
             for failure in self.failures:
                 self._say(f"  {failure}", sys.stderr)
+            if self.failed > len(self.failures):
+                self._say(f"  and {self.failed - len(self.failures)} more, see the records", sys.stderr)
 
     def _record(self, outcome: Outcome) -> None:
-        if self._records is None:
-            return
-        with self.progress.aside(self._records):
-            write_record(outcome.to_record(), self._records)
+        if self._records is not None:
+            with self.progress.aside(self._records):
+                write_record(outcome.to_record(), self._records)
 
     @property
     def _out(self) -> TextIO:
@@ -125,21 +165,76 @@ class Report:
             streams.say(line, stream, head, style)
 
 
+class Totals(Protocol):
+    """Files that a batch left out, at its end."""
+
+    @property
+    def results(self) -> int:
+        """They are results of other inputs."""
+
+    @property
+    def ignored(self) -> Counter[str]:
+        """Their names are not those of pictures, by suffix."""
+
+    @property
+    def others(self) -> int:
+        """They are in other shards."""
+
+
+def report_all(
+    outcomes: Generator[tuple[int | None, Outcome]], report: Report, skip_existing: bool, totals: Totals
+) -> int:
+    """Report the outcomes as they come, and the totals.
+
+    Args:
+        outcomes: of the files, with their places among the jobs; closed at the end, also at Ctrl-C.
+        report: open.
+        skip_existing: whether the user gave it.
+        totals: of the files that were left out.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        with closing(outcomes):
+            for index, outcome in outcomes:
+                if outcome.status == "failed":
+                    interrupts.check()  # not the file's fault
+                report.add(outcome, index)
+                interrupts.check()
+        report.close_records()
+        report.summary(totals)
+    except KeyboardInterrupt:
+        report.interrupted(skip_existing)
+        return interrupts.EXIT_CODE
+    except UndegradeError as error:  # of the batch: those of a file are in its outcome
+        report.complain(str(error))
+        return 1 if report.has_begun else 2
+    return 1 if report.failed else 0
+
+
 def write_record(record: dict[str, Any], records: TextIO) -> None:
     """Write a record as one line of JSON.
 
     Raises:
         UndegradeError: it cannot be written.
     """
-    try:
+    with _recording(records):
         streams.say(json.dumps(record, allow_nan=False), records)
+
+
+@contextmanager
+def _recording(records: TextIO | None) -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
         if records is sys.stdout:
             streams.discard()
         raise UndegradeError(
-            f"the records cannot be written ({error.strerror}); free some space and continue with --skip-existing."
+            f"the records cannot be written ({error.strerror or error}); free some space and continue with "
+            "--skip-existing."
         ) from error
 
 
@@ -153,7 +248,7 @@ def open_records(path: Path, sources: Iterable[Path]) -> TextIO:
     Raises:
         UndegradeError: the file cannot be written, or it is a picture.
     """
-    from undegrade.files.plan import identity
+    from undegrade.files.identity import identity
     from undegrade.image import Format
 
     if str(path) == "-":
@@ -188,78 +283,8 @@ def line_of(outcome: Outcome) -> str:
     done = "restored" if outcome.strength != 0 else "unchanged (strength 0)"
     weights = f" with {outcome.task}-{outcome.variant}" if outcome.variant is not None else ""
     why = f" ({outcome.choice})" if outcome.choice is not None else ""
+    sure = "" if outcome.uncertainty is None else f"; {outcome.uncertainty.words}"
     return (
         f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; {done}{weights}{why} "
-        f"in {outcome.seconds:.1f} s -> {outcome.output}"
+        f"in {outcome.seconds:.1f} s{sure} -> {outcome.output}"
     )
-
-
-class Progress:
-    """One bar for the whole batch, weighted by pixels. No bar if the output is no terminal or the work is short."""
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._bar: Any = None
-        self._index = -1
-        if not sys.stderr.isatty():
-            return
-        self._weights = _weights(jobs)
-        if len(jobs) > 1 or max(self._weights) >= BIG:
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                total=sum(self._weights),
-                leave=False,
-                dynamic_ncols=True,
-                bar_format="{l_bar}{bar}| {elapsed} < {remaining}",
-            )
-
-    def start(self) -> None:
-        """The next file begins."""
-        self._index += 1
-        if self._bar is not None:
-            self._from = self._bar.n
-            self._bar.set_description_str(f"{self._index + 1} of {len(self._weights)}")
-
-    def within(self, fraction: float) -> None:
-        """Update: this fraction of the current file is done."""
-        if self._bar is not None:
-            self._bar.update(self._from + fraction * self._weights[self._index] - self._bar.n)
-
-    def done(self, counted: bool) -> None:
-        """The file is done. A file without work is not counted, because it would distort the time left."""
-        if self._bar is None:
-            return
-        if not counted:
-            self._bar.total -= self._weights[self._index]
-        self.within(float(counted))
-
-    def aside(self, stream: TextIO) -> AbstractContextManager[Any]:
-        """A context for writing to ``stream`` while the bar is shown."""
-        if self._bar is None:
-            return nullcontext()
-        mode: AbstractContextManager[Any] = self._bar.external_write_mode(file=stream)
-        return mode
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-
-def _weights(jobs: Sequence[Job]) -> list[float]:
-    """The number of pixels of each picture, from its header; the mean of the others if it cannot be read."""
-    import warnings
-
-    from PIL import Image
-
-    known: list[float | None] = []
-    for job in jobs:
-        try:
-            with warnings.catch_warnings(action="ignore"), Image.open(job.source) as picture:
-                known.append(float(picture.width * picture.height))
-        except Exception:  # any problem is reported when the file is restored
-            known.append(None)
-    sizes = [size for size in known if size is not None]
-    mean = sum(sizes) / len(sizes) if sizes else 1.0
-    return [mean if size is None else size for size in known]

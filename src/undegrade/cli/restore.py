@@ -9,17 +9,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from undegrade.cli import interrupts, piped, streams
-from undegrade.cli.arguments import a_path, add_model
+from undegrade.cli import cluster, interrupts, piped, streams
+from undegrade.cli.arguments import a_place, add_model
 from undegrade.cli.colour import Style
-from undegrade.cli.reporting import Report, open_records
+from undegrade.cli.reporting import Report, open_records, report_all
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from undegrade.files.batch import How, Turn
     from undegrade.files.plan import Plan
-    from undegrade.files.restore_file import FileOptions
-    from undegrade.inference.arrays import Image
-    from undegrade.inference.pipeline import Pipeline
+    from undegrade.files.restore_file import FileOptions, Outcome
+    from undegrade.files.selector import Selector
 
 HELP = "restore picture files and folders of them, and report the estimated degradation of each"
 
@@ -29,6 +31,7 @@ EXAMPLES = """examples:
   undegrade restore photos -o clean --skip-existing       a folder and its subfolders; run again to continue
   undegrade restore night.png -o less.png --strength 0.5  remove half as much
   undegrade restore small.png -o large.png --task sr-x2   twice the resolution
+  undegrade restore photos -o clean --jobs 8              eight files at a time
   undegrade restore - -o -                                a picture from standard input to standard output
 """
 
@@ -36,7 +39,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs",
-        type=a_path,
+        type=a_place,
         nargs="+",
         metavar="INPUT",
         help="pictures, and folders to search with their subfolders (no hidden files, no links to folders); - for one "
@@ -46,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-o",
         "--output",
-        type=a_path,
+        type=a_place,
         default=Path("restored"),
         metavar="OUT",
         help="output folder; for one input also the name of a picture file, or - for standard output (default: "
@@ -68,9 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files.add_argument(
         "--json",
-        type=a_path,
+        type=a_place,
         metavar="FILE",
-        help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout",
+        help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout; with --ray a folder",
     )
     add_model(parser, "the task of --weights, else selected for each picture; clean pictures are left alone", half=True)
     result = parser.add_argument_group("result")
@@ -91,16 +94,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw N latents from the posterior; write the mean of the N restorations, and their standard deviation to "
         "a picture NAME-std.png",
     )  # fmt: skip
+    result.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="write how far off each pixel may be to a picture NAME-uncertainty.png: half the width of the interval "
+        "that holds the true value with a probability of 90 %%",
+    )
     result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     result.add_argument(
         "--white", type=float, metavar="N",
         help="of 16-bit pictures: the value that is white, 1 to 65535 (default: 65535, or what the picture uses where "
         "that is less than a quarter of it)",
     )  # fmt: skip
+    many = parser.add_argument_group("many files (docs/scale.md)")
+    many.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="restore N files at a time, each in a process of its own (default: 1; with --ray: as many as the cluster "
+        "has room for)",
+    )
+    many.add_argument(
+        "--shard", metavar="I/N",
+        help="only the part I of N, 1/N to N/N, by a hash of each path: for N runs on as many machines",
+    )  # fmt: skip
+    many.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS",
+        help="restore on a Ray cluster; INPUT, OUT and FILE may be addresses such as s3://bucket/photos",
+    )  # fmt: skip
+    many.add_argument("--ray-gpus", type=float, metavar="X", help="GPUs of each worker of --ray, e.g. 1 or 0.25")
     limits = parser.add_argument_group("memory and limits")
     limits.add_argument(
-        "--memory", type=float, metavar="GB", help="memory for the networks; sets the tile size, not with --tile"
-    )
+        "--memory", type=float, metavar="GB",
+        help="memory for the networks of one process; sets the tile size, not with --tile",
+    )  # fmt: skip
     limits.add_argument("--tile", type=int, metavar="N", help="largest side of a tile: changes memory, not the result")
     limits.add_argument(
         "--max-pixels", type=float, metavar="M", help="refuse pictures of more than M million pixels (default: 500)"
@@ -114,8 +141,11 @@ def run(args: argparse.Namespace) -> int:
         UndegradeError: no weights, no pictures, or a result would overwrite an input or another result.
     """
     options = _options(args)
+    cluster.check_places(args)
     if piped.is_wanted(args):
         piped.check(args)
+    if args.ray is not None:
+        return cluster.run(args, options, _selector(args, options))
     if args.half and args.device in (None, "cpu"):
         from undegrade.inference.engines import default_device
         from undegrade.inference.machine import multiplies_bfloat16
@@ -123,67 +153,62 @@ def run(args: argparse.Namespace) -> int:
         if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
             warning = "undegrade restore: this CPU would be slower in half precision; --half is left out."
             streams.say(warning, sys.stderr, warning, Style.WARNING)
-    from undegrade.atomic import remove_leftovers
-    from undegrade.files.level import LEVELS, check_level, task_of_level
+    from undegrade.files import batch
     from undegrade.files.plan import Naming, plan
-    from undegrade.files.restore_file import Outcome, Status, restore_file
-    from undegrade.inference.load import load_pipeline
-    from undegrade.inference.select_task import UNIVERSAL, Choice, select_task
+    from undegrade.files.shards import Shard
 
-    def load(task: str | None) -> Pipeline:
-        return load_pipeline(task, args.variant, args.weights, args.device, args.half, threads=args.threads)
-
-    replaced = next((option for option in LEVELS if getattr(args, option) is not None), None)
-    task = args.task
-    if task is None and args.weights is None and replaced is not None:
-        task = task_of_level(replaced)
-    given = None if task is None and args.weights is None else load(task)
-    known = {}
-    if given is not None:
-        assert given.card is not None  # a loaded pipeline has a card
-        if replaced is not None:
-            check_level(replaced, given)
-        known = {"task": given.task.name, "variant": given.card.variant}
-    else:
-        universal = load(UNIVERSAL)  # missing weights are reported before any file is read
-
-    def select(image: Image, quality: int | None) -> Choice:
-        return select_task(image, universal, options.restore, quality) if given is None else Choice(given)
-
+    shard = None if args.shard is None else Shard.parse(args.shard)
+    selector = _selector(args, options)
+    known = selector.check()
     interrupts.check()  # an import can lose the exception
     if piped.is_wanted(args):
-        return piped.run(args, options, select)
+        return piped.run(args, options, selector)
     naming = None if args.name is None else Naming(args.name, known)
-    todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing)
-    if args.samples:
-        _check_std(todo)
+    todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing, shard=shard)
+    _check_beside(todo, options)
     records = open_records(args.json, [job.source for job in todo.jobs]) if args.json is not None else None
-    for folder in {job.output.parent for job in todo.jobs}:
-        remove_leftovers(folder)
-    with Report(todo, records) as report:
-        try:
-            for folder, reason in todo.unread:
-                report.add(
-                    Outcome(folder, None, reason=f"the folder cannot be searched ({reason}); check its permissions.")
-                )
-            for job in todo.jobs:
-                report.progress.start()
-                if args.skip_existing and _is_there(job.output):
-                    outcome = Outcome(job.source, job.output, Status.SKIPPED)
-                else:
-                    outcome = restore_file(job, options, select, report.progress.within)
-                if outcome.status == Status.FAILED:
-                    interrupts.check()  # not the file's fault
-                report.add(outcome)
-                interrupts.check()
-            report.summary()
-        except KeyboardInterrupt:
-            report.interrupted(args.skip_existing)
-            return interrupts.EXIT_CODE
-        except UndegradeError as error:  # from writing records: errors of a file are in its outcome
-            report.complain(str(error))
-            return 1
-    return 1 if report.failures else 0
+    batch.clean({job.output.parent for job in todo.jobs})
+    with Report(records, todo.jobs, len(todo.jobs) + len(todo.unread)) as report:
+        how = batch.How(options, selector, args.skip_existing)
+        outcomes = _outcomes(todo, batch.turns(todo.jobs), how, args.jobs or 1, report)
+        return report_all(outcomes, report, args.skip_existing, todo)
+
+
+def _outcomes(
+    todo: Plan, turns: Sequence[Turn], how: How, jobs: int, report: Report
+) -> Generator[tuple[int | None, Outcome]]:
+    """Restore the files in this process or, with ``jobs``, in several; then each is given its part of the cores."""
+    from undegrade.files.batch import in_turn
+    from undegrade.files.restore_file import Outcome
+
+    for folder, reason in todo.unread:
+        yield None, Outcome(folder, None, reason=f"the folder cannot be searched ({reason}); check its permissions.")
+    jobs = min(jobs, len(turns))  # more would have nothing to do
+    if jobs <= 1:
+        yield from in_turn(turns, how, report.progress)
+        return
+    from undegrade.files.workers import Workers
+    from undegrade.inference.machine import usable_cores
+
+    threads = how.select.threads or max(usable_cores() // jobs, 1)
+    how = dataclasses.replace(how, select=dataclasses.replace(how.select, threads=threads))
+    yield from Workers(turns, how, jobs, report.progress).run()
+
+
+def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:
+    from undegrade.files.level import LEVELS
+    from undegrade.files.selector import Selector
+
+    return Selector(
+        task=args.task,
+        variant=args.variant,
+        weights=args.weights,
+        device=args.device,
+        half=args.half,
+        options=options.restore,
+        threads=args.threads,
+        level=next((option for option in LEVELS if getattr(args, option) is not None), None),
+    )
 
 
 def _options(args: argparse.Namespace) -> FileOptions:
@@ -196,6 +221,8 @@ def _options(args: argparse.Namespace) -> FileOptions:
         )
     if args.memory is not None and not (args.tile is None and 0 < args.memory < math.inf):
         raise UndegradeError("--memory must be a number of gigabytes above 0, and not together with --tile.")
+    if args.jobs is not None and args.jobs < 1:
+        raise UndegradeError(f"--jobs {args.jobs} is too few; give at least 1, or leave it out.")
     if args.seed < 0:
         raise UndegradeError(f"--seed {args.seed} is negative; give a number of at least 0.")
     from undegrade.files.restore_file import FileOptions
@@ -210,6 +237,7 @@ def _options(args: argparse.Namespace) -> FileOptions:
         tile=args.tile,
         memory=None if args.memory is None else args.memory * 1e9,
         white=args.white,
+        uncertainty=args.uncertainty,
     )
     options = FileOptions(restore, strip_metadata=args.strip_metadata)
     if args.max_pixels is None:
@@ -217,21 +245,13 @@ def _options(args: argparse.Namespace) -> FileOptions:
     return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
 
 
-def _check_std(todo: Plan) -> None:
-    """Check that no picture of a standard deviation would replace an input or a result."""
-    from undegrade.files.plan import identity
-    from undegrade.files.restore_file import std_path
+def _check_beside(todo: Plan, options: FileOptions) -> None:
+    """Check that no picture that is written beside a result would replace an input or a result."""
+    from undegrade.files.identity import identity
+    from undegrade.files.restore_file import beside
 
-    taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)}
-    for job in todo.jobs:
-        if identity(std_path(job.output)) in taken:
-            raise UndegradeError(
-                f"{std_path(job.output)} would replace an input or a result; use another --name or -o."
-            )
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # writing the result reports the reason
-        return False
+    made = [path for job in todo.jobs for path in beside(job.output, options.restore)]
+    taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)} if made else set()
+    for path in made:
+        if identity(path) in taken:
+            raise UndegradeError(f"{path} would replace an input or a result; use another --name or -o.")

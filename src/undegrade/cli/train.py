@@ -14,6 +14,7 @@ HELP = "train a model; the same command continues a run that was stopped or kill
 EXAMPLES = """examples:
   undegrade train gaussian --variant fast --recipe cpu --data photos --val held-out --out runs/gaussian-fast
   undegrade train gaussian --variant fast --recipe cpu --data photos --out runs/tuned --init gaussian-fast
+  undegrade train gaussian --variant fast --data photos --out runs/sure --init gaussian-fast --scale-head
 """
 
 
@@ -82,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--init-parts", nargs="+", metavar="PART", choices=("encoder", "restorer", "decoder", "estimator"),
         help="take over these parts only (default: all)",
     )  # fmt: skip
+    start.add_argument(
+        "--scale-head",
+        action="store_true",
+        help="add a head to the weights of --init that says how far off each pixel may be, and train nothing but it: "
+        "the restoration does not change by a bit",
+    )
     recipe = parser.add_argument_group("recipe")
     recipe.add_argument("--recipe", help="a named recipe of the task (default: its first)")
     recipe.add_argument("--steps", type=int, help="number of steps, over which the learning rate decays")

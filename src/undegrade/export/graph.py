@@ -63,10 +63,10 @@ def single_graph(weights: Weights, quantity: Quantity | None, side: int | None =
         )
     g = GraphBuilder()
     contents = {}
-    for part, prefix in PARTS.items():
+    for part in ("encode", "restore", "estimate"):
         graph = find_graph(part, a)
         assert graph is not None  # has_graphs()
-        contents[part] = filled(graph, {n: t for n, t in weights.tensors.items() if n.startswith(prefix)})
+        contents[part] = filled(graph, {n: t for n, t in weights.tensors.items() if n.startswith(PARTS[part])})
     y = INPUT if a.scale == 1 else _onto_direct_grid(g, a.channels, a.scale)
     mean, logvar = g.include(contents["encode"], "encode", {"y": y})
     (xhat,) = g.include(contents["restore"], "restore", {"y": y, "c": mean})

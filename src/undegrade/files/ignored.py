@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from undegrade.image import Format
 
@@ -19,9 +19,14 @@ def kind_of(entry: os.DirEntry[str]) -> str:
     with suppress(OSError):
         if entry.is_dir():
             return "links to folders"
-    suffix = Path(entry.name).suffix.lower()
     if Format.of_name(Path(entry.name)) is not None:
         return "pipes and devices"
+    return kind_of_name(entry.name)
+
+
+def kind_of_name(name: str) -> str:
+    """The kind of a file that is ignored for its name."""
+    suffix = PurePosixPath(name).suffix.lower()
     if len(suffix) < 2:
         return "without suffix"
     return suffix if len(suffix) <= _LONGEST else "long suffixes"

@@ -6,25 +6,20 @@ such as a link or another spelling) or another result.
 
 from __future__ import annotations
 
-import os
-import stat
 import string
-import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from undegrade.errors import UndegradeError
-from undegrade.files.ignored import in_words, kind_of
+from undegrade.files.identity import identity, ignores_case, is_folder, resolved
+from undegrade.files.ignored import in_words
+from undegrade.files.search import search
+from undegrade.files.shards import Shard
 from undegrade.image import Format
 from undegrade.image.picture import WRITTEN_SUFFIXES
-
-Identity = tuple[int, int] | str
-"""Equal for all names of one file: device and inode, or the path if the file does not exist."""
-
 
 _OTHER_FORMATS = frozenset({
     ".gif", ".bmp", ".heic", ".heif", ".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".pdf", ".psd", ".psb", ".xcf",
@@ -59,12 +54,14 @@ class Plan:
         ignored: what in the folders is no picture by its name: how many files of each suffix.
         results: number of pictures left out because they are results of other inputs; see :func:`plan`.
         unread: folders that cannot be searched, with the reason.
+        others: number of pictures in other shards.
     """
 
     jobs: tuple[Job, ...]
     ignored: Counter[str] = field(default_factory=Counter)
     results: int = 0
     unread: tuple[tuple[Path, str], ...] = ()
+    others: int = 0
 
 
 class Naming:
@@ -133,7 +130,14 @@ class Naming:
         return UndegradeError(f"--name {self._template!r} {what}; {remedy}.")
 
 
-def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, skip_existing: bool = False) -> Plan:
+def plan(
+    inputs: Sequence[Path],
+    output: Path,
+    naming: Naming | None = None,
+    *,
+    skip_existing: bool = False,
+    shard: Shard | None = None,
+) -> Plan:
     """Plan which files to restore and where to write the results.
 
     Args:
@@ -142,6 +146,7 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
         naming: the names of the results; None keeps the names of the inputs.
         skip_existing: existing results are kept. Inputs that are results of other inputs are left out: a batch that
             writes into its input folder can continue after a stop.
+        shard: the jobs of this part only; all are checked, since another part must not write what this one reads.
 
     Raises:
         UndegradeError: a result would replace an input or another result, or there are no pictures.
@@ -149,77 +154,40 @@ def plan(inputs: Sequence[Path], output: Path, naming: Naming | None = None, *, 
     for path in (*inputs, output):
         if "\0" in str(path):
             raise UndegradeError(f"{str(path)!r}: a name cannot hold a zero byte; check it.")
-    if not _is_folder(output) and (output.suffix.lower() in _OTHER_FORMATS or _is_misspelt(inputs, output)):
+    if not is_folder(output) and (output.suffix.lower() in _OTHER_FORMATS or _is_misspelt(inputs, output)):
         raise UndegradeError(
             f"-o {output} looks like a file of a format that is not written; end its name in {WRITTEN_SUFFIXES}, or "
             "give a folder, which must be there if its name has such a suffix."
         )
-    if Format.of_name(output) is not None and not _is_folder(output):
+    if Format.of_name(output) is not None and not is_folder(output):
+        if shard is not None and shard.count > 1:
+            raise UndegradeError(f"--shard divides a folder, and {output} is one file; leave it out.")
         return Plan((_into_one_file(inputs, output, naming),))
     naming = naming or Naming()
+    shard = shard or Shard()
     jobs: list[Job] = []
+    mine: set[Path] = set()
     unread: list[tuple[Path, str]] = []
     ignored: Counter[str] = Counter()
     for given in inputs:
-        if _is_folder(given):
+        if is_folder(given):
             found = search(given, apart=output)
-            jobs += [
-                Job(f, output / f.relative_to(given).with_name(naming(f)), naming.format_of(f)) for f in found.files
-            ]
             ignored += found.ignored
             unread += found.unread
+            below = [(f, f.relative_to(given)) for f in found.files]
         else:
-            jobs.append(Job(given, output / naming(given), naming.format_of(given)))
+            below = [(given, Path(given.name))]
+        for file, relative in below:
+            job = Job(file, output / relative.with_name(naming(file)), naming.format_of(file))
+            jobs.append(job)
+            if shard.holds(relative):
+                mine.add(job.output)
     if not jobs:
         raise _nothing(inputs, ignored, unread)
     kept = _without_results(jobs) if skip_existing else jobs
-    return Plan(_checked(kept), ignored, len(jobs) - len(kept), tuple(unread))
-
-
-@dataclass(frozen=True)
-class Found:
-    """The content of a folder: pictures in order, others by suffix, and subfolders that cannot be read."""
-
-    files: tuple[Path, ...]
-    ignored: Counter[str]
-    unread: tuple[tuple[Path, str], ...]
-
-
-def search(folder: Path, apart: Path) -> Found:
-    """Find the files in a folder and its subfolders that have picture names; files of a folder before its subfolders.
-
-    Hidden files and folders are skipped, and links to folders are not followed. A link to a file counts as that file.
-
-    Args:
-        folder: the folder to search.
-        apart: a folder to skip, unless it is ``folder`` itself: it holds results, not inputs.
-    """
-    files: list[Path] = []
-    unread: list[tuple[Path, str]] = []
-    ignored: Counter[str] = Counter()
-    visited = {identity(apart)} - {identity(folder)}
-    ahead = [folder]
-    while ahead:
-        here = ahead.pop()
-        if (this := identity(here)) in visited:  # links are not followed, but Windows junctions can form a loop
-            continue
-        visited.add(this)
-        try:
-            with os.scandir(here) as entries:
-                there = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
-        except OSError as error:
-            unread.append((here, error.strerror or str(error)))
-            continue
-        below = []
-        for entry in there:
-            if entry.is_dir(follow_symlinks=False):
-                below.append(here / entry.name)
-            elif Format.of_name(Path(entry.name)) is not None and _may_be_read(entry):
-                files.append(here / entry.name)
-            else:
-                ignored[kind_of(entry)] += 1
-        ahead += reversed(below)
-    return Found(tuple(files), ignored, tuple(unread))
+    checked = _checked(kept)
+    chosen = tuple(job for job in checked if job.output in mine)
+    return Plan(chosen, ignored, len(jobs) - len(kept), tuple(unread), len(checked) - len(chosen))
 
 
 def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, str], ...]]:
@@ -232,7 +200,7 @@ def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, s
     unread: list[tuple[Path, str]] = []
     ignored: Counter[str] = Counter()
     for given in inputs:
-        if not _is_folder(given):
+        if not is_folder(given):
             files.append(given)
             continue
         found = search(given, apart=given)
@@ -244,17 +212,11 @@ def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, s
     return files, tuple(unread)
 
 
-def identity(path: Path) -> Identity:
-    """Equal for all names of a file: for links to it, and for other spellings if the file system accepts them."""
-    # new/../a.png does not exist yet, but will be a.png as soon as the folder new is created.
-    return _on_disk(path) or _on_disk(Path(_place(path))) or _place(path)
-
-
 def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None) -> Job:
     if len(inputs) > 1:
         raise UndegradeError(f"{output} is one file, but there are {len(inputs)} inputs; give a folder by -o.")
     source = inputs[0]
-    if _is_folder(source):
+    if is_folder(source):
         raise UndegradeError(f"{output} is one file, but {source} is a folder; give a folder by -o.")
     if naming is not None:
         raise UndegradeError(f"-o {output} is already a file name; leave out --name, or give a folder by -o.")
@@ -278,11 +240,11 @@ def _checked(jobs: Sequence[Job]) -> tuple[Job, ...]:
     for job in jobs:
         if identity(job.output) in inputs:
             raise UndegradeError(f"{job.output} is an input and would be overwritten; name another folder with -o.")
-        place = _place(job.output)
+        place = resolved(job.output)
         # What file systems that ignore case, and ways to write an accent, take for one name.
         spelling = unicodedata.normalize("NFC", place.casefold())
         other = taken.get(place)
-        if other is None and spelling in spelled and _ignores_case(job.output.parent):
+        if other is None and spelling in spelled and ignores_case(job.output.parent):
             other = spelled[spelling]
         if other is None:
             taken[place] = spelled[spelling] = job
@@ -303,48 +265,8 @@ def _nothing(inputs: Sequence[Path], ignored: Counter[str], unread: Sequence[tup
     return UndegradeError(f"there are no pictures in {names}{others}; give another folder, or files.")
 
 
-def _place(path: Path) -> str:
-    """The path with links in its folders resolved. A link in the last part stays, because writing replaces the link."""
-    # Not Path.resolve, which raises if links form a loop.
-    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
-
-
-def _on_disk(path: Path) -> tuple[int, int] | None:
-    with suppress(OSError):
-        status = path.stat()
-        return status.st_dev, status.st_ino
-    return None
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # reading the file reports the reason
-        return False
-
-
 def _is_misspelt(inputs: Sequence[Path], output: Path) -> bool:
     """Whether the output for one file ends as the name of a file does, such as ``out.jgp``."""
     suffix = output.suffix[1:]
-    one = len(inputs) == 1 and not _is_folder(inputs[0])
+    one = len(inputs) == 1 and not is_folder(inputs[0])
     return one and suffix.isalpha() and len(suffix) < 6 and Format.of_name(output) is None
-
-
-def _may_be_read(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a regular file, not a pipe or device. Broken links pass; reading them reports the error."""
-    try:
-        return stat.S_ISREG(entry.stat().st_mode)
-    except OSError:
-        return True
-
-
-def _ignores_case(folder: Path) -> bool:
-    """Whether names that differ only in upper and lower case are the same file in this folder."""
-    try:
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        with tempfile.NamedTemporaryFile(prefix=".undegrade-case-", dir=folder) as file:
-            name = Path(file.name)
-            return name.with_name(name.name.upper()).exists()
-    except OSError:
-        return False

@@ -19,6 +19,7 @@ from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
 from undegrade.files.estimate import Estimate, estimate_of, in_words
 from undegrade.files.plan import Job
+from undegrade.files.uncertainty import UncertaintyRecord, uncertainty_path, write_uncertainty
 from undegrade.image import Picture
 from undegrade.inference import jpeg_projection
 from undegrade.inference.arrays import Image, from_float
@@ -34,7 +35,8 @@ class FileOptions:
     """How files are restored.
 
     Attributes:
-        restore: options for the pictures; with samples, the standard deviation is written to :func:`std_path`.
+        restore: options for the pictures; with samples, the standard deviation is written to :func:`std_path`, with
+            uncertainty the widths of intervals to :func:`undegrade.files.uncertainty.uncertainty_path`.
         max_pixels: larger pictures are refused.
         strip_metadata: leave out metadata such as place and camera; the colour profile stays.
     """
@@ -56,12 +58,19 @@ def std_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}-std.png")
 
 
+def beside(output: Path, options: RestoreOptions) -> list[Path]:
+    """Paths of the pictures that these options write next to a result."""
+    asked = {std_path: options.samples > 0, uncertainty_path: options.uncertainty}
+    return [naming(output) for naming, wanted in asked.items() if wanted]
+
+
 class Status(enum.StrEnum):
-    """The final state of a file. LEFT: copied without restoration."""
+    """The final state of a file. LEFT: copied without restoration. BUSY: another run is at it."""
 
     RESTORED = "restored"
     LEFT = "left"
     SKIPPED = "skipped"
+    BUSY = "busy"
     FAILED = "failed"
 
 
@@ -70,8 +79,8 @@ class Outcome:
     """The result for one file. Unknown values are None, e.g. the width of a file that cannot be read.
 
     Attributes:
-        source: path of the file, as given or found.
-        output: path of its result, also if it was not written.
+        source: path of the file, as given or found; a text if it is a URL.
+        output: path of its result, also if it was not written; a text if it is a URL.
         status: see :class:`Status`.
         reason: why it failed: a sentence without the file's name.
         choice: why this task was selected, or why the picture was left alone; None if the user gave the task.
@@ -89,10 +98,11 @@ class Outcome:
         estimate: the estimated damage, if the task has an estimator.
         level: what replaced the estimate; None if nothing did.
         seconds: time for reading, restoring and writing.
+        uncertainty: how far off the result may be, if that was asked for.
     """
 
-    source: Path
-    output: Path | None
+    source: Path | str
+    output: Path | str | None
     status: Status = Status.FAILED
     reason: str | None = None
     choice: str | None = None
@@ -110,6 +120,7 @@ class Outcome:
     seconds: float = 0.0
     strength: float = 1.0
     level: float | None = None
+    uncertainty: UncertaintyRecord | None = None
 
     def to_record(self) -> dict[str, Any]:
         """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
@@ -207,6 +218,8 @@ def _restore(
     if found.std is not None:
         white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
         image.write(std_path(job.output), Picture(white), image.Format.PNG)
+    if found.scale is not None:
+        outcome.uncertainty = write_uncertainty(job.output, found)
     image.write(job.output, picture.with_pixels(found.image), format)
     return Status.RESTORED
 

@@ -80,6 +80,16 @@ def save(picture: Picture, file: BinaryIO) -> None:
         image.pngsave_target(spliced.target, keep="icc", compression=6)
 
 
+def text_chunk(keyword: str, text: str) -> bytes:
+    """A comment as it is stored, for :attr:`Metadata.comments`.
+
+    Args:
+        keyword: one of the registered ones, e.g. ``"Description"``.
+        text: of Latin-1 characters.
+    """
+    return _chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1"))
+
+
 def _says_srgb(chunks: list[bytes]) -> bool:
     values = {chunk[4:8]: chunk[8:-4] for chunk in chunks}
     for name in (b"cICP", b"sRGB"):  # cICP has priority over sRGB, and sRGB over gAMA and cHRM

@@ -193,16 +193,16 @@ def is_grey(x: Image) -> bool:
 def to_float(x: Image) -> npt.NDArray[np.float32]:
     """Scale integers to [0, 1]; floats keep their values. The result is a contiguous copy."""
     y: npt.NDArray[np.float32] = np.array(x, np.float32, order="C")
-    if peak := _peak(x.dtype):
-        y /= peak
+    if not _is_float(x.dtype):
+        y /= np.float32(peak(x.dtype))
     return y
 
 
 def from_float(x: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
     """Convert to the caller's type: integers are clipped and rounded, floats keep values outside [0, 1]."""
     y: Image = x
-    if peak := _peak(dtype):
-        y = np.rint(x.clip(0, 1) * peak)
+    if not _is_float(dtype):
+        y = np.rint(x.clip(0, 1) * np.float32(peak(dtype)))
     return y.astype(dtype)
 
 
@@ -225,6 +225,10 @@ def centre(x: Image, side: int) -> Image:
     return x[top : top + side, left : left + side]
 
 
-def _peak(dtype: np.dtype[Any]) -> np.float32 | None:
-    """The integer that represents 1.0; None for floats."""
-    return None if np.issubdtype(dtype, np.floating) else np.float32(np.iinfo(dtype).max)
+def peak(dtype: np.dtype[Any]) -> float:
+    """The value that represents 1.0: of an integer type the largest."""
+    return 1.0 if _is_float(dtype) else float(np.iinfo(dtype).max)
+
+
+def _is_float(dtype: np.dtype[Any]) -> bool:
+    return bool(np.issubdtype(dtype, np.floating))

@@ -34,19 +34,22 @@ class Calls(ABC):
     def __call__(
         self, image: str | PathLike[str] | Picture, *, strength: float = ..., level: float | None = ...,
         samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ..., tile: int | None = ...,
-        memory: float | None = ..., white: float | None = ..., progress: Progress | None = ...,
+        memory: float | None = ..., white: float | None = ..., uncertainty: bool = ...,
+        progress: Progress | None = ...,
     ) -> Restoration[Image]: ...
     @overload
     def __call__(
         self, image: PIL.Image.Image, *, strength: float = ..., level: float | None = ..., samples: int = ...,
         seed: int = ..., self_ensemble: bool = ..., direct: bool = ..., tile: int | None = ...,
-        memory: float | None = ..., white: float | None = ..., progress: Progress | None = ...,
+        memory: float | None = ..., white: float | None = ..., uncertainty: bool = ...,
+        progress: Progress | None = ...,
     ) -> Restoration[PIL.Image.Image]: ...
     @overload
     def __call__(
         self, image: Array, *, strength: float = ..., level: float | None = ..., samples: int = ..., seed: int = ...,
         self_ensemble: bool = ..., direct: bool = ..., tile: int | None = ..., memory: float | None = ...,
-        white: float | None = ..., progress: Progress | None = ...,
+        white: float | None = ..., uncertainty: bool = ...,
+        progress: Progress | None = ...,
     ) -> Restoration[Array]: ...
     # fmt: on
     def __call__(
@@ -62,6 +65,7 @@ class Calls(ABC):
         tile: int | None = None,
         memory: float | None = None,
         white: float | None = None,
+        uncertainty: bool = False,
         progress: Progress | None = None,
     ) -> Restoration[Any]:
         """Restore an image and estimate its damage; the encoder runs once.
@@ -69,12 +73,15 @@ class Calls(ABC):
         Args:
             image: see the module; float values outside [0, 1] are kept, not clipped. Of a JPEG file, what its header
                 says about the compression is used too (:mod:`undegrade.inference.jpeg_projection`).
-            strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
+            strength, level, samples, seed, self_ensemble, direct, tile, memory, white, uncertainty: see
+                :class:`RestoreOptions`.
             progress: called after each tile with the fraction done, 0 to 1.
 
         Raises:
             UndegradeError: it is not an image, its file cannot be read, the model cannot restore it, or the options
                 are invalid.
         """
-        options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
+        options = RestoreOptions(
+            strength, level, samples, seed, self_ensemble, direct, tile, memory, white, uncertainty
+        )
         return self.run(image, options, progress)

@@ -88,6 +88,13 @@ class Engine(ABC):
         """xhat = f(y, c): (B, C, h, w) and (B, 4, ceil(h / 4), ceil(w / 4)) -> (B, C, h scale, w scale)."""
 
     @abstractmethod
+    def restore_with_scale(self, y: Window, c: Window) -> tuple[Window, Window]:
+        """:meth:`restore`, the same to the last bit, and the scale b of its errors, (B, 1, h scale, w scale).
+
+        Only of an architecture with a scale head.
+        """
+
+    @abstractmethod
     def estimate(self, c: Window) -> Window:
         """EST(c): (B, 4, h, w) -> (B, P, h, w)."""
 

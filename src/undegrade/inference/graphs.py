@@ -16,16 +16,23 @@ from undegrade.model.architecture import Architecture, Conditioning
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
-PARTS = {"encode": "encoder.", "restore": "restorer.", "estimate": "estimator."}
-"""The graphs of a model, and how the names of their parameters start."""
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "encode": ("encoder.",), "restore": ("restorer.",), "estimate": ("estimator.",), "scale": ("restorer.", "scale."),
+}  # fmt: skip
+"""The graphs of a model, and how the names of their parameters start. ``scale`` restores too, and gives b as well."""
+
+
+def parts_of(a: Architecture) -> list[str]:
+    """The parts that an architecture has."""
+    return [part for part in PARTS if part != "scale" or a.scale_head]
 
 
 def name_of(part: str, a: Architecture) -> str:
     """File name of one part of an architecture, without suffix: models of the same form share it."""
     if part == "encode":
         return f"encode-{a.channels}"
-    if part == "restore":
-        return f"restore-{a.restorer}-{a.channels}-x{a.scale}"
+    if part in ("restore", "scale"):
+        return f"{part}-{a.restorer}-{a.channels}-x{a.scale}"
     bounds = "" if a.bounds is None else "-" + "-".join(f"{bound:.4g}" for bound in a.bounds)
     return f"estimate-{a.params}{bounds}"
 
@@ -40,7 +47,7 @@ def find_graph(part: str, architecture: Architecture) -> bytes | None:
 
 def has_graphs(architecture: Architecture) -> bool:
     """Whether the graphs of an architecture are shipped."""
-    return all(find_graph(part, architecture) is not None for part in PARTS)
+    return all(find_graph(part, architecture) is not None for part in parts_of(architecture))
 
 
 def filled(graph: bytes, tensors: Tensors) -> bytes:
@@ -48,7 +55,12 @@ def filled(graph: bytes, tensors: Tensors) -> bytes:
 
     Protocol buffers merge what is concatenated: the weights follow the graph as a second, partial model.
     """
-    return graph + b"".join(_partial_model(name, tensor) for name, tensor in tensors.items())
+    return graph + packed(tensors)
+
+
+def packed(tensors: Tensors) -> bytes:
+    """Weights as a partial model, to be appended to a graph."""
+    return b"".join(_partial_model(name, tensor) for name, tensor in tensors.items())
 
 
 # Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and those of TensorProto.

@@ -101,7 +101,7 @@ def is_better_left(pipeline: Pipeline, picture: Picture, options: RestoreOptions
     """Whether restoring a JPEG and saving it as a JPEG again would move it away from its original."""
     if not _removes_artifacts(pipeline) or picture.quality is None:
         return False
-    forced = options.strength > 1 or options.samples > 0 or options.level is not None
+    forced = options.strength > 1 or options.samples > 0 or options.uncertainty or options.level is not None
     return picture.quality >= RESAVE_LIMIT and not forced
 
 

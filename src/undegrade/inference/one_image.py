@@ -59,6 +59,7 @@ class OneImage:
         self._out = np.empty((h * self._scale, w * self._scale, channels), source.dtype)
         self._total = np.zeros(self._out.shape, np.float32) if options.self_ensemble else None
         self._std = np.empty(self._out.shape[:2], np.float32) if options.samples else None
+        self._scales = np.empty(self._out.shape[:2], np.float32) if options.uncertainty else None
         self._cost = h * w * self._passes * (RESTORING + (ENCODING if amount == 1 else 0))
         self._done = 0
 
@@ -96,8 +97,8 @@ class OneImage:
             if self._progress is not None:
                 self._progress(1.0)
         if estimates is None or self._quantity is None:
-            return Restoration(out, None, None, self._std)
-        return Restoration(out, *estimates.in_units(self._quantity), self._std)
+            return Restoration(out, None, None, self._std, self._scales)
+        return Restoration(out, *estimates.in_units(self._quantity), self._std, self._scales)
 
     def _look(self, x: Image, estimates: bool) -> Look:
         """Encode a view of the image, as far as restoring it needs it."""
@@ -113,13 +114,15 @@ class OneImage:
         def work(tile: Tile, window: Window) -> None:
             y = self._engine.to_model(window, self._options.direct)
             posterior = self._steered(y, tile, unread) if latent is None else latent.within(tile)
-            restored, deviation = self._tile(y, window, tile, posterior)
-            if not np.isfinite(restored).all():
+            restored, deviation, b = self._tile(y, window, tile, posterior)
+            if not (np.isfinite(restored).all() and (b is None or np.isfinite(b).all())):
                 raise UndegradeError("the model's result is not finite; use other weights, or smaller pixel values.")
             target = result[slices(tile, self._scale)]
             target[...] = from_float(restored, self._source.dtype) if self._total is None else target + restored
             if self._std is not None:
                 self._std[slices(tile, self._scale)] = deviation
+            if self._scales is not None:
+                self._scales[slices(tile, self._scale)] = b
             self._tick(RESTORING * tile.pixels)
 
         over_tiles(x, self._side, halo, self._engine, work)
@@ -131,26 +134,37 @@ class OneImage:
             estimates.add_tile(self._engine, posterior, tile)
         return self._engine.steered(y, posterior, self._amount)
 
-    def _tile(self, y: Window, window: Window, tile: Tile, posterior: Posterior) -> tuple[Window, Window | None]:
-        """Restore one tile: (h scale, w scale, C), and with samples its standard deviation."""
+    def _tile(
+        self, y: Window, window: Window, tile: Tile, posterior: Posterior
+    ) -> tuple[Window, Window | None, Window | None]:
+        """Restore one tile: (h scale, w scale, C), with samples its standard deviation, with uncertainty its b."""
         samples = self._options.samples
         given, upper = window[slices(tile, 1, inner=True)], slices(tile, self._scale, inner=True)
 
-        def restore_from(c: Window) -> Window:
-            xhat = self._engine.restore(y, c)[:, :, *upper]
-            restored = self._engine.from_model(xhat, given)
-            return restored if self._weight == 1 else given + self._weight * (restored - given)
+        def restore_from(c: Window) -> tuple[Window, Window | None]:
+            if self._scales is None:
+                xhat, b = self._engine.restore(y, c), None
+            else:
+                xhat, scale = self._engine.restore_with_scale(y, c)
+                # Beyond the whole range it says nothing more; exp() of a latent moved far can be infinite.
+                b = np.minimum(scale[0, 0, *upper], np.float32(1))
+            restored = self._engine.from_model(xhat[:, :, *upper], given)
+            return restored if self._weight == 1 else given + self._weight * (restored - given), b
 
         if not samples:
-            return restore_from(posterior.mean), None
+            restored, b = restore_from(posterior.mean)
+            return restored, None, b
         rows, columns = latent_span(tile)
-        mean = spread = np.zeros((), np.float32)
+        mean = spread = squares = np.zeros((), np.float32)
         for n in range(samples):  # Welford's recurrence
-            sample = restore_from(posterior.at(latent_noise(self._options.seed, n, rows, columns)))
+            sample, b = restore_from(posterior.at(latent_noise(self._options.seed, n, rows, columns)))
             difference = sample - mean
             mean = mean + difference / np.float32(n + 1)
             spread = spread + difference * (sample - mean)
-        return mean, np.sqrt(spread.mean(axis=2) / np.float32(samples - 1))
+            squares = squares if b is None else squares + np.square(b)
+        variance = spread.mean(axis=2) / np.float32(samples - 1)
+        total = None if self._scales is None else np.sqrt(squares / np.float32(samples) + variance / np.float32(2))
+        return mean, np.sqrt(variance), total
 
     def _tick(self, cost: int) -> None:
         self._done += cost

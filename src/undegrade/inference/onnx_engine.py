@@ -10,7 +10,7 @@ import onnxruntime
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine, Posterior, Reaches, Window
-from undegrade.inference.graphs import PARTS, Tensors, filled, find_graph
+from undegrade.inference.graphs import PARTS, Tensors, find_graph, packed, parts_of
 from undegrade.inference.machine import usable_cores
 from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
@@ -33,17 +33,21 @@ class OnnxEngine(Engine):
 
     def __init__(self, architecture: Architecture, tensors: Tensors, threads: int | None = None) -> None:
         self.threads, self._tensors = threads or usable_cores(), tensors
-        self._models: dict[str, bytes] = {}
-        for part, prefix in PARTS.items():
+        self._graphs: dict[str, bytes] = {}
+        for part in parts_of(architecture):
             graph = find_graph(part, architecture)
             assert graph is not None  # has_graphs()
-            self._models[part] = filled(graph, {n: t for n, t in tensors.items() if n.startswith(prefix)})
+            self._graphs[part] = graph
+        prefixes = {prefix for part in self._graphs for prefix in PARTS[part]}
+        self._weights = {p: packed({n: t for n, t in tensors.items() if n.startswith(p)}) for p in prefixes}
+        self._shapes = {n: list(t.shape) for n, t in tensors.items()}
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._process = os.getpid()
         self._left: list[object] = []
         said: dict[str, str] = {}
-        for part in PARTS:
-            said |= self._checked(part, tensors)
+        # The scale head's at its first use: few ask for it, and the restorer would be loaded twice.
+        for part in ("encode", "restore", "estimate"):
+            said |= self._checked(part)
         super().__init__(architecture, Reaches(*json.loads(said["reaches"])), int(said["stride"]))
 
     @property
@@ -59,6 +63,12 @@ class OnnxEngine(Engine):
 
     def restore(self, y: Window, c: Window) -> Window:
         return self._run("restore", y=y, c=c)[0]
+
+    def restore_with_scale(self, y: Window, c: Window) -> tuple[Window, Window]:
+        if "scale" not in self._sessions:
+            self._checked("scale")
+        xhat, b = self._run("scale", y=y, c=c)
+        return xhat, b
 
     def estimate(self, c: Window) -> Window:
         return self._run("estimate", c=c)[0]
@@ -99,19 +109,18 @@ class OnnxEngine(Engine):
             options.enable_mem_pattern = False
             # The other parts' threads would wait for work by spinning, on the cores that this one needs.
             options.add_session_config_entry("session.force_spinning_stop", "1")
-            self._sessions[part] = onnxruntime.InferenceSession(
-                self._models[part], options, providers=["CPUExecutionProvider"]
-            )
+            model = self._graphs[part] + b"".join(self._weights[prefix] for prefix in PARTS[part])
+            self._sessions[part] = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return self._sessions[part]
 
-    def _checked(self, part: str, tensors: Tensors) -> dict[str, str]:
+    def _checked(self, part: str) -> dict[str, str]:
         """What the graph says about itself, once its session shows that the weights fit."""
         problem = UndegradeError(MISMATCH)
         try:
             said: dict[str, str] = self._session(part).get_modelmeta().custom_metadata_map
         except Exception as error:  # see _run()
             raise problem from error
-        shapes = {n: list(t.shape) for n, t in tensors.items() if n.startswith(PARTS[part])}
+        shapes = {n: shape for n, shape in self._shapes.items() if n.startswith(PARTS[part])}
         if json.loads(said["shapes"]) != shapes:
             raise problem
         return said

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.origin import Origin
+from undegrade.inference.uncertainty import LEVEL, half_widths, interval
+from undegrade.weights.intervals import Widths
 
 Kind = TypeVar("Kind", covariant=True)
 """What a restored image is: an array, a tensor or an image of Pillow."""
@@ -48,6 +50,8 @@ class RestoreOptions:
             memory runs out nevertheless, tiles are halved and the work continues.
         white: of a uint16 image, the value that is white, 1 to 65535; None to find black and white
             (:mod:`undegrade.inference.ranges`).
+        uncertainty: also compute how far off every pixel may be, for :meth:`Restoration.interval`; of models with a
+            scale head, at strength 1 and without the self-ensemble, since the intervals were measured like that.
 
     Raises:
         UndegradeError: on construction, if a value is out of range or two options exclude each other.
@@ -62,13 +66,14 @@ class RestoreOptions:
     tile: int | None = None
     memory: float | None = None
     white: float | None = None
+    uncertainty: bool = False
 
     def __post_init__(self) -> None:
         for name in ("strength", "level", "memory", "white"):
             self._take(name, float, numbers.Real, "a number")
         for name in ("samples", "seed", "tile"):
             self._take(name, int, numbers.Integral, "a whole number")
-        for name in ("self_ensemble", "direct"):
+        for name in ("self_ensemble", "direct", "uncertainty"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise UndegradeError(f"{name} is {getattr(self, name)!r:.60}; give True or False.")
         if self.seed >= 2**63:
@@ -83,6 +88,11 @@ class RestoreOptions:
             raise UndegradeError(f"a seed of {self.seed} is negative; give a number of at least 0.")
         if self.samples and self.self_ensemble:
             raise UndegradeError("samples and self-ensemble cannot be combined; choose one.")
+        if self.uncertainty and (self.self_ensemble or self.strength != 1):
+            other = "self-ensemble" if self.self_ensemble else "a strength other than 1"
+            raise UndegradeError(
+                f"uncertainty and {other} cannot be combined, since the intervals were measured without; choose one."
+            )
         if self.tile is not None and self.tile < MIN_TILE:
             raise UndegradeError(
                 f"a tile of {self.tile} pixels is too small; give at least {MIN_TILE}, or leave it out."
@@ -117,6 +127,11 @@ class Restoration(Generic[Kind]):
             averaged over the image, in the same units. None if the estimate is None.
         std: with samples, (H scale, W scale), float32: the standard deviation of every pixel over the samples (root
             mean square over its channels), for images in [0, 1]. Else None.
+        scale: with ``uncertainty``, (H scale, W scale), float32: b = sqrt(Var / 2) of every pixel, for images in
+            [0, 1], where Var = E_c[2 b(y, c)^2] + Var_c[xhat] (law of total variance; c is the posterior's mean without
+            samples, where the second term is 0). Else None.
+        widths: what turns b into intervals; None if it is not known.
+        units: for each image, the difference of its values that is 1 for the model: 255 for uint8.
         origin: what was given, and to which model; None if a program made the object itself.
     """
 
@@ -124,7 +139,34 @@ class Restoration(Generic[Kind]):
     estimate: npt.NDArray[np.float64] | None
     spread: npt.NDArray[np.float64] | None = None
     std: Any = None
+    scale: Any = None
+    widths: Widths | None = None
+    units: tuple[float, ...] = (1.0,)
     origin: Origin | None = None
+
+    def half_width(self, level: float = LEVEL) -> Any:
+        """Half the width of every pixel's interval: like :attr:`scale`, for images in [0, 1].
+
+        Args:
+            level: the share of the true values that the intervals are to hold: 0.5, 0.8, 0.9 or 0.95.
+
+        Raises:
+            UndegradeError: there is no interval of that level, or none at all.
+        """
+        return half_widths(self._scale(), self.widths, level)
+
+    def interval(self, level: float = LEVEL) -> tuple[Any, Any]:
+        """Between which values the true image lies: the lower and the upper ones, both of the kind of :attr:`image`.
+
+        Measured on held-out images: of all true values the share ``level`` lies within.
+
+        Args:
+            level: see :meth:`half_width`.
+
+        Raises:
+            UndegradeError: see :meth:`half_width`.
+        """
+        return interval(self.image, self._scale(), self.widths, self.units, level)
 
     @property
     def words(self) -> str:
@@ -159,6 +201,11 @@ class Restoration(Generic[Kind]):
         from undegrade.inference.showing import before_and_after
 
         return before_and_after(self)
+
+    def _scale(self) -> Any:
+        if self.scale is None:
+            raise UndegradeError("the intervals were not asked for; restore with uncertainty=True.")
+        return self.scale
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,6 +9,7 @@ on the image. :mod:`undegrade.inference.tiles` explains why the result equals th
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from undegrade.degrade.base import Quantity
 from undegrade.errors import UndegradeError
 from undegrade.image import Picture
 from undegrade.inference import jpeg_projection
-from undegrade.inference.arrays import Image, Layout, is_grey
+from undegrade.inference.arrays import Image, Layout, is_grey, peak
 from undegrade.inference.calls import Calls, Progress
 from undegrade.inference.engine import Engine
 from undegrade.inference.given import opened, pixels_of
@@ -31,9 +32,11 @@ from undegrade.inference.origin import Origin
 from undegrade.inference.ranges import find_range
 from undegrade.inference.steering import amount_of_level
 from undegrade.inference.tiling import largest_side
+from undegrade.inference.uncertainty import UNMEASURED
 from undegrade.model.architecture import Architecture
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
+from undegrade.weights.intervals import Intervals
 
 if TYPE_CHECKING:
     import torch
@@ -47,11 +50,13 @@ class Pipeline(Calls):
         task: the task of the model.
         card: of the weights, if they came from a file.
         quantity: what the estimator estimates; None if it was not trained (lambda_2 = 0).
+        intervals: what is known of how often intervals hold the truth.
     """
 
     def __init__(self, engine: Engine, task: Task, card: Card | None = None) -> None:
         self.engine, self.task, self.card = engine, task, card
         self.quantity = quantity_of(task, card)
+        self.intervals = Intervals() if card is None else Intervals.from_dict(card.intervals)
 
     @property
     def architecture(self) -> Architecture:
@@ -72,7 +77,9 @@ class Pipeline(Calls):
         Raises:
             UndegradeError: the device cannot be used, or it needs PyTorch, which is not installed.
         """
-        return Pipeline(self.engine.to(str(device)), self.task, self.card)
+        moved = copy.copy(self)
+        moved.engine = self.engine.to(str(device))
+        return moved
 
     def run(
         self,
@@ -97,13 +104,15 @@ class Pipeline(Calls):
         if look is not None and [x.shape[:2] for x in images] != [look.size]:
             raise UndegradeError(f"the look is of another image, of {look.size[0]} x {look.size[1]}; look at this one.")
         found = [self._in_range(x, options, progress, look) for x in images]
-        std = [f.std for f in found]
         return Restoration(
             layout.back([f.image for f in found]),
             _mean([f.estimate for f in found]),
             _mean([f.spread for f in found]),
-            layout.back(std, planes=True) if options.samples else None,
-            origin=origin,
+            layout.back([f.std for f in found], planes=True) if options.samples else None,
+            layout.back([f.scale for f in found], planes=True) if options.uncertainty else None,
+            self.intervals.pixels,
+            tuple(unit for f in found for unit in f.units),
+            origin,
         )
 
     def estimate(
@@ -222,9 +231,9 @@ class Pipeline(Calls):
         """Restore one image, (H, W, C), with its black and white shown to the model as 0 and 1."""
         found = find_range(source, options.white)
         if found.is_full:
-            return self._one(source, options, progress, look)
+            return replace(self._one(source, options, progress, look), units=(peak(source.dtype),))
         restored = self._one(found.scaled(source), options, progress, look)
-        return replace(restored, image=found.back(restored.image))
+        return replace(restored, image=found.back(restored.image), units=(found.white - found.black,))
 
     def _one(
         self, source: Image, options: RestoreOptions, progress: Progress | None, look: Look | None
@@ -253,10 +262,40 @@ class Pipeline(Calls):
             raise UndegradeError(
                 f"the super-resolution task {self.task.name} has no strength; leave out strength and level."
             )
+        if options.uncertainty:
+            self.check_scale_head()
+            if a.channels == 1 and x.shape[2] == 3 and not is_grey(x):
+                raise UndegradeError(
+                    f"this {self.task.name} model says how sure it is of grey only; convert the image to grey, or use "
+                    "a model of colour."
+                )
         if a.scale != 1 and options.direct and options.self_ensemble:
             raise UndegradeError(
                 "direct decimation and self-ensemble cannot be combined, since a flip moves the grid; leave one out."
             )
+
+    def check_scale_head(self) -> None:
+        """Check that the model knows how far off its result may be.
+
+        Raises:
+            UndegradeError: it has no scale head.
+        """
+        if not self.architecture.scale_head:
+            name = self.task.name if self.card is None else self.card.name
+            raise UndegradeError(
+                f"the weights of {name} have no scale head, so the uncertainty is not known; use other weights, or "
+                "train a head for them (undegrade train --scale-head)."
+            )
+
+    def check_intervals(self) -> None:
+        """Check that the model's intervals are known.
+
+        Raises:
+            UndegradeError: it has no scale head, or its intervals were not measured.
+        """
+        self.check_scale_head()
+        if self.intervals.pixels is None:
+            raise UndegradeError(UNMEASURED)
 
     def _estimated(self) -> Quantity:
         if self.quantity is None:

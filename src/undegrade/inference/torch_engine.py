@@ -62,6 +62,15 @@ class TorchEngine(Engine):
                 xhat = self.model.restore(given, latent)
         return _array(xhat)
 
+    def restore_with_scale(self, y: Window, c: Window) -> tuple[Window, Window]:
+        given, latent = self._tensor(y), self._tensor(c)
+        with self._mode(half=self.half):
+            xhat, b = self.model.restore_with_scale(given, latent)
+        if self.half and not (torch.isfinite(xhat).all() and torch.isfinite(b).all()):
+            with self._mode(half=False):
+                xhat, b = self.model.restore_with_scale(given, latent)
+        return _array(xhat), _array(b)
+
     def estimate(self, c: Window) -> Window:
         with self._mode(half=False):
             return _array(self.model.estimate(self._tensor(c)))

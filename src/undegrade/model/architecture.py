@@ -44,6 +44,7 @@ class Architecture:
         conditioning: what the restorer is given besides y.
         bounds: upper bound of each number that the estimator predicts, whose lower bound then is 0; None for any
             numbers.
+        scale_head: whether the model has a head for the scale of its errors, :mod:`undegrade.model.scale_head`.
 
     Raises:
         ValueError: no such restorer, or it cannot do that.
@@ -55,12 +56,15 @@ class Architecture:
     restorer: str = "full"
     conditioning: Conditioning = Conditioning.LATENT
     bounds: tuple[float, ...] | None = None
+    scale_head: bool = False
 
     def __post_init__(self) -> None:
         if self.restorer not in RESTORERS:
             raise ValueError(f"there is no restorer {self.restorer!r}, only {', '.join(RESTORERS)}")
         if not all(type(value) is int for value in (self.channels, self.params, self.scale)):
             raise ValueError("channels, params and scale must be whole numbers")
+        if type(self.scale_head) is not bool:
+            raise ValueError("scale_head must be true or false")
         if self.channels not in (1, 3) or not 1 <= self.params <= MAX_PARAMS:
             raise ValueError(
                 f"channels must be 1 or 3, and params 1 to {MAX_PARAMS}, got {self.channels} and {self.params}"
@@ -76,13 +80,19 @@ class Architecture:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-able description, the inverse of :meth:`from_dict`."""
+        """A JSON-able description, the inverse of :meth:`from_dict`.
+
+        Without a scale head it is not mentioned: older versions can read that.
+        """
         bounds = None if self.bounds is None else list(self.bounds)
-        return {**asdict(self), "conditioning": str(self.conditioning), "bounds": bounds}
+        values = {**asdict(self), "conditioning": str(self.conditioning), "bounds": bounds}
+        if not self.scale_head:
+            del values["scale_head"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Rebuild from :meth:`to_dict`, also that of version 0.1, whose estimators had no bounds.
+        """Rebuild from :meth:`to_dict`, also that of version 0.1, whose estimators had no bounds and models no head.
 
         Every other field must be there: defaults may change.
 
@@ -118,7 +128,7 @@ def _shown(values: Mapping[str, Any]) -> str:
 
 def _with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """``kind: fast-alone`` of an old card is ``restorer: fast, conditioning: none``."""
-    values = {"bounds": None, **values}
+    values = {"bounds": None, "scale_head": False, **values}
     kind = values.pop("kind", None)
     if isinstance(kind, str):
         suffix = next((s for s in _OLD_SUFFIXES if kind.endswith(s)), "")

@@ -39,6 +39,8 @@ class FastRestorer(RestorerModule):
             is ignored.
     """
 
+    filters, feature_stride = FILTERS, SHUFFLE
+
     def __init__(self, channels: int, scale: int = 1, cond_channels: int = LATENT_CHANNELS) -> None:
         super().__init__()
         self.scale, self.cond_channels = scale, cond_channels
@@ -58,12 +60,15 @@ class FastRestorer(RestorerModule):
         convolutions = 1 + 2 * len(self.blocks) + 1
         return SHUFFLE * convolutions + SHUFFLE - 1
 
-    def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, cond_channels, ceil(H / 4), ceil(W / 4)) -> (B, C, H s, W s)."""
+    def features(self, y: Tensor, c: Tensor) -> Tensor:
+        """h', (B, F, ceil(H / r), ceil(W / r))."""
         u = F.pixel_unshuffle(pad_to_even(y), SHUFFLE)
         if self.cond_channels:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // SHUFFLE, (u.shape[-2], u.shape[-1]))), 1)
-        residual = F.pixel_shuffle(self.tail(self.body(self.head(u), c)), SHUFFLE * self.scale)
+        return self.body(self.head(u), c)
+
+    def image(self, y: Tensor, h: Tensor) -> Tensor:
+        residual = F.pixel_shuffle(self.tail(h), SHUFFLE * self.scale)
         out: Tensor = self.enlarge(y) + residual[..., : y.shape[-2] * self.scale, : y.shape[-1] * self.scale]
         return out
 

@@ -31,6 +31,8 @@ class FFDNet(RestorerModule):
             is ignored.
     """
 
+    filters, feature_stride = FILTERS, 2
+
     def __init__(self, channels: int, scale: int = 1, cond_channels: int = LATENT_CHANNELS) -> None:
         super().__init__()
         self.cond_channels = cond_channels
@@ -52,9 +54,13 @@ class FFDNet(RestorerModule):
         """Input pixels around an output pixel that y itself is read from."""
         return 2 * LAYERS + 1
 
-    def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, cond_channels, ceil(H / 4), ceil(W / 4)) -> (B, C, H, W)."""
+    def features(self, y: Tensor, c: Tensor) -> Tensor:
+        """What the last convolution is given, (B, F, ceil(H / 2), ceil(W / 2))."""
         u = F.pixel_unshuffle(pad_to_even(y), 2)
         if self.cond_channels:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // 2, (u.shape[-2], u.shape[-1]))), 1)
-        return F.pixel_shuffle(self.layers(u), 2)[..., : y.shape[-2], : y.shape[-1]]
+        out: Tensor = self.layers[:-1](u)
+        return out
+
+    def image(self, y: Tensor, h: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.layers[-1](h), 2)[..., : y.shape[-2], : y.shape[-1]]

@@ -7,6 +7,9 @@
     estimation      |f(T) - EST(c)|_1                             (18), third term
     total           restoration + beta kl + reconstruction + lambda_adv adversarial + lambda_est estimation   (19)
     discriminator   -log D(y) - log(1 - D(yhat))                  (16)
+    scale           |x - xhat| / b + log 2b                       (9), first term, of a Laplace density of scale b
+
+The scale has a head of its own that learns alone (:mod:`undegrade.model.scale_head`); of a fixed b that term is (14).
 
 L1 norms are means over all elements. D outputs logits; -log D = softplus(-logit) and -log(1 - D) = softplus(logit),
 which never overflow.
@@ -83,6 +86,16 @@ def estimation_loss(estimate: Tensor, params: Tensor) -> Tensor:
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Eq. (16) on the logits of y and of the (detached) yhat."""
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def scale_loss(x: Tensor, xhat: Tensor, b: Tensor) -> Tensor:
+    """-log p(x|y, c) of the Laplace density, in nats per pixel and channel.
+
+    Args:
+        x, xhat: clean and restored, (B, C, H, W).
+        b: (B, 1, H, W), above 0.
+    """
+    return ((x - xhat).abs().mean(1, keepdim=True) / b + (2 * b).log()).mean()
 
 
 ACTIVE = 0.01

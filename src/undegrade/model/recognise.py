@@ -14,6 +14,7 @@ Shapes = Mapping[str, Sequence[int]]
 
 _FIRST, _ESTIMATE = "encoder.conv1.weight", "estimator.conv2.weight"
 """Their second and first sizes are the channels of an image and the numbers of f(T)."""
+_HEAD = "scale.conv.weight"
 
 
 def architecture_of(shapes: Shapes) -> Architecture | None:
@@ -23,7 +24,7 @@ def architecture_of(shapes: Shapes) -> Architecture | None:
     are conditioned on an estimate.
 
     Args:
-        shapes: of all tensors of a model, by name: encoder, restorer, decoder and estimator.
+        shapes: of all tensors of a model, by name: encoder, restorer, decoder, estimator and perhaps a scale head.
     """
     wanted = {name: tuple(shape) for name, shape in shapes.items()}
     return next((a for a in _candidates(wanted) if _shapes(a) == wanted), None)
@@ -37,7 +38,7 @@ def _candidates(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Architecture]
         for scale in restorer.scales:
             # The latent comes first: an estimate of four numbers has its shapes.
             for conditioning in Conditioning:
-                yield Architecture(first[1], last[0], scale, restorer.name, conditioning)
+                yield Architecture(first[1], last[0], scale, restorer.name, conditioning, scale_head=_HEAD in shapes)
 
 
 def _shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:

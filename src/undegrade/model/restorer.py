@@ -37,6 +37,8 @@ class Restorer(RestorerModule):
             is ignored.
     """
 
+    filters = FILTERS
+
     def __init__(self, channels: int, scale: int = 1, cond_channels: int = LATENT_CHANNELS) -> None:
         super().__init__()
         self.scale, self.cond_channels = scale, cond_channels
@@ -51,12 +53,15 @@ class Restorer(RestorerModule):
         """Input pixels around an output pixel that y itself is read from."""
         return 1 + GROUPS * (2 * BLOCKS + 1) + 1 + 1
 
-    def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        """y: (B, C, H, W); c: (B, cond_channels, ceil(H / 4), ceil(W / 4)) -> (B, C, H scale, W scale)."""
+    def features(self, y: Tensor, c: Tensor) -> Tensor:
+        """h', (B, F, H, W)."""
         given = (
             torch.cat((y, resize_latent(c, LATENT_STRIDE, (y.shape[-2], y.shape[-1]))), 1) if self.cond_channels else y
         )
         h = self.head(given)
-        h = h + self.conv(self.groups(h))
+        out: Tensor = h + self.conv(self.groups(h))
+        return out
+
+    def image(self, y: Tensor, h: Tensor) -> Tensor:
         out: Tensor = self.enlarge(y) + F.pixel_shuffle(self.tail(h), self.scale)
         return out

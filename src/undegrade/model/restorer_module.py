@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class RestorerModule(nn.Module):
-    """What every restorer is: a module (y, c) -> xhat that knows how far it sees."""
+    """What every restorer is: xhat = image(y, h) of features h = features(y, c), and how far it sees.
+
+    Attributes:
+        filters: channels of h.
+        feature_stride: input pixels per element of h, along each side.
+    """
+
+    filters: int
+    feature_stride: int = 1
 
     @property
     def stride(self) -> int:
@@ -20,3 +28,23 @@ class RestorerModule(nn.Module):
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
         raise NotImplementedError
+
+    def features(self, y: Tensor, c: Tensor) -> Tensor:
+        """h, the last features: what :meth:`image` reads with a 3x3 convolution, and so does the scale head.
+
+        Args:
+            y: (B, C, H, W).
+            c: the condition, (B, cond_channels, ceil(H / 4), ceil(W / 4)).
+
+        Returns:
+            (B, :attr:`filters`, ceil(H / r), ceil(W / r)) with r = :attr:`feature_stride`.
+        """
+        raise NotImplementedError
+
+    def image(self, y: Tensor, h: Tensor) -> Tensor:
+        """xhat, (B, C, H scale, W scale), of y and its features."""
+        raise NotImplementedError
+
+    def forward(self, y: Tensor, c: Tensor) -> Tensor:
+        """y and c as for :meth:`features` -> xhat, (B, C, H scale, W scale)."""
+        return self.image(y, self.features(y, c))

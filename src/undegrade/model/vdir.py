@@ -1,7 +1,8 @@
 """VDIR: the encoder infers the latent c ~ q(c|y), the restorer acts on it (paper Fig. 3).
 
 Decoder and estimator belong to the model as well: they shape c while training, and the estimator lets a user
-read off the damage afterwards. Only the encoder and the restorer are needed to restore.
+read off the damage afterwards. Only the encoder and the restorer are needed to restore. A scale head, where there is
+one, says how far off the restoration may be.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from undegrade.model.autoencoder import Decoder, Encoder, Estimator
 from undegrade.model.latent import LATENT_STRIDE
 from undegrade.model.posterior import Posterior
 from undegrade.model.restorers import RESTORERS
+from undegrade.model.scale_head import ScaleHead
 
 _POINT = -40.0
 """log sigma^2 of a posterior that is a point: finite, so that its KL is a number."""
 
 
 class VDIR(nn.Module):
-    """Encoder, restorer, decoder and estimator of one architecture, freshly initialised.
+    """Encoder, restorer, decoder, estimator and perhaps a scale head of one architecture, freshly initialised.
 
     Images are float32, nominally in [0, 1], (B, C, H, W), any H and W from 1 up.
     """
@@ -35,6 +37,9 @@ class VDIR(nn.Module):
         self.restorer = RESTORERS[a.restorer].build(a.channels, a.scale, a.cond_channels)
         self.decoder = Decoder(architecture.channels)
         self.estimator = Estimator(architecture.params, architecture.bounds)
+        # The last one: without it the others start as they do with it.
+        times = self.restorer.feature_stride * a.scale
+        self.scale = ScaleHead(self.restorer.filters, times) if a.scale_head else None
 
     @property
     def _two_stage(self) -> bool:
@@ -82,6 +87,19 @@ class VDIR(nn.Module):
         """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale)."""
         xhat: Tensor = self.restorer(y, self.condition(c))
         return xhat
+
+    def restore_with_scale(self, y: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """xhat, the same to the last bit, and the scale b of its errors, (B, 1, H scale, W scale).
+
+        Raises:
+            ValueError: the model has no scale head.
+        """
+        if self.scale is None:
+            raise ValueError("this model has no scale head")
+        h = self.restorer.features(y, self.condition(c))
+        xhat = self.restorer.image(y, h)
+        b: Tensor = self.scale(h, (xhat.shape[-2], xhat.shape[-1]))
+        return xhat, b
 
     def decode(self, c: Tensor, size: tuple[int, int]) -> Tensor:
         """yhat of eq. (18): the latent -> (B, C, *size), with size (H, W) that of the y it came from."""

@@ -250,8 +250,9 @@ class Desk:
             "command": Wishes.of(message["wishes"]).command(item.name),
             "wishes": message["wishes"],
         }
-        with suppress(OSError):
-            (item.folder / f"{output.name}-std.png").unlink()
+        for beside in ("std", "uncertainty"):  # the page has its own picture of it
+            with suppress(OSError):
+                (item.folder / f"{output.name}-{beside}.png").unlink()
 
 
 class Desks:

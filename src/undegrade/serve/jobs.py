@@ -15,6 +15,7 @@ from undegrade.files.level import check_level, task_of_level
 from undegrade.files.plan import Job
 from undegrade.files.readings import Reading, readings_of
 from undegrade.files.restore_file import STD_PEAK, FileOptions, Status, restore_file, std_path
+from undegrade.files.uncertainty import PER_LEVEL, uncertainty_path
 from undegrade.image import Format, Picture
 from undegrade.inference.held import Held
 from undegrade.inference.load import load_pipeline
@@ -25,6 +26,7 @@ from undegrade.serve import views
 from undegrade.serve.wishes import Wishes
 from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards
+from undegrade.weights.intervals import Intervals
 
 TILE = 320
 """Side of the tiles. Smaller than the command line's, which is a little faster: between two tiles a job can be
@@ -65,6 +67,7 @@ class Jobs:
                     "summary": task.summary,
                     "scale": task.degradation.scale,
                     "reads": None if reads is None else reads.name,
+                    "intervals": Intervals.from_dict(card.intervals).pixels is not None,
                 }
             )
         return models
@@ -111,6 +114,7 @@ class Jobs:
                 level=wishes.sigma if wishes.sigma is not None else wishes.quality,
                 samples=wishes.samples,
                 tile=self._tile(wishes.task),
+                uncertainty=wishes.uncertainty,
             ),
             max_pixels=self._max_pixels,
             strip_metadata=wishes.strip_metadata,
@@ -122,6 +126,8 @@ class Jobs:
             raise UndegradeError(outcome.reason or "")
         record = outcome.to_record()
         del record["source"], record["output"]
+        if outcome.uncertainty is not None:
+            del record["uncertainty"]["file"]
         scale = 1 if outcome.task is None else TASKS[outcome.task].degradation.scale
         format = Format.PNG if wishes.save_as == "png" else Format(outcome.format or "png").of_result
         record["result"] = {
@@ -133,18 +139,23 @@ class Jobs:
             view = output.with_name(f"{output.name}-view.png")
             views.write_view(view, image.read(output, 16 * self._max_pixels + 1), shown)
             record["result"]["view"] = view.name
-        deviation = std_path(output)
-        if wishes.samples and outcome.status is Status.RESTORED and deviation.exists():
-            std = image.read(deviation, 16 * self._max_pixels + 1).pixels.astype(np.float32) * np.float32(
-                STD_PEAK / 65535
-            )
-            # A square of several pixels has the root of the mean variance.
-            plane = np.sqrt(views.reduced(np.square(std), -(-max(std.shape) // views.OVERLAY))) * np.float32(LEVELS)
-            high = max(float(np.percentile(plane, 99.5)), 0.5)
-            views.write_plane(output.with_name(f"{output.name}-sure.png"), plane, 0.0, high)
-            record["result"]["std"] = {"file": f"{output.name}-sure.png", "low": 0.0, "high": high,
-                                       "mean": float(plane.mean()), "unit": "8-bit levels"}  # fmt: skip
+        if outcome.uncertainty is not None:
+            record["result"]["std"] = self._sure(output, uncertainty_path(output), 1 / PER_LEVEL, "interval")
+        elif wishes.samples and outcome.status is Status.RESTORED and std_path(output).exists():
+            record["result"]["std"] = self._sure(output, std_path(output), LEVELS * STD_PEAK / 65535, "std")
         return record
+
+    def _sure(self, output: Path, file: Path, step: float, kind: str) -> dict[str, Any]:
+        """A plane for the page of a 16-bit picture of standard deviations or half-widths, of so many levels a step."""
+        sure = image.read(file, 16 * self._max_pixels + 1).pixels.astype(np.float32) * np.float32(step)
+        # A square of several pixels has the root of the mean variance.
+        plane = np.sqrt(views.reduced(np.square(sure), -(-max(sure.shape) // views.OVERLAY)))
+        high = max(float(np.percentile(plane, 99.5)), 0.5)
+        views.write_plane(output.with_name(f"{output.name}-sure.png"), plane, 0.0, high)
+        return {
+            "file": f"{output.name}-sure.png", "low": 0.0, "high": high, "mean": float(plane.mean()),
+            "unit": "8-bit levels", "kind": kind,
+        }  # fmt: skip
 
     def part(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
         """Restore a part of a picture at one strength into a PNG; its latent is kept for the next one."""

@@ -25,6 +25,7 @@ class Wishes:
         samples: latents drawn, for the standard deviation; 0, or 2 to :data:`MAX_SAMPLES`.
         save_as: ``"same"`` keeps the file format; ``"png"`` writes PNG.
         strip_metadata: leave out place, camera and comments.
+        uncertainty: also show how far off the pixels may be; of models whose intervals are known, at strength 1.
 
     Raises:
         UndegradeError: on construction, if a value is out of range.
@@ -37,6 +38,7 @@ class Wishes:
     samples: int = 0
     save_as: SaveAs = "same"
     strip_metadata: bool = False
+    uncertainty: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 4:
@@ -67,6 +69,7 @@ class Wishes:
             "samples": (int,),
             "save_as": (str,),
             "strip_metadata": (bool,),
+            "uncertainty": (bool,),
         }
         for name, value in values.items():
             if name not in kinds:
@@ -91,6 +94,8 @@ class Wishes:
             value = getattr(self, option)
             if value != getattr(Wishes(), option):
                 words += [f"--{option}", f"{value:g}"]
+        if self.uncertainty:
+            words.append("--uncertainty")
         if self.strip_metadata:
             words.append("--strip-metadata")
         return shlex.join(words)

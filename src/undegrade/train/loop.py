@@ -25,7 +25,8 @@ from undegrade.train.log import Log
 from undegrade.train.native import NotCompiled
 from undegrade.train.selection import choose
 from undegrade.train.state import compact, load_state, save_state
-from undegrade.train.trainer import TERMS, Trainer
+from undegrade.train.steps import TERMS
+from undegrade.train.trainer import Trainer
 from undegrade.train.validate import Validation, health, labels
 
 

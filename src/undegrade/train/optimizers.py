@@ -19,7 +19,12 @@ def adam(parameters: Iterable[nn.Parameter], beta1: float) -> torch.optim.Adam:
 
 
 def optimizers_of(model: VDIR, recipe: Recipe) -> dict[str, torch.optim.Optimizer]:
-    """Adam for all, or Muon for the square convolutions of restorer and encoder, and Adam for the rest."""
+    """Adam for all, or Muon for the square convolutions of restorer and encoder, and Adam for the rest.
+
+    Where there is a scale head it is Adam for that, and nothing for the rest.
+    """
+    if model.scale is not None:
+        return {"adam": adam(model.scale.parameters(), beta1=0.9)}
     if not recipe.muon:
         return {"adam": adam(model.parameters(), beta1=0.9)}
     both = (*model.restorer.parameters(), *model.encoder.parameters())

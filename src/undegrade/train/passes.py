@@ -19,7 +19,7 @@ class Passes:
     def __init__(self, model: VDIR, compile_mode: str | None = None) -> None:
         self.model = model
         if compile_mode:
-            for name in ("joint", "latent", "restorer", "two_stage"):
+            for name in ("joint", "latent", "restorer", "two_stage", "scale"):
                 setattr(self, name, torch.compile(getattr(self, name), mode=compile_mode))
 
     def joint(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -40,6 +40,16 @@ class Passes:
         with torch.no_grad():
             c = self.model.encode(y).at(noise)
         return self.model.restore(y, c)
+
+    def scale(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """xhat, which does not learn, and the scale b of its errors."""
+        restorer, head = self.model.restorer, self.model.scale
+        assert head is not None  # kind_at()
+        with torch.no_grad():
+            h = restorer.features(y, self.model.condition(self.model.encode(y).at(noise)))
+            xhat = restorer.image(y, h)
+        b: Tensor = head(h, (xhat.shape[-2], xhat.shape[-1]))
+        return xhat, b
 
     def two_stage(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """xhat and the estimate of a two-stage model."""

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,10 @@ def _train(options: TrainOptions) -> None:
     folder, recipe = options.out, wanted.recipe
     device = _start_processes(options.device)
     # These first: training images take minutes to read.
-    start = None if options.init is None or any(folder.glob("state-*")) else load_weights(weights_file(options.init))
+    new = not any(folder.glob("state-*"))
+    start = None if options.init is None or not new else load_weights(weights_file(options.init))
+    if wanted.architecture.scale_head and new:
+        _check_init(start, options, wanted)
     validation = _validation(options, wanted, device)
     if options.cooldown is not None:
         branch = begin(folder, recipe, options.cooldown)
@@ -114,7 +117,7 @@ def _origin(start: tuple[VDIR, Card] | None, options: TrainOptions, folder: Path
     """Start from other weights, if the options name some and the run is new. Returns which, also for a resumed run."""
     if any(folder.glob("state-*")):
         _, meta = newest(folder)
-        return {name: meta[name] for name in ("started_from", "pixels_before", "cooldown") if name in meta}
+        return {name: meta[name] for name in ("started_from", "pixels_before", "cooldown", "init_card") if name in meta}
     if start is None:
         return {}
     weights, card = start
@@ -122,7 +125,22 @@ def _origin(start: tuple[VDIR, Card] | None, options: TrainOptions, folder: Path
     if taken == 0:
         raise UndegradeError(f"no tensor of {options.init} fits into this model; start from weights of its kind.")
     print(f"{taken} tensors taken from {options.init}", file=sys.stderr)
-    return {"started_from": f"{card.name} {card.sha256[:12]}", "pixels_before": card.pixels_seen}
+    origin = {"started_from": f"{card.name} {card.sha256[:12]}"}
+    if options.scale_head:  # whose pixels are those of the head alone, but whose weights keep their card
+        return origin | {"init_card": asdict(card)}
+    return origin | {"pixels_before": card.pixels_seen}
+
+
+def _check_init(start: tuple[VDIR, Card] | None, options: TrainOptions, wanted: Plan) -> None:
+    """Whether a scale head can be added to the weights of ``--init``."""
+    if start is None:
+        raise UndegradeError("a scale head is added to finished weights; give them with --init.")
+    model, card = start
+    if replace(model.architecture, scale_head=True) != wanted.architecture or card.task != wanted.task.name:
+        raise UndegradeError(
+            f"{options.init}: these weights are for {card.name}, not {wanted.task.name}-{wanted.variant} of this "
+            "version; change task and variant, or give other weights."
+        )
 
 
 def _start_processes(device: str | None) -> torch.device:

@@ -4,7 +4,8 @@
     generator step       Adam on |x - xhat| + beta KL + |y - yhat| + lambda_1 adv + lambda_2 |f(T) - EST(c)|
 
 A two-stage model (eqs. (6)-(7)) has one step instead: Adam on |x - xhat| for the restorer, and on
-lambda_2 |f(T) - EST(c)| for encoder and estimator, with c = mu(y).
+lambda_2 |f(T) - EST(c)| for encoder and estimator, with c = mu(y). A model with a scale head has another one: Adam on
+|x - xhat| / b + log 2b for the head; nothing else of it learns. :mod:`undegrade.train.steps` has all kinds.
 
 The randomness of step n depends on (seed, n) alone: a resumed run sees the same crops and noise, and so does every
 process of a distributed run, which draws the whole batch and keeps its share.
@@ -16,7 +17,7 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,35 +26,23 @@ from torch import Tensor, nn
 
 from undegrade.data.batches import Source
 from undegrade.errors import UndegradeError
-from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.architecture import Architecture
 from undegrade.model.discriminator import Discriminator
 from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
-from undegrade.model.objective import Losses, discriminator_loss, estimation_loss, losses
-from undegrade.model.posterior import Posterior
 from undegrade.model.vdir import VDIR
 from undegrade.tasks.recipe import Recipe
-from undegrade.train import selection
+from undegrade.train import selection, steps
 from undegrade.train.convolution import install
 from undegrade.train.optimizers import adam, average_gradients, optimizers_of
 from undegrade.train.passes import Passes
 from undegrade.train.state import load_optimizer, optimizer_tensors
+from undegrade.train.steps import Batch
 
 MAX_SKIPPED = 20
 """So many non-finite steps in a row mean that the run has diverged."""
 M = TypeVar("M", bound=nn.Module)
 
-PARTS = ("encoder", "restorer", "decoder", "estimator")
-
-TERMS = (*Losses._fields, "total", "discriminator", "grad_norm")
-
-
-class Batch(NamedTuple):
-    """This process's share of one step's data."""
-
-    x: Tensor
-    y: Tensor
-    params: Tensor
-    noise: Tensor
+PARTS = ("encoder", "restorer", "decoder", "estimator", "scale")
 
 
 class Trainer:
@@ -71,7 +60,6 @@ class Trainer:
     ) -> None:
         self.architecture, self.source, self.recipe = architecture, source, recipe
         self.device = source.device
-        self._two_stage = architecture.conditioning is Conditioning.ESTIMATE
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if recipe.batch % self.world:
             raise UndegradeError(
@@ -82,6 +70,9 @@ class Trainer:
             model = VDIR(architecture)
             discriminator = Discriminator(architecture.channels) if recipe.lambda_adv > 0 else None
         self.model = _placed(model, self.device)
+        if self.model.scale is not None:  # it learns alone
+            self.model.requires_grad_(False)
+            self.model.scale.requires_grad_(True)
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
         self.optimizers = optimizers_of(self.model, recipe)
         self.discriminator = _placed(discriminator, self.device) if discriminator is not None else None
@@ -104,21 +95,11 @@ class Trainer:
         self.path = path
 
     def gradients(self, batch: Batch) -> list[Tensor]:
-        """What a step of the kind that the run has most of would descend along, without the adversarial term."""
-        frozen = self.recipe.freeze_latent_from == 0
-        with self._precision():
-            if self._two_stage:
-                xhat, estimate = self.passes.two_stage(batch.y)
-                loss = (batch.x - xhat.float()).abs().mean() + estimation_loss(estimate.float(), batch.params)
-            elif frozen:
-                loss = (batch.x - self.passes.restorer(batch.y, batch.noise).float()).abs().mean()
-            else:
-                mean, _, xhat, yhat, estimate = self.passes.joint(batch.y, batch.noise)
-                loss = (batch.x - xhat.float()).abs().mean() + (batch.y - yhat.float()).abs().mean()
-                # Not of the estimate alone: a fresh estimator gives zeros, where the sign of |.| is rounding.
-                loss = loss + estimation_loss(estimate.float(), batch.params) + mean.float().square().mean()
-        gradients = torch.autograd.grad(loss, [*self.model.parameters()], allow_unused=True)
-        return [g for g in gradients if g is not None]
+        """Of :func:`undegrade.train.steps.loss_of_most`, of every weight that learns and that it depends on."""
+        with self.precision():
+            loss = steps.loss_of_most(self, batch)
+        learning = [p for p in self.model.parameters() if p.requires_grad]
+        return [g for g in torch.autograd.grad(loss, learning, allow_unused=True) if g is not None]
 
     def batch(self, step: int) -> Batch:
         """The data of a step: crops, their degraded versions, f(T), and the latent's noise."""
@@ -137,7 +118,7 @@ class Trainer:
         )
 
     def step(self) -> Tensor:
-        """One iteration. Returns the values of :data:`TERMS` on the device, averaged over processes."""
+        """One iteration. Returns :data:`undegrade.train.steps.TERMS` on the device, averaged over processes."""
         lr = self.recipe.learning_rate(self.done)
         frozen = self.recipe.freeze_latent_from is not None and self.done >= self.recipe.freeze_latent_from
         if frozen and self.done == self.recipe.freeze_latent_from:
@@ -146,82 +127,11 @@ class Trainer:
         batch = self.batch(self.done)
         self.data_seconds += time.perf_counter() - started
 
-        warming_up = self.done < self.recipe.latent_warmup_steps
-        if self._two_stage:
-            work = self._two_stage_step
-        else:
-            work = self._latent_step if warming_up else self._restorer_step if frozen else self._joint_step
-        values, norm = work(batch, lr)
+        work = steps.kind_at(self.done, self.architecture, self.recipe)
+        values, norm = work(self, batch, lr)
         self._average_weights()
         self.done += 1
         return self._across_processes(torch.stack([*values, norm]).detach())
-
-    def _joint_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-        """Everything learns. Returns the values of :data:`TERMS` but the last, and the norm of the gradient."""
-        with self._precision():
-            mean, logvar, xhat, yhat, estimate = self.passes.joint(batch.y, batch.noise)
-        yhat = yhat.float()
-        loss_d = self._discriminator_step(batch.y, yhat.detach(), lr)
-        terms = losses(
-            x=batch.x,
-            xhat=xhat.float(),
-            y=batch.y,
-            yhat=yhat,
-            posterior=Posterior(mean.float(), logvar.float()),
-            params=batch.params,
-            estimate=estimate.float(),
-            fake_logits=self._judge(yhat),
-        )
-        r = self.recipe
-        total = terms.total(beta=r.beta, lambda_adv=r.lambda_adv, lambda_est=r.lambda_est)
-        return [*terms, total, loss_d], self._descend(total, self.optimizers, lr, clip=r.clip)
-
-    def _latent_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-        """Encoder, decoder and estimator learn: eq. (19) without the restoration, and without an adversary."""
-        with self._precision():
-            mean, logvar, yhat, estimate = self.passes.latent(batch.y, batch.noise)
-        terms = losses(
-            x=batch.x,
-            xhat=batch.x,  # a restoration term of zero
-            y=batch.y,
-            yhat=yhat.float(),
-            posterior=Posterior(mean.float(), logvar.float()),
-            params=batch.params,
-            estimate=estimate.float(),
-            fake_logits=None,
-        )
-        total = terms.total(beta=self.recipe.beta, lambda_adv=0.0, lambda_est=self.recipe.lambda_est)
-        unknown = total.new_full((), float("nan"))
-        norm = self._descend(total, self.optimizers, lr, clip=self.recipe.clip)
-        return [unknown, *terms[1:], total, unknown], norm
-
-    def _restorer_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-        """The restorer alone learns: |x - xhat| on latents of the frozen encoder, two thirds of a joint step's cost.
-
-        The terms that nothing learns from are not worked out, and are reported as not a number.
-        """
-        with self._precision():
-            xhat = self.passes.restorer(batch.y, batch.noise)
-        restoration = (batch.x - xhat.float()).abs().mean()
-        norm = self._descend(restoration, self.optimizers, lr, clip=self.recipe.clip)
-        unknown = restoration.new_full((), float("nan"))
-        return [restoration if term in ("restoration", "total") else unknown for term in TERMS[:-1]], norm
-
-    def _two_stage_step(self, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-        """Eqs. (6) and (7) at once: the estimator learns f(T) and nothing else, the restorer acts on what it finds.
-
-        Each learns its own term, so that they can share a step. The terms that a two-stage model does not have are
-        reported as not a number.
-        """
-        with self._precision():
-            xhat, estimate = self.passes.two_stage(batch.y)
-        restoration = (batch.x - xhat.float()).abs().mean()
-        estimation = estimation_loss(estimate.float(), batch.params)
-        total = restoration + self.recipe.lambda_est * estimation
-        norm = self._descend(total, self.optimizers, lr, clip=self.recipe.clip)
-        known = {"restoration": restoration, "estimation": estimation, "total": total}
-        unknown = total.new_full((), float("nan"))
-        return [known.get(term, unknown) for term in TERMS[:-1]], norm
 
     def _freeze_latent(self) -> None:
         """Give the parts that are frozen from now on their averaged weights, which are those that will be kept."""
@@ -229,26 +139,7 @@ class Trainer:
                                (self.model.estimator, self.ema.estimator)):  # fmt: skip
             part.load_state_dict(averaged.state_dict())
 
-    def _discriminator_step(self, y: Tensor, yhat: Tensor, lr: float) -> Tensor:
-        if self.discriminator is None:
-            return y.new_zeros(())
-        self.discriminator.requires_grad_(True)
-        with self._precision():
-            logits = self.discriminator(torch.cat((y, yhat)))
-        real, fake = logits.float().chunk(2)
-        loss = discriminator_loss(real, fake)
-        self._descend(loss, self.optimizers_d, lr, clip=float("inf"))
-        return loss
-
-    def _judge(self, yhat: Tensor) -> Tensor | None:
-        if self.discriminator is None:
-            return None
-        self.discriminator.requires_grad_(False)  # eq. (17) teaches the decoder and the encoder, not D
-        with self._precision():
-            logits: Tensor = self.discriminator(yhat)
-        return logits.float()
-
-    def _descend(self, loss: Tensor, optimizers: Mapping[str, torch.optim.Optimizer], lr: float, clip: float) -> Tensor:
+    def descend(self, loss: Tensor, optimizers: Mapping[str, torch.optim.Optimizer], lr: float, clip: float) -> Tensor:
         """Back-propagate, average over processes, clip, and step, unless a gradient is not finite."""
         groups = [group for optimizer in optimizers.values() for group in optimizer.param_groups]
         for optimizer in optimizers.values():
@@ -284,7 +175,7 @@ class Trainer:
             values /= self.world
         return values
 
-    def _precision(self) -> AbstractContextManager[object]:
+    def precision(self) -> AbstractContextManager[object]:
         if self.device.type == "cuda" or self._half:
             return torch.autocast(self.device.type, torch.bfloat16)
         return nullcontext()

@@ -17,7 +17,7 @@ from undegrade.data.training_images import read_folder
 from undegrade.degrade import Degradation, Numbers, Quantity
 from undegrade.errors import UndegradeError
 from undegrade.model.latent_noise import ESTIMATE_DRAWS
-from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning
+from undegrade.model.objective import ACTIVE, channel_kl, collapse_warning, scale_loss
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import Task
 
@@ -47,7 +47,8 @@ class Validation:
 
         Returns:
             ``psnr/<label>``, of each image no more than 80 dB; ``kl``, nats per latent element, and the same of each
-            latent channel, ``kl/<channel>``; ``active_units``, how many channels have more than
+            latent channel, ``kl/<channel>``; with a scale head ``nll/<label>``, the mean of -log p(x|y, c) in nats per
+            pixel and channel; ``active_units``, how many channels have more than
             :data:`undegrade.model.objective.ACTIVE`; where there is an estimate ``estimate_error/<label>``, in the
             quantity's unit; where it is of several numbers, ``estimate_error/<label>/<number>`` for each that is known.
         """
@@ -55,11 +56,15 @@ class Validation:
         kls = []
         for label, degradation in self.cases.items():
             generator, latent = (torch.Generator(self.crops.device).manual_seed(seed) for seed in (0, 1))
-            errors, misses = [], []
+            errors, misses, nlls = [], [], []
             for x in self.own.get(label, self.crops).split(1):
                 y, params = degradation(x, generator)
                 posterior = model.encode(y)
-                xhat = model.restore(y, posterior.mean)
+                if model.scale is None:
+                    xhat = model.restore(y, posterior.mean)
+                else:
+                    xhat, b = model.restore_with_scale(y, posterior.mean)
+                    nlls.append(scale_loss(x, xhat, b))
                 rounded = xhat.clamp(0, 1).mul(255).round().div(255)
                 errors.append((rounded - x).square().mean())
                 # At draws, as it learned and as it is reported to users.
@@ -69,6 +74,8 @@ class Validation:
                 misses.append((decode(estimate) - decode(params[0])).abs())
                 kls.append(channel_kl(posterior))
             rows[f"psnr/{label}"] = float((-10 * torch.stack(errors).clamp(min=_LEAST_ERROR).log10()).mean())
+            if nlls:
+                rows[f"nll/{label}"] = float(torch.stack(nlls).mean())
             if self.estimated:
                 rows |= _misses(label, degradation.quantity, torch.stack(misses))
         # Over all cases: a channel may speak up at some kinds of damage only.
@@ -155,4 +162,6 @@ def _label(case: str, rows: Mapping[str, float]) -> str:
     off = [value for key, value in rows.items() if key == name or key.startswith(f"{name}/")]
     # Two digits that say something, whatever the unit.
     missed = f" (estimate off by {', '.join(f'{value:.2g}' for value in off)})" if off else ""
-    return f"{case}: {rows[f'psnr/{case}']:.2f} dB{missed}"
+    nll = rows.get(f"nll/{case}")
+    likely = "" if nll is None else f" (-log p {nll:.3f})"
+    return f"{case}: {rows[f'psnr/{case}']:.2f} dB{missed}{likely}"

@@ -12,15 +12,10 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
-import safetensors.numpy
-from safetensors import SafetensorError
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
@@ -39,6 +34,8 @@ from undegrade.reading import (
     text,
     whole,
 )
+from undegrade.weights.intervals import Intervals
+from undegrade.weights.tensors import Tensors, packed, unpacked
 
 if TYPE_CHECKING:
     from undegrade.model.vdir import VDIR
@@ -62,7 +59,9 @@ _FIELDS: dict[str, Check] = {
 
 MISMATCH = "the tensors do not match their networks in this version of undegrade; update undegrade."
 
-_NEWER: dict[str, Check] = {"pixels": whole(0, 10**18), "started_from": text}
+_NEWER: dict[str, Check] = {
+    "pixels": whole(0, 10**18), "started_from": text, "scale_head": mapping, "intervals": mapping,
+}  # fmt: skip
 """Fields that cards of before version 0.2 do not have."""
 
 
@@ -85,6 +84,9 @@ class Card:
         notes: other information for users.
         pixels: of y seen in training, by this run and, where known, by those that its weights came from.
         started_from: the weights that the run began with, e.g. ``"gaussian-fast 0123456789ab"``; "" for none.
+        scale_head: how the scale head was trained, which was added to finished weights: the same facts as above by
+            name, and the ``sha256`` of those weights; empty without a head.
+        intervals: :meth:`undegrade.weights.intervals.Intervals.to_dict`; empty where they were not measured.
         sha256: of the safetensors file, filled in by :func:`save_weights`.
         dtype: of the stored tensors, filled in by :func:`save_weights`.
     """
@@ -103,6 +105,8 @@ class Card:
     notes: str = ""
     pixels: int = 0
     started_from: str = ""
+    scale_head: Mapping[str, Any] = field(default_factory=dict)
+    intervals: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
     dtype: str = ""
 
@@ -116,9 +120,16 @@ class Card:
         """:attr:`pixels`; of cards without, steps times batch of the last run, so fewer than there were."""
         return self.pixels or self.steps * self.recipe.get("batch", 0) * self.recipe.get("patch", 0) ** 2
 
+    @property
+    def restorer_sha256(self) -> str:
+        """Of the weights without a scale head. They restore alike: a result of either is a result of both."""
+        return str(self.scale_head.get("sha256", self.sha256))
+
     def to_json(self) -> str:
-        """The card's file: indented, so that changes can be read in a diff."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        """The card's file: indented, so that changes can be read in a diff. What a model does not have is left out."""
+        values = dataclasses.asdict(self)
+        kept = {k: v for k, v in values.items() if v or k not in ("scale_head", "intervals")}
+        return json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, content: str | bytes) -> Card:
@@ -130,10 +141,14 @@ class Card:
         """
         values = parse_json(content)
         check_fields(values, _FIELDS, _NEWER)
-        for field, check in _NUMBERS_OF_RECIPE.items():
-            value = values["recipe"].get(field)
+        for key, check in _NUMBERS_OF_RECIPE.items():
+            value = values["recipe"].get(key)
             if value is not None and (wanted := check(value)) is not None:
-                raise ValueError(f"its recipe's {field} is {shown(value)} instead of {wanted}")
+                raise ValueError(f"its recipe's {key} is {shown(value)} instead of {wanted}")
+        try:
+            Intervals.from_dict(values.get("intervals", {}))
+        except ValueError as error:
+            raise ValueError(f"its intervals cannot be used: {error}") from error
         return cls(**values)
 
 
@@ -152,13 +167,7 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
     Raises:
         UndegradeError: a weight is too large for half precision, or the file would exceed :data:`MAX_BYTES`.
     """
-    tensors = {key: np.ascontiguousarray(t.detach().half().cpu().numpy()) for key, t in model.state_dict().items()}
-    for key, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise UndegradeError(
-                f"the weights {key} are not finite in half precision; train again from an earlier state."
-            )
-    content = safetensors.numpy.save(tensors)
+    content = packed(model)
     if len(content) > MAX_BYTES:
         size = f"{len(content) / 1e6:.1f} MB"
         raise UndegradeError(
@@ -195,7 +204,7 @@ class Weights(NamedTuple):
     """
 
     architecture: Architecture
-    tensors: dict[str, npt.NDArray[np.float32]]
+    tensors: Tensors
     card: Card
 
 
@@ -227,12 +236,7 @@ def read_weights(weights: Path | Traversable) -> Weights:
         raise UndegradeError(
             f"{weights}: the file does not match its card (sha256 differs); copy or download both again."
         )
-    try:
-        tensors = safetensors.numpy.load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise UndegradeError(f"{weights}: not a safetensors file ({error}); copy or download it again.") from error
-    _check_numbers(weights, tensors)
-    return Weights(architecture, {name: t.astype(np.float32) for name, t in tensors.items()}, card)
+    return Weights(architecture, unpacked(weights, content), card)
 
 
 def load_weights(weights: Path | Traversable) -> tuple[VDIR, Card]:
@@ -271,20 +275,6 @@ def built(weights: Weights) -> VDIR:
         raise UndegradeError(MISMATCH)
     model.load_state_dict({name: torch.from_numpy(t) for name, t in weights.tensors.items()})
     return model.eval().requires_grad_(False)
-
-
-def _check_numbers(weights: Path | Traversable, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
-    for tensor_name, tensor in tensors.items():
-        if not np.issubdtype(tensor.dtype, np.floating):
-            raise UndegradeError(
-                f"{weights}: the tensor {shown(tensor_name)} holds {tensor.dtype} numbers instead of floats; convert "
-                "the weights to float16."
-            )
-        if not np.isfinite(tensor).all():
-            raise UndegradeError(
-                f"{weights}: the tensor {shown(tensor_name)} holds NaN or infinity; copy or download the file "
-                "again, or train again."
-            )
 
 
 def shipped_cards() -> list[Card]:

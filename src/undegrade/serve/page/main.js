@@ -9,7 +9,7 @@ const $ = (id) => document.getElementById(id);
 const SHOWN = ["image/png", "image/jpeg", "image/webp", "image/avif"];
 const AT_ONCE = 6; // pictures with the service at a time; the others wait here
 const SAMPLES = 8;
-const PLAIN = { task: null, strength: 1, sigma: null, quality: null, samples: 0, save_as: "same", strip_metadata: false };
+const PLAIN = { task: null, strength: 1, sigma: null, quality: null, samples: 0, save_as: "same", strip_metadata: false, uncertainty: false };
 const BUSY = ["sending", "looking", "restoring"];
 const items = [];
 let current = null, models = [], limits = { bytes: Infinity, pictures: Infinity }, sending = false;
@@ -225,7 +225,7 @@ function showPlane() {
   viewer.setFade(sure ? $("fade").value : 0.72);
   return viewer.setPlane({
     url: calls.file(item.number, from.file), low: from.low, high: from.high, kind: sure ? "sure" : "map",
-    name: sure ? "differs by" : one.name, unit: sure ? "levels" : one.unit.startsWith("8-bit") ? "levels" : "",
+    name: sure ? (from.kind === "interval" ? "may be off by" : "differs by") : one.name, unit: sure ? "levels" : one.unit.startsWith("8-bit") ? "levels" : "",
   }, still);
 }
 
@@ -276,13 +276,19 @@ function showSave() {
 
 // --- the wishes change ---
 
-function wish(samples = 0) {
+function wish(samples = 0, uncertainty = false) {
   const item = current;
   if (!item || item.number === null) return;
   for (const id of ["sigma", "quality"]) if (!$(id).reportValidity()) return;
-  item.wishes = panel.readWishes(samples);
+  item.wishes = panel.readWishes(samples, uncertainty);
   panel.showWishes(item, models);
   restore(item);
+}
+
+// Whether the model that restores a picture knows how far off it may be; its intervals are those of strength 1.
+function knowsIntervals(item) {
+  const task = item.wishes?.task ?? item.result?.task ?? item.task;
+  return item.wishes?.strength === 1 && models.some((model) => model.task === task && model.intervals);
 }
 
 const parts = { side: 192, box: null, busy: false, next: null };
@@ -344,7 +350,7 @@ function wire() {
     $(id).addEventListener("change", () => { if ($(id).value) $(other).value = ""; wish(); });
   }
   $("measure").addEventListener("click", () => {
-    if (!current.result?.result.std) return wish(SAMPLES);
+    if (!current.result?.result.std) return knowsIntervals(current) ? wish(0, true) : wish(SAMPLES);
     current.shown = current.shown === "sure" ? null : "sure";
     return showFound();
   });

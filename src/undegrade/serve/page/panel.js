@@ -29,7 +29,10 @@ function reading(item, one, i, where) {
   large.textContent = number(one.value, one.digits);
   const spread = document.createElement("span");
   spread.className = "spread";
-  spread.textContent = ` ± ${number(one.spread, Math.max(one.digits, 1))}`;
+  spread.textContent = one.interval
+    ? ` ${one.interval.map((end) => number(end, one.digits)).join(" to ")}`
+    : ` ± ${number(one.spread, Math.max(one.digits, 1))}`;
+  if (one.interval) spread.title = "holds the true value with a probability of 90 %";
   value.append(large, spread);
   const button = document.createElement("button");
   button.type = "button";
@@ -70,7 +73,7 @@ export function showModels(models) {
 
 const optional = (id) => ($(id).value === "" || !$(id).checkValidity() ? null : $(id).valueAsNumber);
 
-export function readWishes(samples) {
+export function readWishes(samples, uncertainty = false) {
   const sigma = optional("sigma");
   return {
     task: $("task").value || null,
@@ -80,6 +83,7 @@ export function readWishes(samples) {
     samples,
     save_as: $("save-as").value,
     strip_metadata: $("strip-metadata").checked,
+    uncertainty,
   };
 }
 
@@ -126,7 +130,9 @@ export function showSure(item) {
   $("measure").setAttribute("aria-pressed", item?.shown === "sure");
   $("fade").disabled = std === null || item.shown !== "sure";
   $("sure-text").textContent = std === null
-    ? "Restores the picture from eight draws of the latent and shows where they differ. Takes eight times as long."
+    ? "Shows how far off each pixel may be where the model knows it; else where eight restorations from draws of the latent differ, which takes eight times as long."
+    : std.kind === "interval"
+    ? `With a probability of 90 % a pixel is off by no more than ${std.mean.toFixed(1)} levels of 255, on average; ${item.result.uncertainty.words}.`
     : `Eight restorations differ by ${std.mean.toFixed(2)} levels of 255 on average. A pixel that differs more is less certain; its error can be larger than the number.`;
   const line = $("sure-scale");
   line.hidden = std === null || item.shown !== "sure";

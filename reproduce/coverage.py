@@ -1,0 +1,257 @@
+"""Do intervals hold as much as they say? Of one model, on held-out pictures and on benchmarks.
+
+For every set and case: the share of the true values (pixels and channels) within the intervals of 50, 80, 90 and 95 %;
+at 90 % also within each tenth of the pixels by b, of which the one that is furthest off is shown; and the mean width of
+the 90 % interval in 8-bit levels. Two baselines stand beside it, both made to cover 90 % of this very set and case:
+
+    constant    one width for a picture, taken from its true errors, which nobody knows who restores it
+    samples     the standard deviation over samples, times a factor taken from the true errors of the set
+
+DATA is the folder of the benchmark sets. VAL is the folder of held-out pictures that the widths on the card were fitted
+to: each half of them is measured with widths that are fitted to the other half here, under the damage that training is
+watched on. Writes OUT.csv and OUT.png, the reliability diagram.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import study
+import torch
+from numpy.typing import NDArray
+
+import undegrade
+from undegrade.analysis.figures import style
+from undegrade.analysis.tables import write_csv
+from undegrade.data.catalogue import images, load, pairs
+from undegrade.data.clean import centre
+from undegrade.data.training_images import read_folder
+from undegrade.errors import UndegradeError
+from undegrade.evaluation.conformal import coverage, deciles, fit
+from undegrade.evaluation.markdown import number
+from undegrade.inference.pipeline import Pipeline
+from undegrade.tasks import Task
+from undegrade.weights.intervals import LEVELS, Widths
+
+CELLS = {
+    "CBSD68": ("sigma 10", "sigma 30", "sigma 50", "sigma 70"),
+    "LIVE1": ("QF 10", "QF 40", "QF 80"),
+    "CC15": ("real",),
+    "BSD100": ("x2 g_2.0", "x2 bicubic", "x4 g_2.0", "x4 bicubic"),
+}
+"""Of the benchmarks of a task, those that are measured."""
+SIDE = 256
+"""Of the centres of held-out pictures."""
+PIXELS = 20_000
+"""Of each picture, at random places."""
+SHOWN = 0.9
+LEAST = 1e-6
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Cell:
+    """One set under one damage: of each picture scales, errors and, with samples, standard deviations.
+
+    Attributes:
+        data, case: what they are called.
+        b: (N,) of each picture.
+        error: (N, C).
+        std: (N,).
+    """
+
+    data: str
+    case: str
+    b: list[Array] = field(default_factory=list)
+    error: list[Array] = field(default_factory=list)
+    std: list[Array] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one way to make 90 % intervals: coverage in each tenth by b, and the mean width in 8-bit levels."""
+
+    tenths: tuple[float, ...]
+    width: float
+
+    @property
+    def worst(self) -> float:
+        return max(self.tenths, key=lambda share: abs(share - SHOWN))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is measured of a cell: coverage by level, ours and the baselines (None where there are no samples)."""
+
+    data: str
+    case: str
+    pictures: int
+    covered: tuple[float, ...]
+    ours: Score
+    constant: Score
+    samples: Score | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="of the benchmark sets")
+    parser.add_argument("--weights", type=Path, required=True, help="with a scale head, and intervals on their card")
+    parser.add_argument("--val", type=Path, help="held-out pictures (default: none)")
+    parser.add_argument("--limit", type=int, help="only the first N pictures of each set")
+    parser.add_argument("--samples", type=int, default=8, help="of the second baseline; 0 leaves it out (default: 8)")
+    parser.add_argument("--out", type=Path, help="write OUT.csv and OUT.png")
+
+
+def run(args: argparse.Namespace) -> int:
+    pipeline = undegrade.load(weights=args.weights)
+    pipeline.check_intervals()
+    widths = pipeline.intervals.pixels
+    assert widths is not None  # check_intervals()
+    study.print_header(
+        ("set", "case", "pictures", *(f"{100 * level:g} %" for level in LEVELS), "worst tenth", "width",
+         "constant: worst tenth", "width", "samples: worst tenth", "width"), words=2,
+    )  # fmt: skip
+    rows = []
+    for cell, of in cells(pipeline, args.data, args.val, args.limit, args.samples):
+        rows.append(row(cell, widths if of is None else of))
+        study.print_line(line(rows[-1]))
+    if not rows:
+        raise UndegradeError(f"nothing is measured of {pipeline.task.name}; give --val, or weights of another task.")
+    if args.out is not None:
+        header = ("set", "case", "pictures", *(f"covered_{level:g}" for level in LEVELS))
+        header += tuple(f"{way}_{i}" for way in ("ours", "constant", "samples") for i in (*range(1, 11), "width"))
+        print(f"-> {write_csv(args.out.with_suffix('.csv'), header, [values(r) for r in rows])}")
+        print(f"-> {draw(rows, args.out.with_suffix('.png'))}")
+    return 0
+
+
+def cells(
+    pipeline: Pipeline, data: Path, val: Path | None, limit: int | None, samples: int
+) -> Iterator[tuple[Cell, Widths | None]]:
+    """Every cell of the model's task, measured one after the other, and its widths where they are not the card's."""
+    task, random = pipeline.task, np.random.default_rng(0)
+    if val is not None:
+        halves = [Cell("held-out", name) for name in ("first half", "second half")]
+        for half, cell in enumerate(halves):
+            for x, y in held_out(task, val, pipeline.architecture.channels, half, limit):
+                add(cell, pipeline, x, y, task.degradation.direct, samples, random)
+        for cell, other in zip(halves, halves[::-1], strict=True):
+            yield cell, fit(np.concatenate(other.b), np.concatenate(other.error))
+    for benchmark in task.benchmarks:
+        if benchmark.case not in CELLS.get(benchmark.dataset.name, ()):
+            continue
+        cell = Cell(benchmark.dataset.name, benchmark.case)
+        if benchmark.degradation is None:
+            for clean, noisy in pairs(benchmark.dataset, data)[:limit]:
+                y = task.protocol.clean(load(noisy)).astype(np.float32) / np.float32(255)
+                add(cell, pipeline, task.protocol.clean(load(clean)), y, True, samples, random)
+        else:
+            for path in images(benchmark.dataset, data)[:limit]:
+                x = task.protocol.clean(load(path), benchmark.scale)
+                add(cell, pipeline, x, benchmark.degrade(x)[0], benchmark.direct, samples, random)
+        yield cell, None
+
+
+def held_out(task: Task, val: Path, channels: int, half: int, limit: int | None) -> Iterator[tuple[Array, Array]]:
+    """x and y of one half (0 or 1) of the held-out pictures, under the damage of validations."""
+    side = SIDE - SIDE % task.degradation.scale
+    photographs = [centre(p, side) for p in read_folder(val, channels) if min(p.shape[:2]) >= side][half::2][:limit]
+    if not photographs:
+        raise UndegradeError(
+            f"fewer than 2 pictures in {val} are {side} pixels high and wide; give more, or larger ones."
+        )
+    for label, degradation in task.validation.items():
+        if label in task.validation_images:  # other clean images than photographs
+            continue
+        generator = torch.Generator().manual_seed(0)
+        for photograph in photographs:
+            clean = torch.from_numpy(photograph).permute(2, 0, 1)[None].float() / 255
+            y = degradation(clean, generator).image[0].permute(1, 2, 0).contiguous().numpy()
+            yield photograph, y
+
+
+def add(
+    cell: Cell, pipeline: Pipeline, x: Array, y: Array, direct: bool, samples: int, random: np.random.Generator
+) -> None:
+    """Restore one picture and note b, errors and standard deviations at some of its pixels."""
+    found = pipeline(y, direct=direct, uncertainty=True)
+    error = (found.image - x.astype(np.float32) / 255).reshape(found.scale.size, -1)
+    chosen = random.choice(found.scale.size, min(PIXELS, found.scale.size), replace=False)
+    cell.b.append(found.scale.ravel()[chosen])
+    cell.error.append(error[chosen])
+    if samples:
+        cell.std.append(pipeline(y, direct=direct, samples=samples).std.ravel()[chosen])
+
+
+def row(cell: Cell, widths: Widths) -> Row:
+    """What is said of a cell."""
+    b, error = np.concatenate(cell.b), np.concatenate(cell.error)
+    constant = np.concatenate([np.full(len(e), np.quantile(np.abs(e), SHOWN)) for e in cell.error])
+    scaled = None
+    if cell.std:
+        std = np.maximum(np.concatenate(cell.std), LEAST)
+        scaled = std * np.quantile(np.abs(error) / std[:, None], SHOWN)
+    return Row(
+        cell.data, cell.case, len(cell.b), tuple(coverage(widths(b, level), error) for level in LEVELS),
+        score(b, error, widths(b, SHOWN)), score(b, error, constant),
+        None if scaled is None else score(b, error, scaled),
+    )  # fmt: skip
+
+
+def score(b: Array, error: Array, half: Array) -> Score:
+    """Of intervals of these half-widths."""
+    tenths = tuple(coverage(half[part], error[part]) for part in deciles(b))
+    return Score(tenths, float(2 * 255 * half.mean(dtype=np.float64)))
+
+
+def line(found: Row) -> list[str]:
+    """A line of the table, in % and 8-bit levels."""
+    cells = [found.data, found.case, str(found.pictures), *(number(100 * share, 1) for share in found.covered)]
+    for way in (found.ours, found.constant, found.samples):
+        cells += ["-", "-"] if way is None else [number(100 * way.worst, 1), number(way.width, 1)]
+    return cells
+
+
+def values(found: Row) -> list[Any]:
+    """A line of the CSV file."""
+    ways: list[float | None] = []
+    for way in (found.ours, found.constant, found.samples):
+        ways += [None] * 11 if way is None else [*way.tenths, way.width]
+    return [found.data, found.case, found.pictures, *found.covered, *ways]
+
+
+def draw(rows: Sequence[Row], path: Path) -> Path:
+    """The reliability diagram: coverage against level, a line for each cell; and coverage of the 90 % intervals in each
+    tenth of the pixels by b, the mean of the cells, of all three ways."""
+    with style.figure(3.2) as drawn:
+        left, right = drawn.subplots(1, 2)
+        levels = [100 * level for level in LEVELS]
+        left.plot([40, 100], [40, 100], color="#999999", linewidth=0.8, linestyle="--")
+        for i, found in enumerate(rows):
+            left.plot(
+                levels, [100 * share for share in found.covered], label=f"{found.data} {found.case}", linewidth=1.0,
+                color=style.COLOURS[i % len(style.COLOURS)], marker="osD^vP"[i % 6],
+            )  # fmt: skip
+        left.set(xlabel="said (%)", ylabel="true values within (%)", xlim=(45, 100), ylim=(45, 100), xticks=levels)
+        left.legend(fontsize=7)
+        right.axhline(100 * SHOWN, color="#999999", linewidth=0.8, linestyle="--")
+        ways = {"intervals of b": [r.ours for r in rows], "one width for a picture": [r.constant for r in rows]}
+        if scaled := [r.samples for r in rows if r.samples is not None]:
+            ways["samples, scaled"] = scaled
+        for (name, scores), colour in zip(ways.items(), style.COLOURS, strict=False):
+            mean = 100 * np.mean([s.tenths for s in scores], axis=0)
+            right.plot(range(1, 11), mean, marker="o", color=colour, label=name)
+        right.set(
+            xlabel="tenth of the pixels by b", ylabel="true values within 90 % intervals (%)", xticks=range(1, 11)
+        )
+        right.legend()
+        return style.save(drawn, path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(study.start(__doc__, add_arguments, run))

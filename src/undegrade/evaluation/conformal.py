@@ -1,0 +1,83 @@
+"""Widths of intervals from held-out errors, and how often intervals hold the truth.
+
+Values are sorted by their scale and cut into bins of equal numbers. In each bin the half-width of level p is the k-th
+smallest error with k = ceil((n + 1) p): an interval of that width holds a new value of the bin with probability p at
+least, whatever the distribution, as long as the new one could as well have been any of the n (split conformal
+prediction). Where the widths would fall from one bin to the next, the bins are put together and share the width of
+their errors together, until none falls (isotonic regression): what holds for one bin holds for those as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from undegrade.errors import UndegradeError
+from undegrade.weights.intervals import LEVELS, Widths
+
+BINS = 32
+"""Of the pixels."""
+LEAST = 50
+"""Values in a bin, at least."""
+
+Array = npt.NDArray[Any]
+
+
+def fit(scale: Array, errors: Array, bins: int = BINS) -> Widths:
+    """Half-widths as a function of the scale.
+
+    Args:
+        scale: (N,), at least 0.
+        errors: (N,) or (N, C), what the values of that scale are off by.
+        bins: at most so many, of at least :data:`LEAST` values each.
+
+    Raises:
+        UndegradeError: there are too few values, or some are not finite.
+    """
+    if not (np.isfinite(scale).all() and np.isfinite(errors).all()):
+        raise UndegradeError("some scales or errors are not finite; use other weights.")
+    if len(scale) < LEAST:
+        raise UndegradeError(f"{len(scale)} values are too few to find intervals; give at least {LEAST}.")
+    bins = min(bins, len(scale) // LEAST)
+    # Equal scales stay together: they have one width.
+    edges = np.unique(np.quantile(scale, np.linspace(0, 1, bins + 1)[1:-1]))
+    bin_of = np.searchsorted(edges, scale, side="right")
+    parts = [bin_of == i for i in np.unique(bin_of)]
+    knots = tuple(float(np.median(scale[part])) for part in parts)
+    if knots[-1] <= 0:
+        raise UndegradeError("every scale is 0, which tells nothing of the errors; use other weights.")
+    off = [np.abs(errors[part]).ravel() for part in parts]
+    return Widths(knots, {level: tuple(_rising(off, level)) for level in LEVELS})
+
+
+def quantile(errors: Array, level: float) -> float:
+    """The conformal quantile of absolute errors, (N,); the largest one of fewer than level / (1 - level)."""
+    rank = min(math.ceil((errors.size + 1) * level), errors.size) - 1
+    return float(np.partition(errors, rank)[rank])
+
+
+def _rising(off: list[Array], level: float) -> list[float]:
+    """The quantile of each bin's absolute errors, where it would fall that of several bins together."""
+    blocks: list[tuple[Array, int, float]] = []
+    for errors in off:
+        bins, width = 1, quantile(errors, level)
+        while blocks and blocks[-1][2] > width:
+            before, more, _ = blocks.pop()
+            errors, bins = np.concatenate((before, errors)), bins + more
+            width = quantile(errors, level)
+        blocks.append((errors, bins, width))
+    return [width for _, bins, width in blocks for _ in range(bins)]
+
+
+def coverage(half: Array, errors: Array) -> float:
+    """The share of the errors that lie within the half-widths: (N,) and (N,) or (N, C)."""
+    within = np.abs(errors) <= (half if errors.ndim == half.ndim else half[..., None])
+    return float(within.mean())
+
+
+def deciles(scale: Array) -> list[Array]:
+    """The places of the tenths of the values by scale, from the smallest on."""
+    return list(np.array_split(np.argsort(scale, kind="stable"), 10))

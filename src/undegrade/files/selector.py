@@ -1,0 +1,91 @@
+"""Which model restores a picture, as a value that can be sent to another process or machine."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from undegrade.files.level import check_level, task_of_level
+from undegrade.inference.arrays import Image
+from undegrade.inference.load import load_pipeline
+from undegrade.inference.options import RestoreOptions
+from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.select_task import UNIVERSAL, Choice, select_task
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Selects the pipeline for a picture. Pipelines are loaded at their first use, in whatever process that is.
+
+    Attributes:
+        task: a name in ``TASKS``; None for that of ``weights`` or ``level``, else it is selected for each picture.
+        variant, weights, device, half, threads: see :func:`undegrade.inference.load.load_pipeline`.
+        options: with which a picture is restored; for looking at it.
+        level: a key of :data:`undegrade.files.level.LEVELS` whose estimate the user replaces; None for none.
+    """
+
+    task: str | None = None
+    variant: str | None = None
+    weights: Path | None = None
+    device: str | None = None
+    half: bool = False
+    options: RestoreOptions = field(default_factory=RestoreOptions)
+    threads: int | None = None
+    level: str | None = None
+
+    def __call__(self, image: Image, quality: int | None) -> Choice:
+        """Select the pipeline; arguments as for :func:`undegrade.inference.select_task.select_task`.
+
+        Raises:
+            UndegradeError: see :attr:`given` and :meth:`load`.
+        """
+        if self.given is not None:
+            return Choice(self.given)
+        return select_task(image, self.load(UNIVERSAL), self.options, quality)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # pipelines stay where they are
+
+    def load(self, task: str | None) -> Pipeline:
+        """The pipeline of a task.
+
+        Raises:
+            UndegradeError: see :func:`undegrade.inference.load.load_pipeline`.
+        """
+        return load_pipeline(task, self.variant, self.weights, self.device, self.half, threads=self.threads)
+
+    @functools.cached_property
+    def given(self) -> Pipeline | None:
+        """The pipeline for every picture; None where it is selected for each.
+
+        Raises:
+            UndegradeError: see :meth:`load`; or it does not estimate what :attr:`level` replaces.
+        """
+        task = self.task
+        if task is None and self.weights is None:
+            if self.level is None:
+                return None
+            task = task_of_level(self.level)
+        pipeline = self.load(task)
+        if self.level is not None:
+            check_level(self.level, pipeline)
+        return pipeline
+
+    def check(self) -> dict[str, str]:
+        """Load what the first picture needs: missing weights are reported before any file is read.
+
+        Returns:
+            The task and the variant, if they are the same for every picture.
+
+        Raises:
+            UndegradeError: see :attr:`given`; or the model does not know how far off it may be, and that is asked for.
+        """
+        first = self.given or self.load(UNIVERSAL)
+        if self.options.uncertainty:
+            first.check_intervals()
+        if self.given is None:
+            return {}
+        assert self.given.card is not None  # a loaded pipeline has a card
+        return {"task": self.given.task.name, "variant": self.given.card.variant}

@@ -1,0 +1,86 @@
+"""Widths of intervals: between and beyond their knots, as JSON, on a card."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.weights.test_card import card, message, model, rehash
+from undegrade.errors import UndegradeError
+from undegrade.weights.card import Card, load_weights, save_weights
+from undegrade.weights.intervals import LEVELS, Intervals, Widths
+
+WIDTHS = Widths((1.0, 2.0, 4.0), {level: (level, 3 * level, 3 * level) for level in LEVELS})
+KNOWN = Intervals(WIDTHS, {"noise level": WIDTHS, "JPEG quality": WIDTHS}, "640 crops of 192 x 192 of 20 pictures")
+
+
+def test_between_and_beyond_the_knots():
+    half = WIDTHS(np.array([[0.0, 1.0, 1.5], [3.0, 4.0, 8.0]], np.float32), 0.5)
+    np.testing.assert_allclose(half, [[0.5, 0.5, 1.0], [1.5, 1.5, 3.0]])
+    assert half.dtype == np.float32
+    with pytest.raises(UndegradeError, match=r"level 0\.7; give one of: 0\.5, 0\.8, 0\.9, 0\.95"):
+        WIDTHS(np.ones(3), 0.7)
+
+
+def test_many_values_are_worked_on_in_parts(monkeypatch):
+    b = np.random.default_rng(0).random((37, 41)).astype(np.float32) * 5
+    whole = WIDTHS(b, 0.9)
+    monkeypatch.setattr("undegrade.weights.intervals._AT_ONCE", 100)
+    np.testing.assert_array_equal(WIDTHS(b, 0.9), whole)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scales": (2.0, 1.0, 4.0)},
+        {"scales": (1.0, 1.0, 4.0)},
+        {"scales": (1.0, 2.0)},
+        {"scales": (-1.0, 2.0, 4.0)},
+        {"widths": {0.9: (1.0, 2.0, 3.0)}},
+        {"widths": {**WIDTHS.widths, 0.9: (2.0, 1.0, 3.0)}},
+        {"widths": {**WIDTHS.widths, 0.9: (1.0, 2.0, float("inf"))}},
+    ],
+)
+def test_what_is_not_monotone_or_not_a_number_is_refused(changes):
+    with pytest.raises(ValueError, match=r"must|levels"):
+        dataclasses.replace(WIDTHS, **changes)
+    with pytest.raises(ValueError, match="above 0"):
+        Widths((0.0,), dict.fromkeys(LEVELS, (1.0,)))
+
+
+def test_a_card_brings_them_back(tmp_path: Path):
+    assert Intervals.from_dict(json.loads(json.dumps(KNOWN.to_dict()))) == KNOWN
+    assert Intervals.from_dict(Intervals().to_dict()) == Intervals()
+    facts = {"sha256": "0" * 64, "steps": 3}
+    weights = save_weights(model(), tmp_path, "x", card(scale_head=facts, intervals=KNOWN.to_dict()))
+    _, found = load_weights(weights)
+    assert Intervals.from_dict(found.intervals) == KNOWN
+    assert (found.scale_head, found.restorer_sha256) == (facts, "0" * 64)
+    assert Card.from_json(found.to_json()) == found
+
+
+def test_cards_without_are_as_they_were(tmp_path: Path):
+    plain = save_weights(model(), tmp_path, "x", card())
+    assert {"scale_head", "intervals"}.isdisjoint(json.loads(plain.with_suffix(".json").read_text()))
+    found = load_weights(plain)[1]
+    assert (found.intervals, found.scale_head, found.restorer_sha256) == ({}, {}, found.sha256)
+
+
+@pytest.mark.parametrize(
+    "intervals",
+    [
+        {"pixels": None},
+        {**KNOWN.to_dict(), "more": 1},
+        {**KNOWN.to_dict(), "pixels": {"scales": [1, "2"], "widths": {}}},
+        {**KNOWN.to_dict(), "pixels": {**WIDTHS.to_dict(), "scales": [3, 2, 1]}},
+        {**KNOWN.to_dict(), "pixels": {**WIDTHS.to_dict(), "widths": {"0.9": [1, 2, 3]}}},
+        {**KNOWN.to_dict(), "estimates": {"\x1b[31m": WIDTHS.to_dict()}},
+        [],
+    ],
+)
+def test_intervals_that_make_no_sense_are_no_card(tmp_path: Path, intervals: object):
+    weights = save_weights(model(), tmp_path, "x", card())
+    rehash(weights, intervals=intervals)
+    assert "not a card of undegrade weights" in message(weights)
