@@ -19,6 +19,7 @@ from undegrade.degrade.base import Quantity
 from undegrade.files.estimate import Estimate
 from undegrade.files.plan import Job
 from undegrade.files.restore_file import FileOptions, Outcome, Status, restore_file
+from undegrade.files.selector import Selector
 from undegrade.image import Format, Picture, read, write
 from undegrade.inference.estimates import Estimates
 from undegrade.inference.look import Look
@@ -279,15 +280,25 @@ def test_sixteen_bits_that_use_little_of_their_range_are_restored_in_it(tmp_path
     y, x = np.mgrid[:48, :48] / 48
     noisy = np.rint(400 + 300 * x * y + np.random.default_rng(0).normal(0, 20, x.shape)).astype(np.uint16)
     write(tmp_path / "a.png", Picture(noisy), Format.PNG)
-    job, seen = Job(tmp_path / "a.png", tmp_path / "b.png"), []
-    pipeline = undegrade.load("gaussian")
-    outcome = restore_file(job, FileOptions(), lambda *picture: seen.append(picture) or Choice(pipeline))
-    assert (seen[0][0].min(), seen[0][0].max()) == (0, 1)  # the task is found in that range, too
+    job, pipeline = Job(tmp_path / "a.png", tmp_path / "b.png"), undegrade.load("gaussian")
+    outcome = restore_file(job, FileOptions(), lambda *_: Choice(pipeline))
     assert f"{noisy.min()} was taken as black and {noisy.max()} as white" in outcome.notes[0]
     restored = read(tmp_path / "b.png").pixels
     assert np.std(restored - (400 + 300 * x * y)) < 8
     outcome = restore_file(job, FileOptions(RestoreOptions(white=65535)), lambda *_: Choice(pipeline))
     assert not outcome.notes
+
+
+def test_a_given_white_serves_the_choice_of_the_task_too(tmp_path: Path) -> None:
+    y, x = np.mgrid[:48, :48] / 48
+    noisy = np.rint(400 + 300 * x * y + np.random.default_rng(0).normal(0, 20, x.shape)).astype(np.uint16)
+    write(tmp_path / "a.tif", Picture(noisy, format=Format.TIFF), Format.TIFF)
+    job, options = Job(tmp_path / "a.tif", tmp_path / "b.tif"), FileOptions(RestoreOptions(white=1023))
+    outcome = restore_file(job, options, Selector(options=options.restore, device="cpu"))
+    assert (outcome.status, outcome.reason) == (Status.RESTORED, None)
+    assert outcome.choice is not None
+    assert "noise level" in outcome.choice
+    assert np.std(read(job.output).pixels - (400 + 300 * x * y)) < 8
 
 
 class Universal(Inverting):

@@ -132,7 +132,7 @@ class Outcome:
 
 
 TaskSelector = Callable[[Image, int | None], Choice]
-"""Selects the pipeline, or none, for (H, W) or (H, W, 3) and the quality in the header of a JPEG."""
+"""Selects the pipeline, or none, for the pixels of a file, (H, W) or (H, W, 3), and the quality in the header of a JPEG."""
 
 
 def restore_file(
@@ -175,12 +175,10 @@ def _restore(
         outcome.notes += (f"{picture.format.upper()} is only read, the result is a PNG",)
     outcome.strength, outcome.level = options.restore.strength, options.restore.level
     image.check_fits(job.output, picture, format)
-    seen: Image = picture.pixels
-    black_and_white = find_range(seen, options.restore.white)
+    black_and_white = find_range(picture.pixels, options.restore.white)
     if not black_and_white.is_full:
         outcome.notes += (black_and_white.note,)
-        seen = black_and_white.scaled(seen)
-    choice = select(seen, picture.quality)
+    choice = select(picture.pixels, picture.quality)
     outcome.choice = choice.reason or None
     pipeline, look = choice.pipeline, choice.look
     if look is not None and choice.reader is not None:
