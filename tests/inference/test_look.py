@@ -54,6 +54,13 @@ def test_a_look_changes_nothing(fast: Pipeline, options: RestoreOptions, channel
         np.testing.assert_array_equal(shared.std, alone.std)
 
 
+def test_a_look_without_the_spread_is_not_taken_for_samples(fast: Pipeline) -> None:
+    y, options = image(50, 70, 3), RestoreOptions(tile=32, samples=2)
+    shared, alone = fast.run(y, options, look=fast.look(y, RestoreOptions(tile=32))), fast.run(y, options)
+    np.testing.assert_array_equal(shared.std, alone.std)
+    assert alone.std.mean() > 0
+
+
 def test_nothing_is_encoded_twice(counting: Pipeline) -> None:
     y, options, engine = image(50, 70, 3), RestoreOptions(tile=32), counting.engine
     look = counting.look(y, options)

@@ -23,6 +23,11 @@ class LatentImage:
         self._mean = np.empty(shape, np.float32)
         self._logvar = np.empty(shape, np.float32) if spread else None
 
+    @property
+    def has_spread(self) -> bool:
+        """Whether samples can be drawn from it."""
+        return self._logvar is not None
+
     def add_tile(self, posterior: Posterior, tile: Tile) -> None:
         """Keep the posterior of one tile, from that of its window."""
         outer, inner = slices(tile, 1, LATENT_STRIDE), slices(tile, 1, LATENT_STRIDE, inner=True)

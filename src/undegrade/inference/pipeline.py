@@ -92,8 +92,11 @@ class Pipeline(Calls):
 
         Args:
             image: not a batch if ``look`` is given.
-            look: what :meth:`look` returned for the same image and options: it is then not encoded again.
+            look: what :meth:`look` returned for the same image and options: it is then not encoded again. For samples
+                a look without them does not serve; the image is then encoded anew.
         """
+        if look is not None and options.samples and (look.latent is None or not look.latent.has_spread):
+            look = None
         image = opened(image)
         origin = Origin(image, self.name, self.quantity)
         if isinstance(image, Picture):

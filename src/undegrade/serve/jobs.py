@@ -107,18 +107,16 @@ class Jobs:
         """Restore a picture into a file, as ``undegrade restore`` does."""
         wishes = Wishes.of(message["wishes"])
         source, output = Path(message["source"]), Path(message["output"])
-        select = self._selector(wishes, message.get("choice"))
-        options = FileOptions(
-            RestoreOptions(
-                strength=wishes.strength,
-                level=wishes.sigma if wishes.sigma is not None else wishes.quality,
-                samples=wishes.samples,
-                tile=self._tile(wishes.task),
-                uncertainty=wishes.uncertainty,
-            ),
-            max_pixels=self._max_pixels,
-            strip_metadata=wishes.strip_metadata,
+        given = self._given(wishes)
+        restore = RestoreOptions(
+            strength=wishes.strength,
+            level=wishes.sigma if wishes.sigma is not None else wishes.quality,
+            samples=wishes.samples,
+            tile=TILE // (1 if given is None else given.architecture.scale),
+            uncertainty=wishes.uncertainty,
         )
+        select = self._selector(given, message.get("choice"), restore)
+        options = FileOptions(restore, max_pixels=self._max_pixels, strip_metadata=wishes.strip_metadata)
         outcome = restore_file(
             Job(source, output, Format.PNG if wishes.save_as == "png" else None), options, select, progress
         )
@@ -160,7 +158,8 @@ class Jobs:
     def part(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
         """Restore a part of a picture at one strength into a PNG; its latent is kept for the next one."""
         wishes = Wishes.of(message["wishes"])
-        choice = self._selector(wishes, message.get("choice"))(np.empty((0, 0)), None)
+        select = self._selector(self._given(wishes), message.get("choice"), RestoreOptions(tile=TILE))
+        choice = select(np.empty((0, 0)), None)
         if choice.pipeline is None:
             raise UndegradeError("the picture was left alone; choose a task to restore it.")
         level = wishes.sigma if wishes.sigma is not None else wishes.quality
@@ -177,23 +176,27 @@ class Jobs:
             views.write_view(output, part, shown)
         return {"rows": [top, bottom], "columns": [left, right]}
 
-    def _selector(self, wishes: Wishes, known: dict[str, Any] | None) -> Callable[[Any, int | None], Choice]:
-        """The choice of the task: the client's, or what was chosen when the picture was looked at."""
+    def _given(self, wishes: Wishes) -> Pipeline | None:
+        """The pipeline of the task that the client wishes; None to choose by the picture."""
         replaced = wishes.replaced
         task = wishes.task or (None if replaced is None else task_of_level(replaced))
-        if task is not None:
-            pipeline = self._load(task)
-            if replaced is not None:
-                check_level(replaced, pipeline)
-            return lambda image, quality: Choice(pipeline)
+        if task is None:
+            return None
+        pipeline = self._load(task)
+        if replaced is not None:
+            check_level(replaced, pipeline)
+        return pipeline
+
+    def _selector(
+        self, given: Pipeline | None, known: dict[str, Any] | None, options: RestoreOptions
+    ) -> Callable[[Any, int | None], Choice]:
+        """The choice of the task: the client's, or what was chosen when the picture was looked at."""
+        if given is not None:
+            return lambda image, quality: Choice(given)
         if known is not None:
             choice = Choice(None if known["task"] is None else self._load(known["task"]), known["reason"])
             return lambda image, quality: choice
-        return lambda image, quality: select_task(image, self._load(UNIVERSAL), RestoreOptions(tile=TILE), quality)
-
-    def _tile(self, task: str | None) -> int:
-        scale = 1 if task is None or task not in TASKS else TASKS[task].degradation.scale
-        return TILE // scale
+        return lambda image, quality: select_task(image, self._load(UNIVERSAL), options, quality)
 
     def _load(self, task: str) -> Pipeline:
         return load_pipeline(task, device=self._device)
