@@ -93,7 +93,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(
         (["a.jpg", "--weights", str(unmeasured)], "run python training/intervals.py"),
         (["a.jpg", "--weights", str(weights), "--strength", "0.5"], "a strength other than 1"),
         (["a.jpg", "--weights", str(weights), "--self-ensemble"], "self-ensemble"),
-        (["a.jpg", "a-uncertainty.png", "--weights", str(weights)], "would replace an input or a result"),
+        (["a.jpg", "a-uncertainty.png", "--weights", str(weights)], "would both write out/a-uncertainty.png"),
     ):
         assert main(["restore", *options, "--device", "cpu", "--uncertainty", "-o", "out"]) == 2
         assert what in capsys.readouterr().err

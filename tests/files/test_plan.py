@@ -11,8 +11,11 @@ from undegrade.files import plan as plan_module
 from undegrade.files.identity import identity
 from undegrade.files.ignored import in_words
 from undegrade.files.plan import Naming, plan
+from undegrade.files.restore_file import beside
 from undegrade.files.search import search
+from undegrade.files.shards import Shard
 from undegrade.image import Format
+from undegrade.inference.options import RestoreOptions
 
 
 @pytest.fixture(autouse=True)
@@ -166,6 +169,35 @@ def test_two_inputs_never_get_one_output() -> None:
 def test_one_input_named_twice_is_restored_once() -> None:
     files("p/a.png", "p/b.png")
     assert planned("p", "p/a.png", "p/../p/b.png", "p") == {"p/a.png": "out/a.png", "p/b.png": "out/b.png"}
+
+
+def with_samples(output: Path) -> list[Path]:
+    return beside(output, RestoreOptions(samples=2))
+
+
+def test_what_is_written_beside_results_collides_with_nothing() -> None:
+    files("p/a.png", "p/a.tif", "q/a.png", "q/a-std.png", "r/b.png")
+    for inputs, output in (("p", "out/a-std.png"), ("q", "out/a-std.png")):
+        with pytest.raises(UndegradeError, match=f"^{inputs}/a.* and {inputs}/a.* would both write {output};"):
+            plan([Path(inputs)], Path("out"), beside=with_samples)
+        assert len(plan([Path(inputs)], Path("out")).jobs) == 2
+        for i in (1, 2, 3):  # the other may be another machine's
+            with pytest.raises(UndegradeError, match="would both write"):
+                plan([Path(inputs)], Path("out"), beside=with_samples, shard=Shard(i, 3))
+    with pytest.raises(UndegradeError, match="^p/a.tif and p/a.png would both write out/a-std.png; restore them sep"):
+        plan([Path("p/a.tif"), Path("p/a.png")], Path("out"), beside=with_samples)
+    files("s/c-x.png", "s/c-x-std.png")
+    with pytest.raises(UndegradeError, match="^s/c-x-std.png would replace an input or a result; use another --name"):
+        plan([Path("s/c-x.png"), Path("s/c-x-std.png")], Path("s"), Naming("{stem}.jpg"), beside=with_samples)
+    twice = [Path("r"), Path("r/b.png")]
+    assert len(plan(twice, Path("out"), beside=with_samples).jobs) == 1
+
+
+def test_going_on_takes_no_picture_that_is_written_beside_a_result() -> None:
+    files("p/a.png", "p/a-clean.png", "p/a-clean-std.png", "p/b.png")
+    todo = plan([Path("p")], Path("p"), Naming("{stem}-clean{suffix}"), skip_existing=True, beside=with_samples)
+    assert [str(job.source) for job in todo.jobs] == ["p/a.png", "p/b.png"]
+    assert todo.results == 2
 
 
 def test_names_that_differ_in_case_collide_where_the_file_system_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

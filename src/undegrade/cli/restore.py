@@ -155,6 +155,7 @@ def run(args: argparse.Namespace) -> int:
             streams.say(warning, sys.stderr, warning, Style.WARNING)
     from undegrade.files import batch
     from undegrade.files.plan import Naming, plan
+    from undegrade.files.restore_file import beside
     from undegrade.files.shards import Shard
 
     shard = None if args.shard is None else Shard.parse(args.shard)
@@ -164,8 +165,10 @@ def run(args: argparse.Namespace) -> int:
     if piped.is_wanted(args):
         return piped.run(args, options, selector)
     naming = None if args.name is None else Naming(args.name, known)
-    todo = plan(args.inputs, args.output, naming, skip_existing=args.skip_existing, shard=shard)
-    _check_beside(todo, options)
+    todo = plan(
+        args.inputs, args.output, naming,
+        skip_existing=args.skip_existing, shard=shard, beside=lambda output: beside(output, options.restore),
+    )  # fmt: skip
     records = open_records(args.json, [job.source for job in todo.jobs]) if args.json is not None else None
     batch.clean({job.output.parent for job in todo.jobs})
     with Report(records, todo.jobs, len(todo.jobs) + len(todo.unread)) as report:
@@ -243,15 +246,3 @@ def _options(args: argparse.Namespace) -> FileOptions:
     if args.max_pixels is None:
         return options
     return dataclasses.replace(options, max_pixels=int(args.max_pixels * 1e6))
-
-
-def _check_beside(todo: Plan, options: FileOptions) -> None:
-    """Check that no picture that is written beside a result would replace an input or a result."""
-    from undegrade.files.identity import identity
-    from undegrade.files.restore_file import beside
-
-    made = [path for job in todo.jobs for path in beside(job.output, options.restore)]
-    taken = {identity(path) for job in todo.jobs for path in (job.source, job.output)} if made else set()
-    for path in made:
-        if identity(path) in taken:
-            raise UndegradeError(f"{path} would replace an input or a result; use another --name or -o.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,14 @@ class Plan:
     results: int = 0
     unread: tuple[tuple[Path, str], ...] = ()
     others: int = 0
+
+
+Beside = Callable[[Path], Sequence[Path]]
+"""From the path of a result: what is written next to it."""
+
+
+def _nothing_beside(output: Path) -> Sequence[Path]:
+    return ()
 
 
 class Naming:
@@ -137,6 +145,7 @@ def plan(
     *,
     skip_existing: bool = False,
     shard: Shard | None = None,
+    beside: Beside = _nothing_beside,
 ) -> Plan:
     """Plan which files to restore and where to write the results.
 
@@ -147,6 +156,8 @@ def plan(
         skip_existing: existing results are kept. Inputs that are results of other inputs are left out: a batch that
             writes into its input folder can continue after a stop.
         shard: the jobs of this part only; all are checked, since another part must not write what this one reads.
+        beside: the pictures that are written next to a result, see :func:`undegrade.files.restore_file.beside`. They
+            count as results.
 
     Raises:
         UndegradeError: a result would replace an input or another result, or there are no pictures.
@@ -162,7 +173,7 @@ def plan(
     if Format.of_name(output) is not None and not is_folder(output):
         if shard is not None and shard.count > 1:
             raise UndegradeError(f"--shard divides a folder, and {output} is one file; leave it out.")
-        return Plan((_into_one_file(inputs, output, naming),))
+        return Plan((_into_one_file(inputs, output, naming, beside),))
     naming = naming or Naming()
     shard = shard or Shard()
     jobs: list[Job] = []
@@ -184,8 +195,8 @@ def plan(
                 mine.add(job.output)
     if not jobs:
         raise _nothing(inputs, ignored, unread)
-    kept = _without_results(jobs) if skip_existing else jobs
-    checked = _checked(kept)
+    kept = _without_results(jobs, beside) if skip_existing else jobs
+    checked = _checked(kept, beside)
     chosen = tuple(job for job in checked if job.output in mine)
     return Plan(chosen, ignored, len(jobs) - len(kept), tuple(unread), len(checked) - len(chosen))
 
@@ -212,7 +223,7 @@ def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, s
     return files, tuple(unread)
 
 
-def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None) -> Job:
+def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None, beside: Beside) -> Job:
     if len(inputs) > 1:
         raise UndegradeError(f"{output} is one file, but there are {len(inputs)} inputs; give a folder by -o.")
     source = inputs[0]
@@ -222,38 +233,59 @@ def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None) 
         raise UndegradeError(f"-o {output} is already a file name; leave out --name, or give a folder by -o.")
     # The suffix of the output sets the format. If the name is unchanged, the format of the source is kept.
     job = Job(source, output, None if output.name == source.name else Format.of_name(output))
-    return _checked([job])[0]
+    return _checked([job], beside)[0]
 
 
-def _without_results(jobs: Sequence[Job]) -> list[Job]:
+def _without_results(jobs: Sequence[Job], beside: Beside) -> list[Job]:
     """The jobs whose sources are not results of other jobs."""
-    maker = {identity(job.output): identity(job.source) for job in jobs}
+    maker = {identity(made): identity(job.source) for job in jobs for made in (*beside(job.output), job.output)}
     return [job for job in jobs if maker.get(own := identity(job.source), own) == own]
 
 
-def _checked(jobs: Sequence[Job]) -> tuple[Job, ...]:
-    """The jobs, each once, if no result replaces an input or another result."""
+def _checked(jobs: Sequence[Job], beside: Beside) -> tuple[Job, ...]:
+    """The jobs, each once, if nothing that they write replaces an input or what another one writes."""
     inputs = {identity(job.source) for job in jobs}
-    taken: dict[str, Job] = {}
-    spelled: dict[str, Job] = {}
+    taken: dict[str, tuple[Job, Path]] = {}
+    spelled: dict[str, tuple[Job, Path]] = {}
     kept: list[Job] = []
     for job in jobs:
         if identity(job.output) in inputs:
             raise UndegradeError(f"{job.output} is an input and would be overwritten; name another folder with -o.")
-        place = resolved(job.output)
-        # What file systems that ignore case, and ways to write an accent, take for one name.
-        spelling = unicodedata.normalize("NFC", place.casefold())
-        other = taken.get(place)
-        if other is None and spelling in spelled and ignores_case(job.output.parent):
-            other = spelled[spelling]
-        if other is None:
-            taken[place] = spelled[spelling] = job
-            kept.append(job)
-        elif identity(other.source) != identity(job.source):
+        made = [(path, *_places(path)) for path in (job.output, *beside(job.output))]
+        for path, place, spelling in made:
+            if path != job.output and identity(path) in inputs:
+                raise UndegradeError(f"{path} would replace an input or a result; use another --name or -o.")
+            other = taken.get(place)
+            if other is None and spelling in spelled and ignores_case(path.parent):
+                other = spelled[spelling]
+            if other is None:
+                continue
+            if path == job.output and other[1] == other[0].output and _is_same_source(other[0], job):
+                break  # an input that was named twice
+            first, lost = other
+            if path != job.output or lost != first.output:
+                raise UndegradeError(
+                    f"{first.source} and {job.source} would both write {lost}; restore them separately, or use another "
+                    "--name."
+                )
             raise UndegradeError(
-                f"{other.source} and {job.source} would both be written to {other.output}; restore them separately."
+                f"{first.source} and {job.source} would both be written to {lost}; restore them separately."
             )
+        else:
+            kept.append(job)
+            for path, place, spelling in made:
+                taken[place] = spelled[spelling] = (job, path)
     return tuple(kept)
+
+
+def _places(path: Path) -> tuple[str, str]:
+    """A path's place, and what file systems that ignore case, and ways to write an accent, take for the same."""
+    place = resolved(path)
+    return place, unicodedata.normalize("NFC", place.casefold())
+
+
+def _is_same_source(one: Job, other: Job) -> bool:
+    return identity(one.source) == identity(other.source)
 
 
 def _nothing(inputs: Sequence[Path], ignored: Counter[str], unread: Sequence[tuple[Path, str]]) -> UndegradeError:
