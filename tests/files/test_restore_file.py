@@ -18,7 +18,7 @@ from undegrade.degrade import DAMAGE, GaussianNoise
 from undegrade.degrade.base import Quantity
 from undegrade.files.estimate import Estimate
 from undegrade.files.plan import Job
-from undegrade.files.restore_file import FileOptions, Outcome, Status, restore_file
+from undegrade.files.restore_file import FileOptions, Outcome, Status, restore_file, std_path
 from undegrade.files.selector import Selector
 from undegrade.image import Format, Picture, read, write
 from undegrade.inference.estimates import Estimates
@@ -299,6 +299,26 @@ def test_a_given_white_serves_the_choice_of_the_task_too(tmp_path: Path) -> None
     assert outcome.choice is not None
     assert "noise level" in outcome.choice
     assert np.std(read(job.output).pixels - (400 + 300 * x * y)) < 8
+
+
+class Sampling(Inverting):
+    def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any, look: Any) -> Restoration:
+        return Restoration(~pixels, None, std=np.full(pixels.shape[:2], 0.01, np.float32))
+
+
+def test_a_result_that_cannot_be_written_leaves_nothing_beside_it(job: Job) -> None:
+    job.output.mkdir(parents=True)
+    outcome = restore_file(job, FileOptions(RestoreOptions(samples=2)), lambda *_: Choice(Sampling()))
+    assert outcome.status is Status.FAILED
+    assert list(job.output.parent.iterdir()) == [job.output]
+
+
+def test_a_picture_that_is_left_alone_keeps_no_deviation_of_an_earlier_run(job: Job) -> None:
+    options = FileOptions(RestoreOptions(samples=2))
+    assert restore_file(job, options, lambda *_: Choice(Sampling())).status is Status.RESTORED
+    assert std_path(job.output).exists()
+    assert restore_file(job, options, lambda *_: Choice(None, "left alone")).status is Status.LEFT
+    assert list(job.output.parent.iterdir()) == [job.output]
 
 
 class Universal(Inverting):

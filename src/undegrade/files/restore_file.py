@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -213,18 +214,31 @@ def _restore(
     found = jpeg_projection.restored(pipeline, picture, options.restore, progress, look)
     outcome.estimate = in_words(pipeline, found.estimate, found.spread)
     _make_folder(job.output.parent)
-    if found.std is not None:
-        white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
-        image.write(std_path(job.output), Picture(white), image.Format.PNG)
-    if found.scale is not None:
-        outcome.uncertainty = write_uncertainty(job.output, found)
-    image.write(job.output, picture.with_pixels(found.image), format)
+    try:
+        if found.std is not None:
+            white = from_float(found.std / np.float32(STD_PEAK), np.dtype(np.uint16))
+            image.write(std_path(job.output), Picture(white), image.Format.PNG)
+        if found.scale is not None:
+            outcome.uncertainty = write_uncertainty(job.output, found)
+        image.write(job.output, picture.with_pixels(found.image), format)  # the last: where it is, all of it is
+    except BaseException:
+        outcome.uncertainty = None
+        with suppress(OSError):
+            _remove_beside(job, options)
+        raise
     return Status.RESTORED
+
+
+def _remove_beside(job: Job, options: FileOptions) -> None:
+    """Remove the pictures next to a result: without it, or of an earlier one, they say nothing."""
+    for path in beside(job.output, options.restore):
+        path.unlink(missing_ok=True)
 
 
 def _leave(job: Job, options: FileOptions, picture: Picture, format: image.Format) -> None:
     """Write the picture unchanged: byte for byte, unless in another format or without metadata."""
     _make_folder(job.output.parent)
+    _remove_beside(job, options)
     if format is not picture.format or options.strip_metadata:
         image.write(job.output, picture, format)
         return
