@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.places import fill, png
+from undegrade.atomic import lock
 from undegrade.cluster import remote
 from undegrade.cluster.listing import Item
 from undegrade.cluster.remote import RemoteHow, remove_dead_folders, restore_item, work_folder
@@ -15,6 +16,7 @@ from undegrade.files.plan import Job
 from undegrade.files.restore_file import FileOptions, Status, restore_file
 from undegrade.files.selector import Selector
 from undegrade.inference.options import RestoreOptions
+from undegrade.inference.select_task import Choice
 
 GAUSSIAN = Selector(task="gaussian", device="cpu", threads=1)
 
@@ -73,6 +75,28 @@ def test_a_result_that_cannot_be_put_is_a_failure(photos, out, work, monkeypatch
     assert outcome.status == Status.FAILED
     assert "its result cannot be put into" in outcome.reason
     assert "Access Denied" in outcome.reason
+
+
+def test_a_file_that_is_left_alone_keeps_no_deviation_of_an_earlier_run(photos, out, work, monkeypatch):
+    fill(photos, a_png=png())
+    fill(out, a_png=png(1), a_x=b"", **{"a-std_png": png(2)})
+    monkeypatch.setattr(Selector, "__call__", lambda *_: Choice(None, "left alone"))
+    how = RemoteHow(photos, out, FileOptions(RestoreOptions(samples=2)), GAUSSIAN)
+    assert restore_item(Item("a.png", "a.png"), how, work).status is Status.LEFT
+    assert [entry.name for entry in out.list()] == ["a.png", "a.x"]
+    assert restore_item(Item("a.png", "a.png"), how, work).status is Status.LEFT  # nothing to remove
+
+
+def test_a_new_work_folder_that_another_worker_removes_before_the_lock_is_made_again(tmp_path, monkeypatch):
+    def lock_late(descriptor):
+        monkeypatch.setattr(remote, "lock", lock)
+        remove_dead_folders(tmp_path)  # by another worker, a moment before
+        return lock(descriptor)
+
+    monkeypatch.setattr(remote, "lock", lock_late)
+    with work_folder(tmp_path) as folder:
+        (folder / "in").mkdir()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")

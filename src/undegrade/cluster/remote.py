@@ -94,8 +94,11 @@ def _restored(item: Item, how: RemoteHow, job: Job) -> Outcome:
     try:
         # The result last: where it is, all of it is.
         for file in (*beside(job.output, how.options.restore), job.output):
+            name = str(PurePosixPath(item.output).with_name(file.name))
             if file.exists():
-                how.output.put(file, str(PurePosixPath(item.output).with_name(file.name)))
+                how.output.put(file, name)
+            else:  # of an earlier run; this one has left the picture alone
+                how.output.remove(name)
     except Exception as error:
         reason = f"its result cannot be put into {how.output.url} ({first_line(error)}); check space and access."
         return dataclasses.replace(outcome, status=Status.FAILED, reason=reason)
@@ -112,7 +115,8 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=parent))
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        if lock(descriptor) is not False:  # else another worker has taken it for a dead one's
+        # Else another worker has taken it for a dead one's, and removes it or has removed it.
+        if lock(descriptor) is not False and (folder / _LOCK).exists():
             break
         os.close(descriptor)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -134,6 +135,15 @@ class Place:
         target.parent.mkdir(parents=True, exist_ok=True)
         with file.open("rb") as source, replacing(target) as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
+
+    def remove(self, relative: str) -> None:
+        """Remove a file, if it is there.
+
+        Raises:
+            OSError: or an error of the store's library: it cannot be removed.
+        """
+        with suppress(FileNotFoundError):
+            self.fs.rm_file(self.path(relative))
 
     def put_bytes(self, content: bytes, relative: str) -> None:
         """Write a small file; it appears whole or not at all.
