@@ -6,7 +6,7 @@ The results must be of these very weights (their sha256 is compared). Where the 
 task and variant, the new ones must measure better on average over the cells that both cards hold.
 
 Shipped weights that got a scale head restore as they did, bit for bit, so that they need no results; but their
-intervals must have been measured (training/intervals.py).
+intervals of pixels must have been measured (training/intervals.py). The weights without the head then only add numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from safetensors.numpy import load_file
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.results import Result
 from undegrade.weights.card import Card
+from undegrade.weights.intervals import Intervals
 
 SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
 
@@ -82,11 +83,15 @@ def ship(weights: Path, results: list[Path], notes: str) -> int:
     numbers = measured([Result.read(path) for path in results], card.restorer_sha256)
     target = SHIPPED / f"{card.name}.json"
     shipped = Card.from_json(target.read_text(encoding="utf-8")) if target.exists() else None
-    if card.scale_head and not card.intervals:
+    if card.scale_head and Intervals.from_dict(card.intervals).pixels is None:
         raise UndegradeError(f"the intervals of {weights} were not measured; run python training/intervals.py first.")
     if shipped is not None and shipped.sha256 == card.sha256:
         # The same weights: more numbers for their card.
         card = dataclasses.replace(shipped, intervals=card.intervals or shipped.intervals)
+    elif shipped is not None and shipped.scale_head and not card.scale_head and shipped.restorer_sha256 == card.sha256:
+        # What the shipped weights were before they got their head: more numbers for their card.
+        card, weights = shipped, target.with_suffix(".safetensors")
+        print("the shipped weights have a scale head, and stay")
     elif shipped is not None and shipped.restorer_sha256 == card.restorer_sha256:
         if not same_restorer(weights, target.with_suffix(".safetensors")):
             raise UndegradeError(f"{weights} does not restore as the shipped weights do; train its head again.")

@@ -47,7 +47,7 @@ def test_gain_is_the_mean_difference_over_common_cells():
         ship.gain({"A psnr": 30.0}, {"B psnr": 30.0})
 
 
-def headed(folder: Path, monkeypatch, intervals: bool = True, wrong: bool = False) -> Path:
+def headed(folder: Path, monkeypatch, intervals: bool = True, pixels: bool = True, wrong: bool = False) -> Path:
     """gaussian-fast as shipped into a folder, and the same weights with a head elsewhere."""
     shipped = folder / "shipped"
     shipped.mkdir()
@@ -59,7 +59,8 @@ def headed(folder: Path, monkeypatch, intervals: bool = True, wrong: bool = Fals
     both.load_state_dict(model.state_dict(), strict=False)
     if wrong:
         both.restorer.tail.bias.data[0] += 0.01
-    known = Intervals(Widths((1.0,), dict.fromkeys(LEVELS, (1.0,)))).to_dict() if intervals else {}
+    widths = Widths((1.0,), dict.fromkeys(LEVELS, (1.0,)))
+    known = Intervals(widths if pixels else None, {"noise level": widths}).to_dict() if intervals else {}
     facts = {"sha256": card.restorer_sha256, "steps": 9}
     return save_weights(both, folder / "new", "gaussian-fast", replace(card, scale_head=facts, intervals=known))
 
@@ -80,9 +81,26 @@ def test_a_head_is_shipped_without_results_and_the_old_ones_are_still_its_own(tm
     assert last.measured == {**before.measured, "Kodak24 sigma 50 psnr+": 28.2}
 
 
+def test_results_of_the_weights_without_the_head_do_not_take_it_away(tmp_path, monkeypatch):
+    weights = headed(tmp_path, monkeypatch)
+    base = tmp_path / "base"
+    shutil.copytree(ship.SHIPPED, base)
+    assert ship.ship(weights, [], "") == 0
+    before, both = Card.from_json((ship.SHIPPED / "gaussian-fast.json").read_text()), weights.read_bytes()
+    result(28.2, sha256=before.restorer_sha256, self_ensemble=True).write(tmp_path / "plus.json")
+    assert ship.ship(base / "gaussian-fast.safetensors", [tmp_path / "plus.json"], "") == 0
+    after = load_weights(ship.SHIPPED / "gaussian-fast.safetensors")[1]
+    assert (ship.SHIPPED / "gaussian-fast.safetensors").read_bytes() == both
+    assert after == replace(before, measured={**before.measured, "Kodak24 sigma 50 psnr+": 28.2})
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
-    [({"intervals": False}, "run python training/intervals.py first"), ({"wrong": True}, "does not restore as")],
+    [
+        ({"intervals": False}, "run python training/intervals.py first"),
+        ({"pixels": False}, "run python training/intervals.py first"),
+        ({"wrong": True}, "does not restore as"),
+    ],
 )
 def test_a_head_without_intervals_or_of_other_weights_is_not_shipped(tmp_path, monkeypatch, options, what):
     weights = headed(tmp_path, monkeypatch, **options)
