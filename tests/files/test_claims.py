@@ -166,3 +166,94 @@ def test_long_and_odd_names(tmp_path, name):
     with claim(tmp_path / name) as mine:
         assert mine
         assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_two_long_names_with_the_same_beginning_have_claims_of_their_own(tmp_path):
+    with claim(tmp_path / ("x" * 240 + "1.png")) as one, claim(tmp_path / ("x" * 240 + "2.png")) as other:
+        assert one
+        assert other
+    assert claim_path(Path("x" * 200)).name == f".{'x' * 200}.undegrade-claim"
+
+
+@pytest.mark.parametrize("skew", [-10_000, 10_000])
+def test_without_locks_the_clock_of_the_file_system_counts(tmp_path, monkeypatch, skew):
+    monkeypatch.setattr(claims, "lock", lambda descriptor: None)
+    there = time.time
+    monkeypatch.setattr("time.time", lambda: there() + skew)
+    young, old = claim_path(tmp_path / "young.png"), claim_path(tmp_path / "old.png")
+    young.touch()
+    old.touch()
+    os.utime(old, (there() - 1000, there() - 1000))
+    with claim(tmp_path / "young.png") as mine, claim(tmp_path / "old.png") as taken_over:
+        assert (mine, taken_over) == (False, True)
+    assert [p.name for p in tmp_path.iterdir()] == [young.name]
+
+
+def test_without_locks_a_claim_that_was_taken_over_is_not_removed_by_its_first_owner(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "lock", lambda descriptor: None)
+    output = tmp_path / "a.png"
+    with claim(output) as mine:
+        assert mine
+        os.utime(claim_path(output), (1, 1))  # as of a machine that slept
+        second = claim(output)
+        assert second.__enter__()
+    assert claim_path(output).exists()
+    second.__exit__(None, None, None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_new_claim_that_another_run_looks_at_for_a_moment_is_kept(tmp_path, monkeypatch):
+    """Who removes dead claims locks each first; one that is not locked yet looks dead."""
+    real, held = claims.lock, []
+
+    def lock_late(descriptor):
+        monkeypatch.setattr(claims, "lock", lambda again: held and os.close(held.pop()) or real(again))
+        held.append(os.open(claim_path(tmp_path / "a.png"), os.O_RDWR))
+        assert real(held[0])
+        return real(descriptor)
+
+    monkeypatch.setattr(claims, "lock", lock_late)
+    with claim(tmp_path / "a.png") as mine:
+        assert mine
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_the_claim_of_another_user_counts(tmp_path, monkeypatch, holder):
+    output = tmp_path / "a.png"
+    process, _ = holder(output)
+    real = os.open
+
+    def refuse_writing(path, flags, *mode):
+        if str(path).endswith("claim") and flags & os.O_RDWR and not flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refuse_writing)
+    with claim(output) as mine:
+        assert not mine
+    process.kill()
+    process.wait()
+    with claim(output) as mine:
+        assert mine
+    assert not list(tmp_path.iterdir())
+    claim_path(output).touch()
+    monkeypatch.setattr(claims, "_opened", lambda path: refuse_writing(path, os.O_RDWR))
+    with claim(output) as mine:  # it may not even be read
+        assert not mine
+
+
+def test_no_time_is_set_by_an_open_file(tmp_path, monkeypatch):
+    """Windows cannot."""
+    real = os.utime
+
+    def refuse(path, *times):
+        assert not isinstance(path, int)
+        real(path, *times)
+
+    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr(claims, "RENEW", 0.001)
+    for locks in (claims.lock, lambda descriptor: None):
+        monkeypatch.setattr(claims, "lock", locks)
+        with claim(tmp_path / "a.png") as mine:
+            assert mine
+            time.sleep(0.05)

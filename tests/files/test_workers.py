@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from undegrade import UndegradeError
-from undegrade.files import workers
+from undegrade.files import claims, workers
 from undegrade.files.batch import How, turns
 from undegrade.files.claims import claim
 from undegrade.files.plan import Job
@@ -46,6 +46,23 @@ class Leave(Selector):
             (self.weights / "long").touch()
             time.sleep(60)
         return Choice(None, "left alone")
+
+
+def no_lock(descriptor):
+    return None
+
+
+def _without_locks(folder):
+    claims.lock = no_lock
+    return WithoutLocks(weights=folder)
+
+
+@dataclass(frozen=True)
+class WithoutLocks(Leave):
+    """The same on a file system that has no locks."""
+
+    def __reduce__(self):
+        return _without_locks, (self.weights,)
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,18 @@ def test_dead_processes_are_replaced_and_the_others_go_on(tmp_path, notes):
     assert sorted(told.begun) == [0, 1, 1, 2, 3, 3, 4, 5]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "2.png", "3.png", "4.png", "5.png"]
     assert all(gone(int(p.name)) for p in notes.iterdir() if p.name.isdigit())
+
+
+def test_without_locks_the_claim_of_a_dead_process_is_removed_and_that_of_another_run_stays(
+    tmp_path, notes, monkeypatch
+):
+    monkeypatch.setattr(claims, "lock", no_lock)
+    files = batch(tmp_path, ONCE, 21)
+    with claim(files[1].job.output):
+        outcomes = dict(Workers(files, How(FileOptions(), WithoutLocks(weights=notes)), 1, Told()).run())
+        assert claims.claim_path(files[1].job.output).exists()
+    assert {i: o.status for i, o in outcomes.items()} == {0: Status.LEFT, 1: Status.BUSY}
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["0.png"]
 
 
 def test_processes_that_cannot_start_are_one_sentence(tmp_path, notes):

@@ -2,17 +2,22 @@
 
 A claim is a hidden file beside the result, ``.NAME.undegrade-claim``. Its owner holds a lock on it; the system lets go
 of the lock when the owner ends, for any reason, so that the claim of a dead process is taken over at once. Where the
-file system has no locks, the owner renews the claim's time, and a claim that is older than :data:`OLD` seconds is dead.
+file system has no locks, the claim says whose it is, the owner renews its time, and one that is older than :data:`OLD`
+seconds is dead. Ages are told by the clock of the file system, which may be another machine's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import secrets
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from undegrade.atomic import lock, own_names
@@ -24,14 +29,32 @@ RENEW = 30.0
 
 _TRIES = 100
 """How often the folder of a claim is made again, while others remove it."""
+_LOST, _WAIT = 20, 0.01
+"""How often a claim that was just made is locked, and seconds in between: who looks for dead ones holds the lock for a
+moment."""
+_LONGEST = 200
+"""Bytes of a result's name that fit into the name of its claim."""
 _FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _CLAIM = re.compile(r"\..*\.undegrade-claim", re.DOTALL)
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """A claim of this process: its file, open, whether that is locked, and what it says if it is not."""
+
+    path: Path
+    descriptor: int
+    locked: bool
+    owner: bytes
+
+
 def claim_path(output: Path) -> Path:
     """Of the claim on a result; short enough for every file system if the name of the result is."""
-    name = output.name.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "surrogateescape")
-    return output.with_name(f".{name}.undegrade-claim")
+    name = output.name.encode("utf-8", "surrogateescape")
+    if len(name) > _LONGEST:  # what was cut off must still tell two results apart
+        digest = hashlib.sha256(name).hexdigest()[:16].encode()
+        name = name[: _LONGEST - 17] + b"-" + digest
+    return output.with_name(f".{name.decode('utf-8', 'surrogateescape')}.undegrade-claim")
 
 
 @contextmanager
@@ -48,19 +71,18 @@ def claim(output: Path) -> Iterator[bool]:
     made: list[Path] = []
     try:
         try:
-            descriptor, locked = _take(path, made)
-            is_claimed = True
+            mine, is_free = _take(path, made), False
         except OSError:
-            descriptor, locked, is_claimed = None, False, False
-        if descriptor is None:
-            yield not is_claimed
+            mine, is_free = None, True
+        if mine is None:
+            yield is_free
             return
         try:
             own_names[path] = None
-            with _renewed(descriptor, locked):
+            with _renewed(mine):
                 yield True
         finally:
-            _give_up(path, descriptor, locked)
+            _give_up(mine)
             own_names.pop(path, None)
     finally:
         for folder in made:
@@ -80,30 +102,40 @@ def remove_dead(folder: Path) -> int:
     removed = 0
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if not (_CLAIM.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)):
-                continue
-            with suppress(OSError):
-                descriptor = os.open(entry.path, _FLAGS)
-                locked = _held(descriptor, made=False)
-                if locked is None or not _is_same(descriptor, Path(entry.path)):
-                    os.close(descriptor)
-                else:
-                    _give_up(Path(entry.path), descriptor, locked)
-                    removed += 1
+            if _CLAIM.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    removed += _remove_if_dead(Path(entry.path))
     return removed
 
 
-def _take(path: Path, made: list[Path]) -> tuple[int | None, bool]:
-    """The open claim and whether it is locked; None if another process has it. ``made`` gets the new folders."""
-    missing = 0
+def remove_of(process: int, output: Path) -> None:
+    """Remove the claim of a process of this machine that has ended. Where there are locks, :func:`remove_dead` does it.
+
+    Args:
+        process: its number.
+        output: path of the result that it was at.
+    """
+    path = claim_path(output)
+    with suppress(OSError):
+        if _owner(path).startswith(_owner_of(process)):
+            path.unlink()
+
+
+def _take(path: Path, made: list[Path]) -> _Claim | None:
+    """The claim; None if another process has it. ``made`` gets the new folders."""
+    missing = lost = 0
     while True:
         try:
             descriptor, new = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666), True
         except FileExistsError:
             try:
-                descriptor, new = os.open(path, _FLAGS), False
+                descriptor, new = _opened(path), False
             except FileNotFoundError:  # given up a moment ago
                 continue
+            except PermissionError:
+                if _age(path) < OLD:
+                    return None
+                raise
         except FileNotFoundError:  # the folder: it is not there yet, or was removed by who made it
             missing += 1
             if missing > _TRIES:
@@ -111,32 +143,105 @@ def _take(path: Path, made: list[Path]) -> tuple[int | None, bool]:
             with suppress(FileNotFoundError):
                 _make_folders(path.parent, made)
             continue
-        locked = _held(descriptor, new)
-        if locked and not _is_same(descriptor, path):  # given up after it was opened
-            os.close(descriptor)
-            continue
-        if locked is None:
-            os.close(descriptor)
-            return None, False
-        os.utime(descriptor)
-        return descriptor, locked
-
-
-def _held(descriptor: int, made: bool) -> bool | None:
-    """Whether the claim is now locked by this process; False if it is this process's without a lock, None if not."""
-    held = lock(descriptor)
-    if held is not None:
-        return True if held else None
-    return False if made or time.time() - os.fstat(descriptor).st_mtime > OLD else None
-
-
-def _give_up(path: Path, descriptor: int, locked: bool) -> None:
-    if not locked:
-        os.close(descriptor)  # Windows, which has no such locks, cannot remove an open file
-    with suppress(OSError):
-        path.unlink()  # before the lock goes: nobody else can hold this file then
-    if locked:
+        locked = lock(descriptor)
+        if locked is None and new:
+            owner = _owner_of(os.getpid()) + secrets.token_hex(8).encode()
+            try:
+                os.write(descriptor, owner)
+            except OSError:  # the disk is full
+                owner = b""
+            return _Claim(path, descriptor, False, owner)
+        if locked and _is_same(descriptor, path):
+            with suppress(OSError):  # another user's
+                os.utime(path)
+            return _Claim(path, descriptor, True, b"")
         os.close(descriptor)
+        if locked is None:
+            if not _remove_if_old(path):
+                return None
+        elif locked is False:
+            lost += 1 if new or lost else 0
+            if not 0 < lost < _LOST:
+                return None
+            time.sleep(_WAIT)
+        # else it was given up after it was opened
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, _FLAGS)
+    except PermissionError:  # another user's, which can be locked nevertheless
+        return os.open(path, _FLAGS & ~os.O_RDWR | os.O_RDONLY)
+
+
+def _remove_if_dead(path: Path) -> bool:
+    descriptor = _opened(path)
+    try:
+        locked = lock(descriptor)
+        if locked and _is_same(descriptor, path):
+            path.unlink()  # before the lock goes: nobody else can hold this file then
+            return True
+    finally:
+        os.close(descriptor)
+    return locked is None and _remove_if_old(path)
+
+
+def _remove_if_old(path: Path) -> bool:
+    """Remove a claim without a lock if it is dead; True also if it is gone.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    try:
+        owner = _owner(path)
+        if _age(path) <= OLD or _owner(path) != owner:  # else another process has taken it over meanwhile
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    return True
+
+
+def _give_up(mine: _Claim) -> None:
+    if not mine.locked:
+        os.close(mine.descriptor)  # Windows, which has no such locks, cannot remove an open file
+    with suppress(OSError):
+        if mine.locked or _owner(mine.path) == mine.owner:  # it may have been taken for dead
+            mine.path.unlink()  # before the lock goes: nobody else can hold this file then
+    if mine.locked:
+        os.close(mine.descriptor)
+
+
+def _owner(path: Path) -> bytes:
+    """What a claim without a lock says; empty for one that says nothing, or may not be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(1000)
+    except PermissionError:
+        return b""
+
+
+def _owner_of(process: int) -> bytes:
+    """How the claims of a process of this machine begin."""
+    return f"{socket.gethostname()} {process} ".encode()
+
+
+def _age(path: Path) -> float:
+    """Seconds since a claim was made or renewed, by the clock of its file system."""
+    return _now(path.parent) - path.stat().st_mtime
+
+
+def _now(folder: Path) -> float:
+    """The time that the file system gives to a new file; this machine's time where none can be made."""
+    probe = folder / f".undegrade-{secrets.token_hex(8)}.part"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            return probe.stat().st_mtime
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError:
+        return time.time()
 
 
 def _make_folders(folder: Path, made: list[Path]) -> None:
@@ -160,13 +265,13 @@ def _is_same(descriptor: int, path: Path) -> bool:
 
 
 @contextmanager
-def _renewed(descriptor: int, locked: bool) -> Iterator[None]:
+def _renewed(mine: _Claim) -> Iterator[None]:
     """Renew the claim's time while the block runs, unless it is locked."""
-    if locked:
+    if mine.locked:
         yield
         return
     over = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(descriptor, over), daemon=True)
+    renewing = threading.Thread(target=_renew, args=(mine, over), daemon=True)
     renewing.start()
     try:
         yield
@@ -175,7 +280,8 @@ def _renewed(descriptor: int, locked: bool) -> Iterator[None]:
         renewing.join()
 
 
-def _renew(descriptor: int, over: threading.Event) -> None:
+def _renew(mine: _Claim, over: threading.Event) -> None:
     while not over.wait(RENEW):
         with suppress(OSError):
-            os.utime(descriptor)
+            if _owner(mine.path) == mine.owner:
+                os.utime(mine.path)  # by its name: Windows takes no open file

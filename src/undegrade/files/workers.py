@@ -23,6 +23,7 @@ from types import FrameType
 from undegrade.atomic import remove_own
 from undegrade.errors import UndegradeError
 from undegrade.files.batch import How, Told, Turn, clean, restore_turn
+from undegrade.files.claims import remove_of
 from undegrade.files.restore_file import Outcome, Status
 
 GRACE = 3.0
@@ -94,7 +95,8 @@ class Workers:
     def _start_missing(self) -> None:
         wanted = min(self._count, len(self._waiting) + sum(worker.turn is not None for worker in self._workers))
         while len(self._workers) < wanted:
-            resource_tracker.ensure_running()  # it would let SIGINT through while it is started
+            if os.name == "posix":  # Windows has none
+                resource_tracker.ensure_running()  # it would let SIGINT through while it is started
             with _signals_later(), _environment(self._how.select.threads):
                 ours, theirs = multiprocessing.Pipe()
                 process = multiprocessing.get_context("spawn").Process(
@@ -144,7 +146,7 @@ class Workers:
                 raise UndegradeError(f"the processes of --jobs end while they start ({how}); leave out --jobs.")
         if turn is None:
             return None
-        clean([turn.job.output.parent])
+        _clean(worker)
         self._deaths[turn.index] += 1
         if self._deaths[turn.index] == 1:
             self._waiting.append(turn)
@@ -166,8 +168,18 @@ class Workers:
             if worker.process.exitcode is None:
                 worker.process.kill()
                 worker.process.join()
-        clean({worker.turn.job.output.parent for worker in self._workers if worker.turn is not None})
+        for worker in self._workers:
+            _clean(worker)
         self._workers.clear()
+
+
+def _clean(worker: _Worker) -> None:
+    """Remove what a process that has ended has left of its file."""
+    if worker.turn is not None:
+        output = worker.turn.job.output
+        if worker.process.pid is not None:
+            remove_of(worker.process.pid, output)
+        clean([output.parent])
 
 
 def _work(pipe: connection.Connection, how: How) -> None:
