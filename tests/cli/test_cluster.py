@@ -129,6 +129,16 @@ def test_workers_with_gpus_use_them(photos, pools):
     assert (pools[0].how.select.device, pools[0].how.select.threads) == ("cuda", 3)
 
 
+def test_weights_are_a_shipped_models_name_or_a_file_from_anywhere(photos, pools, weights):
+    assert main(["restore", photos.url, "-o", "out", "--weights", "gaussian-fast", "--ray"]) == 0
+    assert pools[0].how.select.weights == Path("gaussian-fast")
+    Path("own").mkdir()
+    for suffix in (".safetensors", ".json"):
+        Path("own/w").with_suffix(suffix).write_bytes(Path(weights).with_suffix(suffix).read_bytes())
+    assert main(["restore", photos.url, "-o", "out", "--weights", "own/w.safetensors", "--ray"]) == 0
+    assert pools[1].how.select.weights == Path("own/w.safetensors").absolute()
+
+
 def test_a_batch_that_is_done_needs_no_cluster(photos, pools, capsys):
     command = ["restore", photos.url, "-o", "memory://bucket/clean", "--task", "gaussian", "--skip-existing", "--ray"]
     assert main(command) == 0

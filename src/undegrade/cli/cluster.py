@@ -68,6 +68,7 @@ def run(args: argparse.Namespace, options: FileOptions, selector: Selector) -> i
     from undegrade.cluster.storage import Place
     from undegrade.files.plan import Naming
     from undegrade.files.shards import Shard
+    from undegrade.weights.names import weights_file
 
     shard = None if args.shard is None else Shard.parse(args.shard)
     # This machine may have no GPU: the weights are checked on its CPU.
@@ -82,7 +83,9 @@ def run(args: argparse.Namespace, options: FileOptions, selector: Selector) -> i
         options=options.restore,
     )
     device = args.device or ("cpu" if args.ray_gpus is None else "cuda")
-    weights = None if args.weights is None else args.weights.absolute()
+    weights = args.weights
+    if weights is not None and weights_file(weights) == weights:  # else it is the name of a shipped model
+        weights = weights.absolute()
     selector = dataclasses.replace(selector, device=device, threads=args.threads or 1, weights=weights)
     how = RemoteHow(listing.source, listing.output, options, selector)
     records: TextIO | None = None

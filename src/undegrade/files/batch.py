@@ -13,8 +13,8 @@ from undegrade.files.plan import Job
 from undegrade.files.restore_file import FileOptions, Outcome, Status
 from undegrade.files.selector import Selector
 
-Stamp = tuple[int, int, int]
-"""Changes when a file is written anew: inode, time in nanoseconds, bytes."""
+Stamp = tuple[int, int]
+"""Changes when a file is written anew: time in nanoseconds, bytes. No inode: some file systems number files anew."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def stamp(path: Path) -> Stamp | None:
         status = path.stat()
     except OSError:  # writing the result reports the reason
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def restore_turn(turn: Turn, how: How, progress: Callable[[float], None] | None = None) -> Outcome:
