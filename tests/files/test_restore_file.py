@@ -301,6 +301,15 @@ def test_a_given_white_serves_the_choice_of_the_task_too(tmp_path: Path) -> None
     assert np.std(read(job.output).pixels - (400 + 300 * x * y)) < 8
 
 
+def test_at_strength_0_the_file_is_copied(tmp_path: Path) -> None:
+    Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.jpg", quality=60)
+    options = FileOptions(RestoreOptions(strength=0))
+    pipeline = undegrade.load("gaussian", device="cpu")
+    outcome = restore_file(Job(tmp_path / "a.jpg", tmp_path / "b.jpg"), options, lambda *_: Choice(pipeline))
+    assert (outcome.status, outcome.estimate is not None) == (Status.RESTORED, True)
+    assert (tmp_path / "b.jpg").read_bytes() == (tmp_path / "a.jpg").read_bytes()
+
+
 class Sampling(Inverting):
     def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any, look: Any) -> Restoration:
         return Restoration(~pixels, None, std=np.full(pixels.shape[:2], 0.01, np.float32))

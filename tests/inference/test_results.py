@@ -86,6 +86,45 @@ def test_the_universal_model_decides_about_files(
         assert fractions[-1] == 1.0
 
 
+@pytest.mark.parametrize("strength", [0, 1])
+def test_a_picture_that_nothing_was_done_to_is_copied_byte_for_byte(
+    tmp_path: Path, universal: Pipeline, monkeypatch: pytest.MonkeyPatch, strength: float
+) -> None:
+    chosen(monkeypatch, universal, strength == 0)  # left alone at 1
+    path, out = tmp_path / "a.jpg", tmp_path / "out.jpg"
+    Pillow.fromarray(PHOTO).save(path, quality=75)
+    monkeypatch.chdir(tmp_path)
+    found = restore("a.jpg", strength=strength)
+    monkeypatch.chdir("/")
+    found.save(out)
+    assert out.read_bytes() == path.read_bytes()
+    found.save(path)  # over itself
+    assert path.read_bytes() == out.read_bytes()
+    found.save(tmp_path / "out.png")
+    np.testing.assert_array_equal(read(tmp_path / "out.png").pixels, read(path).pixels)
+    found.save(out, strip_metadata=True)
+    assert out.read_bytes() != path.read_bytes()
+    Pillow.fromarray(~PHOTO).save(path, quality=75)  # no longer that picture
+    found.save(out)
+    assert np.abs(read(out).pixels - found.image.astype(float)).mean() < 10
+    path.unlink()
+    found.save(out)
+    found.image[:] = 255 - found.image  # changed by the user
+    found.save(tmp_path / "changed.jpg")
+    assert np.abs(read(tmp_path / "changed.jpg").pixels - found.image.astype(float)).mean() < 10
+
+
+def test_a_file_that_is_left_alone_has_no_deviation(
+    tmp_path: Path, universal: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen(monkeypatch, universal, False)
+    Pillow.fromarray(PHOTO).save(tmp_path / "a.png")
+    found = restore(tmp_path / "a.png", samples=2)
+    np.testing.assert_array_equal(found.std, np.zeros((60, 80), np.float32))
+    assert found.std.dtype == np.float32
+    assert restore(tmp_path / "a.png").std is None
+
+
 @pytest.mark.parametrize("restored", [True, False])
 def test_the_universal_model_keeps_kind_and_alpha(
     universal: Pipeline, monkeypatch: pytest.MonkeyPatch, restored: bool

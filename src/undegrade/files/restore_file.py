@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from undegrade import image
-from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
 from undegrade.files.estimate import Estimate, estimate_of, in_words
 from undegrade.files.plan import Job
@@ -28,7 +26,6 @@ from undegrade.inference.engine import out_of_memory
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.ranges import find_range
 from undegrade.inference.select_task import Choice
-from undegrade.reading import open_regular
 
 
 @dataclass(frozen=True)
@@ -220,7 +217,11 @@ def _restore(
             image.write(std_path(job.output), Picture(white), image.Format.PNG)
         if found.scale is not None:
             outcome.uncertainty = write_uncertainty(job.output, found)
-        image.write(job.output, picture.with_pixels(found.image), format)  # the last: where it is, all of it is
+        # The last: where it is, all of it is.
+        if options.restore.strength == 0:
+            _write_as_it_was(job, options, picture, format)
+        else:
+            image.write(job.output, picture.with_pixels(found.image), format)
     except BaseException:
         outcome.uncertainty = None
         with suppress(OSError):
@@ -236,14 +237,18 @@ def _remove_beside(job: Job, options: FileOptions) -> None:
 
 
 def _leave(job: Job, options: FileOptions, picture: Picture, format: image.Format) -> None:
-    """Write the picture unchanged: byte for byte, unless in another format or without metadata."""
+    """Write the picture unchanged, and nothing beside it."""
     _make_folder(job.output.parent)
     _remove_beside(job, options)
+    _write_as_it_was(job, options, picture, format)
+
+
+def _write_as_it_was(job: Job, options: FileOptions, picture: Picture, format: image.Format) -> None:
+    """Byte for byte, unless in another format or without metadata."""
     if format is not picture.format or options.strip_metadata:
         image.write(job.output, picture, format)
-        return
-    with open_regular(job.source) as source, replacing(job.output) as copy:
-        shutil.copyfileobj(source, copy, 1 << 20)
+    else:
+        image.copy(job.source, job.output)
 
 
 def _make_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ module per format has ``header``, which checks a file before it is decoded, and 
 
 # Why libvips: Pillow reduces 16-bit colour PNG to 8 bits without an error. Metadata does not go through libvips, which
 # drops and rewrites some of it. Files are not trusted: each problem becomes one UndegradeError.
-from undegrade.image.codec import read, write
+from undegrade.image.codec import copy, read, write
 from undegrade.image.picture import MAX_PIXELS, Coding, Format, Metadata, Picture, Pixels, check_fits
 
-__all__ = ["MAX_PIXELS", "Coding", "Format", "Metadata", "Picture", "Pixels", "check_fits", "read", "write"]
+__all__ = ["MAX_PIXELS", "Coding", "Format", "Metadata", "Picture", "Pixels", "check_fits", "copy", "read", "write"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
@@ -77,7 +78,7 @@ def read(path: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
         raise UndegradeError(f"max_pixels is {max_pixels!r:.60}; give a whole number of at least 1.")
     try:
         with open_regular(path) as file:
-            return _read(file, max_pixels)
+            return dataclasses.replace(_read(file, max_pixels), file=path.absolute())
     except Refusal as refusal:
         raise refusal.about(path) from refusal.__cause__
     except FileNotFoundError as error:
@@ -133,6 +134,25 @@ def write(path: str | Path, picture: Picture, format: Format | None = None, *, s
             raise UndegradeError(
                 f"{path}: cannot be written ({messages.reason(error)}); check the folder and its free space."
             ) from error
+
+
+def copy(source: Path, path: Path) -> None:
+    """Copy a picture file byte for byte, whole or not at all.
+
+    Args:
+        source: the file.
+        path: of the copy. An existing file is replaced; it stays unchanged if copying fails.
+
+    Raises:
+        UndegradeError: it cannot be read or written.
+    """
+    try:
+        with open_regular(source) as file, replacing(path) as copied:
+            shutil.copyfileobj(file, copied, 1 << 20)
+    except OSError as error:
+        raise UndegradeError(
+            f"{path}: cannot be written ({_reason(error)}); check the folder and its free space."
+        ) from error
 
 
 def _path(path: str | Path) -> Path:

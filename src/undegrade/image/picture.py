@@ -170,6 +170,7 @@ class Picture:
         quality: of a JPEG, see :func:`undegrade.degrade.jpeg.nearest_quality`.
         coding: of a JPEG in grey or YCbCr.
         notes: changes made while reading, e.g. ``"converted from CMYK to sRGB"``.
+        file: that it was read from, as an absolute path; None if a program made it.
     """
 
     pixels: Pixels
@@ -182,6 +183,7 @@ class Picture:
     quality: int | None = None
     coding: Coding | None = None
     notes: tuple[str, ...] = ()
+    file: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         p, a = self.pixels, self.alpha

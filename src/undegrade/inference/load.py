@@ -168,7 +168,8 @@ def _restored_file(
         assert pipeline.quantity is not None
         if progress is not None:
             progress(1.0)
-        found = Restoration(picture.array, *choice.look.estimates.in_units(pipeline.quantity))
+        std = np.zeros(picture.pixels.shape[:2], np.float32) if options.samples else None
+        found = Restoration(picture.array, *choice.look.estimates.in_units(pipeline.quantity), std)
     else:
         found = pipeline.run(picture, options, progress, choice.look)
     return replace(found, origin=Origin(picture, pipeline.name, pipeline.quantity, choice.reason))
@@ -178,10 +179,13 @@ def _of_name(task: str | None, variant: str | None) -> tuple[str | None, str | N
     """Task and variant, also if the task was given as the name of a shipped model."""
     if task is None or task in TASKS:
         return task, variant
-    if variant is None:
-        for card in shipped_cards():
-            if card.name == task:
-                return card.task, card.variant
+    for card in shipped_cards():
+        if card.name == task:
+            if variant not in (None, card.variant):
+                raise UndegradeError(
+                    f"{task} is the variant {card.variant!r} of the task {card.task}, not {variant!r}; leave one out."
+                )
+            return card.task, card.variant
     if task.endswith(".safetensors"):
         raise UndegradeError(f"there is no task {task!r}; give a file of weights as weights={task!r}.")
     task_named(task)

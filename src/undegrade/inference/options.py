@@ -176,7 +176,8 @@ class Restoration(Generic[Kind]):
     def save(self, path: str | PathLike[str], *, strip_metadata: bool = False) -> None:
         """Write the restored image, whole or not at all, with the metadata of the file that was given.
 
-        An image of Pillow has those of its ``info``: colour profile, EXIF, XMP, resolution; it is turned upright.
+        If nothing has changed, the file is copied byte for byte, unless in another format or without metadata. An image
+        of Pillow has those of its ``info``: colour profile, EXIF, XMP, resolution; it is turned upright.
 
         Args:
             path: its suffix says the format; an existing file is replaced. Floats become 16 bits in PNG and TIFF,

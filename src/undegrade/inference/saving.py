@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
-from undegrade.image import Format, Metadata, Picture, exif, write
+from undegrade.image import Format, Metadata, Picture, copy, exif, read, write
 from undegrade.image.picture import SIDEWAYS, WRITTEN_SUFFIXES, space_of, upright
 from undegrade.inference.arrays import Layout, from_float, to_float
 from undegrade.inference.pil import is_pil, said_by
@@ -35,6 +35,9 @@ def save(image: Any, given: Any, path: str | os.PathLike[str], strip_metadata: b
     format = Format.of_name(path)
     if format is None or not format.is_written:
         raise UndegradeError(f"{path}: this name is of no format that is written; end it in {WRITTEN_SUFFIXES}.")
+    if not strip_metadata and (same := _file_with(image, given, format)) is not None:
+        copy(same, path)
+        return
     layout = Layout.of(image)
     images = layout.images(image)
     if len(layout.shape) == 4:
@@ -43,6 +46,26 @@ def save(image: Any, given: Any, path: str | os.PathLike[str], strip_metadata: b
     pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     alpha = None if alpha is None else _integers(np.asarray(alpha).reshape(pixels.shape[:2]), format)
     write(path, _described(pixels, alpha, given), format, strip_metadata=strip_metadata)
+
+
+def _file_with(image: Any, given: Any, format: Format) -> Path | None:
+    """The file that an image was read from, if it still holds this very image in this format.
+
+    To encode it once more would cost quality and time, and lose what only the file has.
+    """
+    if not isinstance(given, Picture) or given.file is None or given.format is not format:
+        return None
+    if not isinstance(image, np.ndarray) or not _is_equal(image, given.array):
+        return None
+    try:
+        now = read(given.file, given.pixels.shape[0] * given.pixels.shape[1])
+    except UndegradeError:  # it is gone, or another picture
+        return None
+    return given.file if now.metadata == given.metadata and _is_equal(image, now.array) else None
+
+
+def _is_equal(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> bool:
+    return x.dtype == y.dtype and np.array_equal(x, y)
 
 
 def _integers(x: npt.NDArray[Any], format: Format) -> npt.NDArray[Any]:
