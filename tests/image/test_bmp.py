@@ -31,6 +31,15 @@ def test_the_profile_that_lies_in_the_file_is_kept(tmp_path: Path, length: int) 
     assert found.metadata.icc == (ICC if length == len(ICC) else None)
 
 
+def test_alpha_that_is_0_everywhere_is_no_alpha(tmp_path: Path) -> None:
+    rgba = np.dstack([RGB, np.zeros(RGB.shape[:2], np.uint8)])
+    found = read_bytes(tmp_path, bmp_with_alpha(rgba))
+    np.testing.assert_array_equal(found.pixels, RGB)
+    assert found.alpha is None
+    rgba[3, 4, 3] = 1
+    np.testing.assert_array_equal(read_bytes(tmp_path, bmp_with_alpha(rgba)).alpha, rgba[..., 3])
+
+
 @pytest.mark.parametrize(
     ("at", "number", "what"),
     [

@@ -60,6 +60,9 @@ def pixels(file: BinaryIO) -> npt.NDArray[Any]:
         if str(error).startswith("Unsupported"):
             raise Refusal("is a BMP of a kind that is not decoded here", "convert it to PNG") from error
         raise damaged(str(error).partition("\n")[0] or type(error).__name__) from error
+    if stored.ndim == 3 and stored.shape[2] == 4 and not stored[..., 3].any():
+        # Programs that write 32 bits without transparency leave the fourth byte 0; other readers ignore it then.
+        stored = stored[..., :3]
     return stored if stored.ndim == 3 else stored[..., None]
 
 
