@@ -123,6 +123,25 @@ def test_what_is_not_there_and_where_results_cannot_go(photos, out, root):
         Listing(photos, Place.of("simplecache::memory://elsewhere/out"))
 
 
+def test_results_that_cannot_be_listed_and_names_that_cannot_be_are_told(photos, out, root, monkeypatch):
+    fill(photos, a_png=b"1", locked__b_png=b"2", trip__c_png=b"3")
+    photos.put_bytes(b"4", "trip/d\\e.png")  # no name for a result
+    original = Place.list
+
+    def guarded(self, folder=""):
+        if (self.root, folder) == (out.root, "locked"):
+            raise PermissionError(13, "Access Denied")
+        return original(self, folder)
+
+    monkeypatch.setattr(Place, "list", guarded)
+    first, failed, last, odd = Listing(photos, out, skip_existing=True)
+    assert (first.source, last.source) == ("a.png", "trip/c.png")
+    assert (failed.source, failed.status) == (f"{root}/out/locked", Status.FAILED)
+    assert "Access Denied" in failed.reason
+    assert (odd.source, odd.status) == (f"{root}/photos/trip/d\\e.png", Status.FAILED)
+    assert "which is not a file name" in odd.reason
+
+
 def test_a_folder_that_cannot_be_listed_is_told_and_the_others_go_on(photos, out, root, monkeypatch):
     fill(photos, a_png=b"1", locked__b_png=b"2", trip__c_png=b"3")
     original = Place.list

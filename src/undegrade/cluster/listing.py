@@ -99,7 +99,7 @@ class Listing:
 
         Yields:
             An item, or the outcome of what is none (a result that exists, a folder that cannot be listed, a name that
-            is taken).
+            is taken or cannot be).
         """
         ahead = [""]
         while ahead:
@@ -129,11 +129,20 @@ class Listing:
             ahead += [path for path in reversed(below) if not self._is_output(path)]
 
     def _items(self, folder: str, names: list[tuple[str, int | None]]) -> Iterator[Item | Outcome]:
-        self.output.clean(folder)
-        there = self._results(folder) if self._skip_existing else set()
+        try:
+            self.output.clean(folder)
+            there = self._results(folder) if self._skip_existing else set()
+        except Exception as error:  # each store has errors of its own
+            reason = f"the results in it cannot be listed ({first_line(error)}); check its permissions."
+            yield Outcome(self.output.shown(folder), None, reason=reason)
+            return
         taken: dict[str, str] = {}
         for path, size in names:
-            name = self._naming(Path(PurePosixPath(path).name))
+            try:
+                name = self._naming(Path(PurePosixPath(path).name))
+            except UndegradeError as error:
+                yield Outcome(self.source.shown(path), None, reason=str(error))
+                continue
             output = f"{folder}/{name}" if folder else name
             made = [name, *(path.name for path in beside(Path(name), self._options))]
             other = next((taken[each] for each in made if each in taken), None)
