@@ -55,9 +55,12 @@ def test_names() -> None:
     assert plain_name("C:\\x\\b.jpg") == "b.jpg"
     assert plain_name("a\nb\x1b[0m.png") == "ab[0m.png"
     assert plain_name("/") == plain_name("..") == plain_name("") == "picture"
-    assert result_name("a.jpeg", "jpeg", "jpeg") == "a.jpeg"
-    assert result_name("a.b.jpeg", "png", "jpeg") == "a.b.png"
-    assert result_name("picture", "tiff", "tiff") == "picture.tif"
+    assert result_name("a.jpeg", "jpeg", "same") == "a.jpeg"
+    assert result_name("a.b.jpeg", "png", "png") == "a.b.png"
+    assert result_name("picture", "tiff", "same") == "picture.tif"
+    assert result_name("photo.gif", "png", "same") == "photo.gif.png"  # as on the command line
+    assert result_name("photo.gif", "png", "png") == "photo.png"
+    assert result_name("a.jpg", "png", "same") == "a.png"  # it was a PNG after all
 
 
 def test_limits() -> None:

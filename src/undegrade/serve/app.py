@@ -159,7 +159,7 @@ def _add_calls(app: FastAPI, service: Service, pool: Pool) -> None:
         format = record.pop("result")["format"]
         service.log(name, f"restore: {record['status']} in {record['seconds']:.1f} s")
         return FileResponse(
-            folder / "result", media_type=TYPES[format], filename=result_name(name, format, record["format"]),
+            folder / "result", media_type=TYPES[format], filename=result_name(name, format, wanted.save_as),
             headers={FOUND: json.dumps(record)}, background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
         )  # fmt: skip
 

@@ -15,9 +15,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from undegrade.errors import UndegradeError
+from undegrade.files.plan import Naming
+from undegrade.image import Format
 from undegrade.serve.limits import Limits
 from undegrade.serve.pool import Full, Pool
-from undegrade.serve.wishes import Wishes
+from undegrade.serve.wishes import SaveAs, Wishes
 
 BEAT = 10.0
 """Seconds between two signs of life to a page."""
@@ -32,14 +34,16 @@ def plain_name(given: str) -> str:
     return name if name not in ("", ".", "..") else "picture"
 
 
-def result_name(name: str, format: str, source_format: str | None) -> str:
-    """The name of a result, as ``undegrade restore`` gives it: of another format, another suffix."""
-    stem, dot, suffix = name.rpartition(".")
-    if not dot or not stem:
-        stem, suffix = name, ""
-    if format == source_format and suffix:
-        return name
-    return stem + SUFFIXES[format]
+def result_name(name: str, format: str, save_as: SaveAs) -> str:
+    """The name of a result, as ``undegrade restore`` gives it.
+
+    Where the name of the file does not say its format, that of the result does: a browser goes by it.
+    """
+    naming = Naming("{stem}.png") if save_as == "png" else Naming()
+    named = naming(Path(name))
+    if Format.of_name(Path(named)) == format:
+        return named
+    return Path(name).stem + SUFFIXES[format]
 
 
 @dataclass
@@ -243,11 +247,11 @@ class Desk:
             for old in item.folder.glob(f"{item.result['file']}*"):
                 if old.name.split("-")[:2] == item.result["file"].split("-"):
                     old.unlink(missing_ok=True)
-        format = record["result"]["format"]
+        format, wishes = record["result"]["format"], Wishes.of(message["wishes"])
         item.result = record | {
             "file": output.name,
-            "name": result_name(item.name, format, record["format"]),
-            "command": Wishes.of(message["wishes"]).command(item.name),
+            "name": result_name(item.name, format, wishes.save_as),
+            "command": wishes.command(item.name),
             "wishes": message["wishes"],
         }
         for beside in ("std", "uncertainty"):  # the page has its own picture of it
