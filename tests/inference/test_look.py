@@ -69,6 +69,18 @@ def test_nothing_is_encoded_twice(counting: Pipeline) -> None:
     assert engine.encoded == once > 0
 
 
+def test_at_strength_0_the_self_ensemble_encodes_once(counting: Pipeline) -> None:
+    y, engine = image(50, 70, 3), counting.engine
+    single = counting.run(y, RestoreOptions(tile=32, strength=0))
+    once = engine.encoded
+    told: list[float] = []
+    ensemble = counting.run(y, RestoreOptions(tile=32, strength=0, self_ensemble=True), told.append)
+    assert engine.encoded == 2 * once > 0
+    np.testing.assert_array_equal(ensemble.image, y)
+    np.testing.assert_array_equal(ensemble.estimate, single.estimate)
+    assert told[-1] == 1
+
+
 def test_a_16_bit_image_of_little_range(fast: Pipeline) -> None:
     y = (500 + 3000 * image(40, 48, 3)).astype(np.uint16)
     options = RestoreOptions(tile=32)

@@ -54,10 +54,10 @@ class OneImage:
         self._side, self._amount, self._progress = side, amount, progress
         self._scale = engine.architecture.scale
         self._weight = np.float32(min(options.strength / BLEND, 1.0))
-        self._passes = 8 if options.self_ensemble else 1
+        self._passes = 8 if options.self_ensemble and options.strength > 0 else 1
         h, w, channels = source.shape
         self._out = np.empty((h * self._scale, w * self._scale, channels), source.dtype)
-        self._total = np.zeros(self._out.shape, np.float32) if options.self_ensemble else None
+        self._total = np.zeros(self._out.shape, np.float32) if self._passes > 1 else None
         self._std = np.empty(self._out.shape[:2], np.float32) if options.samples else None
         self._scales = np.empty(self._out.shape[:2], np.float32) if options.uncertainty else None
         self._cost = h * w * self._passes * (RESTORING + (ENCODING if amount == 1 else 0))
