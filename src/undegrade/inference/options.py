@@ -51,7 +51,8 @@ class RestoreOptions:
         white: of a uint16 image, the value that is white, 1 to 65535; None to find black and white
             (:mod:`undegrade.inference.ranges`).
         uncertainty: also compute how far off every pixel may be, for :meth:`Restoration.interval`; of models with a
-            scale head, at strength 1 and without the self-ensemble, since the intervals were measured like that.
+            scale head, at strength 1, without a level and without the self-ensemble, since the intervals were measured
+            like that. They were measured without samples, too.
 
     Raises:
         UndegradeError: on construction, if a value is out of range or two options exclude each other.
@@ -88,8 +89,9 @@ class RestoreOptions:
             raise UndegradeError(f"a seed of {self.seed} is negative; give a number of at least 0.")
         if self.samples and self.self_ensemble:
             raise UndegradeError("samples and self-ensemble cannot be combined; choose one.")
-        if self.uncertainty and (self.self_ensemble or self.strength != 1):
+        if self.uncertainty and (self.self_ensemble or self.strength != 1 or self.level is not None):
             other = "self-ensemble" if self.self_ensemble else "a strength other than 1"
+            other = "a level that replaces the estimate" if self.level is not None else other
             raise UndegradeError(
                 f"uncertainty and {other} cannot be combined, since the intervals were measured without; choose one."
             )

@@ -285,10 +285,11 @@ function wish(samples = 0, uncertainty = false) {
   restore(item);
 }
 
-// Whether the model that restores a picture knows how far off it may be; its intervals are those of strength 1.
+// Whether the model that restores a picture knows how far off it may be; its intervals are those of strength 1 and its own estimate.
 function knowsIntervals(item) {
   const task = item.wishes?.task ?? item.result?.task ?? item.task;
-  return item.wishes?.strength === 1 && models.some((model) => model.task === task && model.intervals);
+  const replaced = item.wishes && (item.wishes.sigma !== null || item.wishes.quality !== null);
+  return item.wishes?.strength === 1 && !replaced && models.some((model) => model.task === task && model.intervals);
 }
 
 const parts = { side: 192, box: null, busy: false, next: null };
