@@ -74,7 +74,7 @@ def test_a_file_is_restored(job: Job) -> None:
     outcome = restore_file(
         job,
         options,
-        lambda image, quality: seen.append((image, quality)) or Choice(pipeline, "because"),
+        lambda image, quality, progress: seen.append((image, quality)) or Choice(pipeline, "because"),
         fractions.append,
     )
     assert outcome.seconds > 0
@@ -246,7 +246,7 @@ def test_a_fine_jpeg_is_not_made_worse_by_saving_it_again(
             assert not left  # the work is not done for nothing
             return Restoration(pixels ^ 31, np.array([estimate]), np.array([0.5]))
 
-        def look(self, pixels: np.ndarray, options: RestoreOptions) -> Look:
+        def look(self, pixels: np.ndarray, options: RestoreOptions, progress: Any) -> Look:
             return look_that_finds(self.quantity, estimate, pixels)
 
     job = Job(source, tmp_path / "out" / "a", format)
@@ -308,6 +308,27 @@ def test_at_strength_0_the_file_is_copied(tmp_path: Path) -> None:
     outcome = restore_file(Job(tmp_path / "a.jpg", tmp_path / "b.jpg"), options, lambda *_: Choice(pipeline))
     assert (outcome.status, outcome.estimate is not None) == (Status.RESTORED, True)
     assert (tmp_path / "b.jpg").read_bytes() == (tmp_path / "a.jpg").read_bytes()
+
+
+def test_the_choice_of_the_task_is_part_of_the_progress(tmp_path: Path) -> None:
+    Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.png")
+    job, told, options = Job(tmp_path / "a.png", tmp_path / "b.png"), [], RestoreOptions(tile=32)
+    universal = undegrade.load("universal", device="cpu")
+    for strength in (1, 0.5):
+        told.clear()
+        looking = []
+
+        def select(pixels: Any, quality: Any, progress: Any, looking: list[float] = looking) -> Choice:
+            look = universal.look(pixels, options, progress)
+            looking += told
+            return Choice(universal, "because", universal, look)
+
+        options = RestoreOptions(tile=32, strength=strength)
+        assert restore_file(job, FileOptions(options), select, told.append).status is Status.RESTORED
+        assert len(looking) > 1
+        assert looking[-1] == pytest.approx(0.2)
+        assert told == sorted(told)
+        assert told[-1] == 1
 
 
 class Sampling(Inverting):

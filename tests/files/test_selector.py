@@ -34,7 +34,8 @@ def test_without_a_task_the_universal_model_decides(monkeypatch):
     monkeypatch.setattr(module, "select_task", lambda *arguments: arguments)
     selector = Selector(threads=1, options=RestoreOptions(tile=64))
     assert (selector.given, selector.check()) == (None, {})
-    assert selector(PIXELS, 30) == (PIXELS, "the universal model", RestoreOptions(tile=64), 30)
+    progress = lambda fraction: None  # noqa: E731
+    assert selector(PIXELS, 30, progress) == (PIXELS, "the universal model", RestoreOptions(tile=64), 30, progress)
     assert loaded == 2 * [("universal", 1)]
 
 

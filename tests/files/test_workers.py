@@ -33,7 +33,7 @@ class Leave(Selector):
         weights: a folder for notes.
     """
 
-    def __call__(self, image, quality):
+    def __call__(self, image, quality, progress=None):
         note = self.weights / str(os.getpid())
         note.touch()
         height = len(image)

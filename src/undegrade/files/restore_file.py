@@ -23,6 +23,7 @@ from undegrade.image import Picture
 from undegrade.inference import jpeg_projection
 from undegrade.inference.arrays import Image, from_float
 from undegrade.inference.engine import out_of_memory
+from undegrade.inference.one_image import in_two_steps
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.ranges import find_range
 from undegrade.inference.select_task import Choice
@@ -129,12 +130,15 @@ class Outcome:
         return record
 
 
-TaskSelector = Callable[[Image, int | None], Choice]
-"""Selects the pipeline, or none, for the pixels of a file, (H, W) or (H, W, 3), and the quality in the header of a JPEG."""
+Progress = Callable[[float], None]
+"""Called with the fraction done, 0 to 1."""
+TaskSelector = Callable[[Image, int | None, Progress | None], Choice]
+"""Selects the pipeline, or none, for the pixels of a file, (H, W) or (H, W, 3), and the quality in the header of a JPEG.
+Its progress is that of the look at them."""
 
 
 def restore_file(
-    job: Job, options: FileOptions, select: TaskSelector, progress: Callable[[float], None] | None = None
+    job: Job, options: FileOptions, select: TaskSelector, progress: Progress | None = None
 ) -> Outcome:
     """Restore one file.
 
@@ -158,7 +162,7 @@ def restore_file(
 
 
 def _restore(
-    job: Job, options: FileOptions, select: TaskSelector, progress: Callable[[float], None] | None, outcome: Outcome
+    job: Job, options: FileOptions, select: TaskSelector, progress: Progress | None, outcome: Outcome
 ) -> Status:
     """Restore a file; fills in ``outcome`` step by step, as far as it gets."""
     picture = image.read(job.source, options.max_pixels)
@@ -176,7 +180,8 @@ def _restore(
     black_and_white = find_range(picture.pixels, options.restore.white)
     if not black_and_white.is_full:
         outcome.notes += (black_and_white.note,)
-    choice = select(picture.pixels, picture.quality)
+    looking, restoring = in_two_steps(progress)
+    choice = select(picture.pixels, picture.quality, looking)
     outcome.choice = choice.reason or None
     pipeline, look = choice.pipeline, choice.look
     if look is not None and choice.reader is not None:
@@ -197,7 +202,7 @@ def _restore(
     ):
         # Decide before the restoration, which takes most of the time.
         if look is None and pipeline.quantity is not None:
-            look = pipeline.look(picture.pixels, options.restore)
+            look = pipeline.look(picture.pixels, options.restore, looking)
         if look is not None:
             outcome.estimate = estimate_of(pipeline, look)
         values = None if outcome.estimate is None else outcome.estimate.values
@@ -208,7 +213,9 @@ def _restore(
             )
             _leave(job, options, picture, format)
             return Status.LEFT
-    found = jpeg_projection.restored(pipeline, picture, options.restore, progress, look)
+    found = jpeg_projection.restored(
+        pipeline, picture, options.restore, progress if look is None else restoring, look
+    )
     outcome.estimate = in_words(pipeline, found.estimate, found.spread)
     _make_folder(job.output.parent)
     try:

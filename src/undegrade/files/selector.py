@@ -9,6 +9,7 @@ from typing import Any
 
 from undegrade.files.level import check_level, task_of_level
 from undegrade.inference.arrays import Image
+from undegrade.inference.calls import Progress
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
@@ -35,7 +36,7 @@ class Selector:
     threads: int | None = None
     level: str | None = None
 
-    def __call__(self, image: Image, quality: int | None) -> Choice:
+    def __call__(self, image: Image, quality: int | None, progress: Progress | None = None) -> Choice:
         """Select the pipeline; arguments as for :func:`undegrade.inference.select_task.select_task`.
 
         Raises:
@@ -43,7 +44,7 @@ class Selector:
         """
         if self.given is not None:
             return Choice(self.given)
-        return select_task(image, self.load(UNIVERSAL), self.options, quality)
+        return select_task(image, self.load(UNIVERSAL), self.options, quality, progress)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(getattr(self, f.name) for f in fields(self))  # pipelines stay where they are

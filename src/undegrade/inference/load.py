@@ -15,6 +15,7 @@ from undegrade.inference.arrays import Image, Layout
 from undegrade.inference.calls import Array, Progress
 from undegrade.inference.engines import make_engine
 from undegrade.inference.given import opened
+from undegrade.inference.one_image import in_two_steps
 from undegrade.inference.options import Restoration, RestoreOptions
 from undegrade.inference.origin import Origin
 from undegrade.inference.pipeline import Pipeline
@@ -161,7 +162,8 @@ def _restored_file(
     pipeline: Pipeline, picture: Picture, options: RestoreOptions, progress: Progress | None
 ) -> Restoration[Image]:
     """The picture of a file restored by the universal model, or as it is if nothing is found in it."""
-    choice = select_task(picture.pixels, pipeline, options, picture.quality)
+    looking, restoring = in_two_steps(progress)
+    choice = select_task(picture.pixels, pipeline, options, picture.quality, looking)
     if choice.pipeline is None:
         assert choice.look is not None  # the model has looked at it
         assert choice.look.estimates is not None  # the task has an estimator
@@ -171,7 +173,7 @@ def _restored_file(
         std = np.zeros(picture.pixels.shape[:2], np.float32) if options.samples else None
         found = Restoration(picture.array, *choice.look.estimates.in_units(pipeline.quantity), std)
     else:
-        found = pipeline.run(picture, options, progress, choice.look)
+        found = pipeline.run(picture, options, restoring, choice.look)
     return replace(found, origin=Origin(picture, pipeline.name, pipeline.quantity, choice.reason))
 
 
@@ -194,12 +196,13 @@ def _of_name(task: str | None, variant: str | None) -> tuple[str | None, str | N
 
 def _restored(pipeline: Pipeline, x: Image, options: RestoreOptions, progress: Progress | None) -> Image:
     """An image (H, W, C) restored by the universal model, or a copy of it if nothing is found in it."""
-    choice = select_task(x, pipeline, options)
+    looking, restoring = in_two_steps(progress)
+    choice = select_task(x, pipeline, options, progress=looking)
     if choice.pipeline is None:
         if progress is not None:
             progress(1.0)
         return np.array(x)
-    restored: Image = pipeline.run(x, options, progress, choice.look).image
+    restored: Image = pipeline.run(x, options, restoring, choice.look).image
     return restored
 
 

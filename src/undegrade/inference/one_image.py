@@ -20,8 +20,17 @@ from undegrade.model.latent_noise import latent_noise
 
 ENCODING, RESTORING = 1, 4
 """Cost of a pixel, for the progress."""
+Progress = Callable[[float], None]
 ROWS = 512
 """Rows of the result that are converted at once where no network is at work."""
+
+
+def in_two_steps(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """The progress of a look, and of the restoration that it is for: together one that never goes back."""
+    if progress is None:
+        return None, None
+    share = ENCODING / (ENCODING + RESTORING)
+    return lambda fraction: progress(share * fraction), lambda fraction: progress(max(share, fraction))
 
 
 class OneImage:
@@ -48,7 +57,7 @@ class OneImage:
         options: RestoreOptions,
         side: int,
         amount: float,
-        progress: Callable[[float], None] | None,
+        progress: Progress | None,
     ) -> None:
         self._engine, self._quantity, self._source, self._options = engine, quantity, source, options
         self._side, self._amount, self._progress = side, amount, progress

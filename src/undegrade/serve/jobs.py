@@ -14,7 +14,7 @@ from undegrade.errors import UndegradeError
 from undegrade.files.level import check_level, task_of_level
 from undegrade.files.plan import Job
 from undegrade.files.readings import Reading, readings_of
-from undegrade.files.restore_file import STD_PEAK, FileOptions, Status, restore_file, std_path
+from undegrade.files.restore_file import STD_PEAK, FileOptions, Status, TaskSelector, restore_file, std_path
 from undegrade.files.uncertainty import PER_LEVEL, uncertainty_path
 from undegrade.image import Format, Picture
 from undegrade.inference.held import Held
@@ -159,7 +159,7 @@ class Jobs:
         """Restore a part of a picture at one strength into a PNG; its latent is kept for the next one."""
         wishes = Wishes.of(message["wishes"])
         select = self._selector(self._given(wishes), message.get("choice"), RestoreOptions(tile=TILE))
-        choice = select(np.empty((0, 0)), None)
+        choice = select(np.empty((0, 0)), None, None)
         if choice.pipeline is None:
             raise UndegradeError("the picture was left alone; choose a task to restore it.")
         level = wishes.sigma if wishes.sigma is not None else wishes.quality
@@ -189,14 +189,16 @@ class Jobs:
 
     def _selector(
         self, given: Pipeline | None, known: dict[str, Any] | None, options: RestoreOptions
-    ) -> Callable[[Any, int | None], Choice]:
+    ) -> TaskSelector:
         """The choice of the task: the client's, or what was chosen when the picture was looked at."""
         if given is not None:
-            return lambda image, quality: Choice(given)
+            return lambda image, quality, progress: Choice(given)
         if known is not None:
             choice = Choice(None if known["task"] is None else self._load(known["task"]), known["reason"])
-            return lambda image, quality: choice
-        return lambda image, quality: select_task(image, self._load(UNIVERSAL), options, quality)
+            return lambda image, quality, progress: choice
+        return lambda image, quality, progress: select_task(
+            image, self._load(UNIVERSAL), options, quality, progress
+        )
 
     def _load(self, task: str) -> Pipeline:
         return load_pipeline(task, device=self._device)
