@@ -127,7 +127,7 @@ def file(threads: int) -> None:
         source, output = Path(name) / "in.jpg", Path(name) / "out.jpg"
         write(source, Picture(photo(12), format=Format.JPEG))
         best = peak(threads)
-        outcome = restore_file(Job(source, output), FileOptions(), lambda pixels, quality: Choice(pipeline))
+        outcome = restore_file(Job(source, output), FileOptions(), lambda pixels, quality, looking: Choice(pipeline))
     assert outcome.reason is None, outcome.reason
     share = 2 * multiply_adds_per_pixel(pipeline.architecture) * 12 / 1e3 / outcome.seconds / best
     print(f"\nA JPEG of 12 megapixels, gaussian-fast, {threads} thread(s), file to file: {outcome.seconds:.1f} s, "

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and what a killed process leaves is told from what is being written."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,24 @@ def test_what_is_being_written_and_what_is_not_ours_stays(tmp_path: Path) -> Non
     assert (tmp_path / "a").read_bytes() == b"text"
     assert all((tmp_path / name).exists() for name in others)
     assert remove_leftovers(tmp_path / "nowhere") == 0
+
+
+def test_what_another_machine_writes_stays_although_its_lock_is_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with replacing(tmp_path / "a") as file:
+        file.write(b"text")
+        monkeypatch.setattr("socket.gethostname", lambda: "the other one")
+        monkeypatch.setattr(atomic, "lock", lambda descriptor: True)  # each machine has locks of its own
+        assert remove_leftovers(tmp_path) == 0
+    assert (tmp_path / "a").read_bytes() == b"text"
+    monkeypatch.undo()
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a")], check=False)
+    monkeypatch.setattr("socket.gethostname", lambda: "the other one")
+    assert remove_leftovers(tmp_path) == 0
+    (left,) = tmp_path.glob(".undegrade-*")
+    os.utime(left, (1, 1))
+    assert remove_leftovers(tmp_path) == 1
 
 
 def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

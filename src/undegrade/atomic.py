@@ -1,14 +1,17 @@
 """Writes files whole or not at all: write a temporary file, flush it to disk, rename it to the target.
 
 The temporary file is locked while it is written. The system releases the lock when the process ends, for any reason.
-A temporary file without a lock therefore belongs to no process, and :func:`remove_leftovers` removes it.
+A temporary file without a lock therefore belongs to no process, and :func:`remove_leftovers` removes it. Some network
+file systems keep locks within one machine: names therefore say of which machine they are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -16,8 +19,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_OURS = re.compile(r"\.undegrade-[0-9a-f]{16}\.part")
+_OURS = re.compile(r"\.undegrade-(?:([0-9a-f]{8})-)?[0-9a-f]{16}\.part")
 _HOUR = 3600
+_DAY = 24 * _HOUR
 own_names: dict[Path, None] = {}
 """Files of this process that :func:`remove_own` removes, the last one first."""
 
@@ -61,6 +65,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def remove_leftovers(folder: Path) -> int:
     """Remove the temporary files that killed processes left in a folder. Files that are being written stay.
 
+    Those of other machines go when they are a day old: their locks may not be seen from here.
+
     Args:
         folder: searched without its subfolders; nothing is removed if it cannot be read.
 
@@ -70,8 +76,11 @@ def remove_leftovers(folder: Path) -> int:
     removed = 0
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                removed += _remove_if_abandoned(Path(entry.path))
+            found = _OURS.fullmatch(entry.name)
+            if found is None or not entry.is_file(follow_symlinks=False):
+                continue
+            is_own = found[1] in (None, _machine())
+            removed += _remove_if_abandoned(Path(entry.path), 0 if is_own else _DAY)
     return removed
 
 
@@ -87,7 +96,7 @@ def _create(folder: Path, names: list[Path]) -> tuple[Path, int]:
     """A new temporary file, open, and locked if the file system supports locks. ``names`` gets what was tried."""
     while True:
         # In the same folder, because a rename is atomic only within one file system. Short, because names are limited.
-        temporary = folder / f".undegrade-{secrets.token_hex(8)}.part"
+        temporary = folder / f".undegrade-{_machine()}-{secrets.token_hex(8)}.part"
         names.append(temporary)
         own_names[temporary] = None
         # Not tempfile: its files are private (0600), but a picture should get the user's default permissions.
@@ -99,8 +108,15 @@ def _create(folder: Path, names: list[Path]) -> tuple[Path, int]:
         temporary.unlink(missing_ok=True)
 
 
-def _remove_if_abandoned(temporary: Path) -> bool:
+def _machine() -> str:
+    """This machine in the names of temporary files."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _remove_if_abandoned(temporary: Path, least_age: int) -> bool:
     with suppress(OSError):
+        if least_age and time.time() - temporary.stat().st_mtime < least_age:
+            return False
         if sys.platform == "win32":
             # Windows cannot remove an open file. The age limit protects a file that is closed but not yet renamed.
             if time.time() - temporary.stat().st_mtime > _HOUR:
