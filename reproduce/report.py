@@ -36,6 +36,7 @@ def beside_results(own: Path, names: Sequence[str]) -> tuple[str, bool]:
     known = {(c.table, c.dataset, c.case): c for result in expected for c in result.cells}
     metrics = list(dict.fromkeys(m for c in ours.cells for image in c.images for m in image.values))
     estimates = any(c.estimate_error is not None for c in ours.cells)
+    numbers = list(dict.fromkeys(name for c in ours.cells for name in c.estimate_errors))
     rows: list[list[str]] = []
     off: list[bool] = []
     for cell in ours.cells:
@@ -50,11 +51,15 @@ def beside_results(own: Path, names: Sequence[str]) -> tuple[str, bool]:
                 off.append(abs(cell.mean(metric) - theirs) > CLOSE[metric])
         if estimates:
             row += beside(cell.estimate_error, None if same is None else same.estimate_error, 2)[:2]
+        for name in numbers:
+            theirs = None if same is None else same.estimate_errors.get(name)
+            row += beside(cell.estimate_errors.get(name), theirs, 2)[:2]
         rows.append(row)
     header = ["dataset", "case", "images"]
     for metric in metrics:
         header += [f"{metric.upper()}: ours", "expected", "diff."]
     header += ["estimate error: ours", "expected"] * estimates
+    header += [text for name in numbers for text in (f"{name} error: ours", "expected")]
     same_weights = all(result.weights_sha256 == ours.weights_sha256 for result in expected)
     verdict = f"{len(off) - sum(off)} of {len(off)} numbers are as expected (within 0.01 dB, 0.0005 SSIM)."
     if not same_weights:

@@ -44,6 +44,9 @@ def measured(results: list[Result], sha256: str) -> dict[str, float]:
                 numbers[f"{cell.dataset} {cell.case} {metric}{suffix}"] = round(cell.mean(metric), 4)
             if cell.estimate_error is not None and not result.self_ensemble:
                 numbers[f"{cell.dataset} {cell.case} estimate error"] = round(cell.estimate_error, 3)
+            if not result.self_ensemble:
+                for name, error in cell.estimate_errors.items():
+                    numbers[f"{cell.dataset} {cell.case} {name} error"] = round(error, 3)
     return numbers
 
 

@@ -18,6 +18,7 @@ from undegrade.evaluation.calibrate import bicubic
 from undegrade.evaluation.evaluate import evaluate, report
 from undegrade.evaluation.paper import paper
 from undegrade.metrics import UNIFORM_8, Protocol, luma_8bit, psnr, to_8bit
+from undegrade.tasks import TASKS
 
 RGB = Protocol("rgb")
 
@@ -139,6 +140,24 @@ def test_estimates_are_compared_with_the_truth(data: Path) -> None:
     assert "estimate error" in text
     assert "| 37.02 |" in text
     assert "estimate error" not in report(evaluate(cells, RGB, unchanged, data), RGB, paper())
+
+
+def test_numbers_with_units_of_their_own_have_errors_of_their_own(data: Path) -> None:
+    wanted = ((CBSD68, "sigma 30"), (LIVE1, "QF 40"))
+    cells = [b for b in TASKS["universal"].benchmarks if (b.dataset, b.case) in wanted]
+    noisy, saved = evaluate(cells, RGB, unchanged, data, limit=1, estimate=lambda y: np.array([20.0, 0.25, 60.0]))
+    assert noisy.estimate_error is None
+    assert noisy.estimate_errors["noise level"] == pytest.approx(10, abs=0.5)
+    assert noisy.estimate_errors["grain"] == pytest.approx(0.25, abs=1e-3)
+    assert saved.estimate_errors["JPEG quality"] == pytest.approx(20, abs=0.5)
+    assert "grain" not in saved.estimate_errors  # there is no noise to have any
+    header, _, first, second = report([noisy, saved], RGB, paper()).splitlines()
+    assert "estimate error" not in header
+    names = [cell.strip() for cell in header.split("|")]
+    for text, cell, name in ((first, noisy, "noise level"), (second, saved, "JPEG quality")):
+        shown = [part.strip() for part in text.split("|")][names.index(f"{name} error")]
+        assert shown == f"{cell.estimate_errors[name]:.2f}"
+    assert [cell.strip() for cell in second.split("|")][names.index("grain error")] == "-"
 
 
 def test_missing_data_is_noticed_before_anything_is_measured(data: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.evaluation.known_results import FULL, cell
 from undegrade.errors import UndegradeError
+from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.paper import paper
 from undegrade.evaluation.results import Result, comparison, merged, page, read_folder
 from undegrade.tasks import TASKS
@@ -45,6 +48,27 @@ def test_the_page_shows_ours_beside_the_papers() -> None:
     assert "29.00 (2)" in gaussian  # only the first two images
     assert "weights `0123456789ab`, 13 s on a CPU, PyTorch 2" in gaussian
     assert "Mean error of the estimated noise level, 8-bit levels" in gaussian
+
+
+def test_each_number_of_the_universal_model_has_a_table_and_old_files_are_read(tmp_path: Path) -> None:
+    errors = {"noise level": 1.5, "JPEG quality": 4.0}
+    images = (Measured("a", {"psnr": 30.0}, estimate_errors=errors), Measured("b", {"psnr": 32.0}))
+    ours = dataclasses.replace(
+        FULL, task="universal", variant="wide", cells=(Cell("", "CBSD68", "sigma 10", images, True),)
+    )
+    ours.write(tmp_path / "new.json")
+    assert Result.read(tmp_path / "new.json") == ours
+    universal = section(page([ours], TASKS, paper()), "universal")
+    for title, value in (("noise level, 8-bit levels", "1.50"), ("JPEG quality", "4.00")):
+        found = universal.partition(f"### Mean error of the estimated {title}")[2].partition("###")[0]
+        assert re.search(rf"CBSD68 +\| sigma 10 +\| +{value} ", found)
+    assert "estimated grain" not in universal  # nobody knew it
+    written = json.loads((tmp_path / "new.json").read_text())
+    assert written["cells"][0].pop("mean_estimate_errors") == errors
+    for image in written["cells"][0]["images"]:
+        del image["estimate_errors"]
+    (tmp_path / "old.json").write_text(json.dumps(written))
+    assert Result.read(tmp_path / "old.json").cells[0].estimate_errors == {}
 
 
 def test_the_page_says_on_what_the_weights_were_trained() -> None:

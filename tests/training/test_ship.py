@@ -34,6 +34,17 @@ def test_the_card_gets_means_by_name():
     }
 
 
+def test_each_number_of_an_estimate_has_its_error_on_the_card():
+    errors = {"noise level": 1.5, "JPEG quality": 4.0}
+    cell = Cell("", "CBSD68", "sigma 10", (Measured("1.png", {"psnr": 30.0}, estimate_errors=errors),), True)
+    numbers = ship.measured([replace(result(28.0), cells=(cell,))], "ab")
+    assert numbers == {
+        "CBSD68 sigma 10 psnr": 30.0,
+        "CBSD68 sigma 10 noise level error": 1.5,
+        "CBSD68 sigma 10 JPEG quality error": 4.0,
+    }
+
+
 def test_results_of_other_weights_or_of_a_few_images_are_refused():
     with pytest.raises(UndegradeError, match="other weights"):
         ship.measured([result(28.0, sha256="cd")], "ab")

@@ -6,10 +6,11 @@ functions that return the image unchanged or enlarge it, and thus checks the pro
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tqdm import tqdm
 from undegrade.data.benchmark import Benchmark
 from undegrade.data.block_benchmark import MeasuredBlocks, SubmittedBlocks
 from undegrade.data.catalogue import Dataset, images, load, pairs
+from undegrade.degrade.numbers import Numbers
 from undegrade.evaluation.markdown import beside, number, table
 from undegrade.evaluation.paper import Paper
 from undegrade.metrics import DIGITS, Metric, Protocol, to_8bit
@@ -40,14 +42,18 @@ class Measured:
     Attributes:
         image: file name of the clean image, without suffix.
         values: the protocol's metrics.
-        estimate_error: mean |estimate - f(T)|, in the quantity's unit; None if not measured or f(T) is unknown.
+        estimate_error: mean |estimate - f(T)|, in the quantity's unit; None if not measured, if f(T) is unknown, or if
+            its numbers have units of their own.
         bicubic: the metrics of the degraded image enlarged by bicubic interpolation; None if not measured.
+        estimate_errors: where f(T) is of several numbers with units of their own, |estimate - f(T)| of each that is
+            known, by name.
     """
 
     image: str
     values: Mapping[Metric, float]
     estimate_error: float | None = None
     bicubic: Mapping[Metric, float] | None = None
+    estimate_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,12 @@ class Cell:
         """The mean error of the estimate over the images; None if it was not measured."""
         errors = [i.estimate_error for i in self.images if i.estimate_error is not None]
         return float(np.mean(errors)) if errors else None
+
+    @property
+    def estimate_errors(self) -> dict[str, float]:
+        """The mean error of each number of the estimate over the images that know it, by name."""
+        names = dict.fromkeys(name for i in self.images for name in i.estimate_errors)
+        return {n: float(np.mean([i.estimate_errors[n] for i in self.images if n in i.estimate_errors])) for n in names}
 
 
 def evaluate(
@@ -212,26 +224,34 @@ def _measure_image(
             y = protocol.clean(load(noisy)).astype(np.float32) / np.float32(255)
         else:
             raise ValueError(f"{benchmark.dataset.name} has no degraded images")
-        error = None
+        error, errors = None, {}
         if estimate is not None and truth is not None:
-            # Numbers that are not known (nan) do not count.
-            error = float(np.nanmean(np.abs(estimate(y) - truth)))
+            assert benchmark.degradation is not None  # the truth is known
+            misses, quantity = np.abs(estimate(y) - truth), benchmark.degradation.quantity
+            if isinstance(quantity, Numbers):  # a mean over levels, grain and qualities would say nothing
+                named = zip(quantity.numbers, misses.tolist(), strict=True)
+                errors = {number.name: miss for number, miss in named if math.isfinite(miss)}
+            else:
+                error = float(misses.mean())
         plain = None if bicubic is None else protocol.measure(x, to_8bit(bicubic(y)))
-        yield benchmark, Measured(clean.stem, protocol.measure(x, to_8bit(restore(y))), error, plain)
+        yield benchmark, Measured(clean.stem, protocol.measure(x, to_8bit(restore(y))), error, plain, errors)
 
 
 def report(cells: Sequence[Cell], protocol: Protocol, paper: Paper, method: str = "VDIR") -> str:
     """Our cells beside the paper's as a Markdown table, with bicubic and the error of the estimate if measured."""
     plain = any(i.bicubic is not None for c in cells for i in c.images)
     estimates = any(c.estimate_error is not None for c in cells)
+    numbers = list(dict.fromkeys(name for c in cells for name in c.estimate_errors))
     rows = []
     for c in cells:
         row = [c.table or "-", c.dataset, c.case, str(len(c.images))]
         for m in protocol.metrics:
             row += beside(c.mean(m), paper.value(c.table, m, method, c.dataset, c.case), DIGITS[m])
             row += [number(c.bicubic(m), DIGITS[m])] * plain
-        rows.append(row + [number(c.estimate_error, 2)] * estimates)
+        row += [number(c.estimate_error, 2)] * estimates
+        rows.append(row + [number(c.estimate_errors.get(name), 2) for name in numbers])
     header = ["table", "dataset", "case", "images"]
     for m in protocol.metrics:
         header += [m.upper(), "paper", "diff."] + ["bicubic"] * plain
-    return table(header + ["estimate error"] * estimates, rows, words=3)
+    header += ["estimate error"] * estimates
+    return table(header + [f"{name} error" for name in numbers], rows, words=3)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from undegrade.degrade.numbers import Numbers
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.markdown import beside, number, table
@@ -72,6 +73,7 @@ class Result:
             written["count"] = len(cell.images)
             written["mean"] = {m: cell.mean(m) for m in cell.images[0].values} if cell.images else {}
             written["mean_estimate_error"] = cell.estimate_error
+            written["mean_estimate_errors"] = cell.estimate_errors
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(_without_infinity(values), indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -249,17 +251,25 @@ def _cells(name: str, metric: Metric, task: Task, results: Sequence[Result], pap
 
 
 def _estimates(name: str, task: Task, results: Sequence[Result]) -> list[str]:
-    """The table of the estimator's mean errors, for the results that measured it."""
-    mine = [r for r in results if any(c.table == name and c.estimate_error is not None for c in r.cells)]
-    if not mine:
-        return []
-    rows = []
-    for b in (b for b in task.benchmarks if b.table == name):
-        cells = [r.cell(name, b.dataset.name, b.case) for r in mine]
-        rows.append([b.dataset.name, b.case, *(number(c.estimate_error if c else None, 2) for c in cells)])
+    """The tables of the estimator's mean errors, one for each number with a unit of its own."""
     quantity = task.degradation.quantity
-    title = f"### Mean error of the estimated {quantity.name}, {quantity.unit}\n"
-    return [f"{title}\n{table(['dataset', 'case', *(r.label for r in mine)], rows, words=2)}"]
+    tables = []
+    for what, unit in dict.fromkeys(quantity.parts):
+
+        def error(cell: Cell | None, what: str = what) -> float | None:
+            several = isinstance(quantity, Numbers)
+            return None if cell is None else cell.estimate_errors.get(what) if several else cell.estimate_error
+
+        mine = [r for r in results if any(c.table == name and error(c) is not None for c in r.cells)]
+        if not mine:
+            continue
+        rows = []
+        for b in (b for b in task.benchmarks if b.table == name):
+            cells = [r.cell(name, b.dataset.name, b.case) for r in mine]
+            rows.append([b.dataset.name, b.case, *(number(error(c), 2) for c in cells)])
+        title = f"### Mean error of the estimated {what}{f', {unit}' if unit else ''}\n"
+        tables.append(f"{title}\n{table(['dataset', 'case', *(r.label for r in mine)], rows, words=2)}")
+    return tables
 
 
 def _peers(name: str, task: Task, paper: Paper) -> list[str]:
