@@ -207,7 +207,7 @@ def test_a_new_claim_that_another_run_looks_at_for_a_moment_is_kept(tmp_path, mo
     real, held = claims.lock, []
 
     def lock_late(descriptor):
-        monkeypatch.setattr(claims, "lock", lambda again: held and os.close(held.pop()) or real(again))
+        monkeypatch.setattr(claims, "lock", lambda again: (held and os.close(held.pop())) or real(again))
         held.append(os.open(claim_path(tmp_path / "a.png"), os.O_RDWR))
         assert real(held[0])
         return real(descriptor)

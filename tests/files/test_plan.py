@@ -184,10 +184,10 @@ def test_what_is_written_beside_results_collides_with_nothing() -> None:
         for i in (1, 2, 3):  # the other may be another machine's
             with pytest.raises(UndegradeError, match="would both write"):
                 plan([Path(inputs)], Path("out"), beside=with_samples, shard=Shard(i, 3))
-    with pytest.raises(UndegradeError, match="^p/a.tif and p/a.png would both write out/a-std.png; restore them sep"):
+    with pytest.raises(UndegradeError, match=r"^p/a.tif and p/a.png would both write out/a-std.png; restore them sep"):
         plan([Path("p/a.tif"), Path("p/a.png")], Path("out"), beside=with_samples)
     files("s/c-x.png", "s/c-x-std.png")
-    with pytest.raises(UndegradeError, match="^s/c-x-std.png would replace an input or a result; use another --name"):
+    with pytest.raises(UndegradeError, match=r"^s/c-x-std.png would replace an input or a result; use another --name"):
         plan([Path("s/c-x.png"), Path("s/c-x-std.png")], Path("s"), Naming("{stem}.jpg"), beside=with_samples)
     twice = [Path("r"), Path("r/b.png")]
     assert len(plan(twice, Path("out"), beside=with_samples).jobs) == 1

@@ -312,18 +312,17 @@ def test_at_strength_0_the_file_is_copied(tmp_path: Path) -> None:
 
 def test_the_choice_of_the_task_is_part_of_the_progress(tmp_path: Path) -> None:
     Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.png")
-    job, told, options = Job(tmp_path / "a.png", tmp_path / "b.png"), [], RestoreOptions(tile=32)
+    job, told, looking = Job(tmp_path / "a.png", tmp_path / "b.png"), [], []
     universal = undegrade.load("universal", device="cpu")
     for strength in (1, 0.5):
         told.clear()
-        looking = []
+        options = RestoreOptions(tile=32, strength=strength)
 
-        def select(pixels: Any, quality: Any, progress: Any, looking: list[float] = looking) -> Choice:
+        def select(pixels: Any, quality: Any, progress: Any, options: RestoreOptions = options) -> Choice:
             look = universal.look(pixels, options, progress)
-            looking += told
+            looking[:] = told
             return Choice(universal, "because", universal, look)
 
-        options = RestoreOptions(tile=32, strength=strength)
         assert restore_file(job, FileOptions(options), select, told.append).status is Status.RESTORED
         assert len(looking) > 1
         assert looking[-1] == pytest.approx(0.2)

@@ -133,13 +133,11 @@ class Outcome:
 Progress = Callable[[float], None]
 """Called with the fraction done, 0 to 1."""
 TaskSelector = Callable[[Image, int | None, Progress | None], Choice]
-"""Selects the pipeline, or none, for the pixels of a file, (H, W) or (H, W, 3), and the quality in the header of a JPEG.
-Its progress is that of the look at them."""
+"""Selects the pipeline, or none, for the pixels of a file, (H, W) or (H, W, 3), and the quality in the header of a
+JPEG. Its progress is that of the look at them."""
 
 
-def restore_file(
-    job: Job, options: FileOptions, select: TaskSelector, progress: Progress | None = None
-) -> Outcome:
+def restore_file(job: Job, options: FileOptions, select: TaskSelector, progress: Progress | None = None) -> Outcome:
     """Restore one file.
 
     Args:
@@ -213,9 +211,7 @@ def _restore(
             )
             _leave(job, options, picture, format)
             return Status.LEFT
-    found = jpeg_projection.restored(
-        pipeline, picture, options.restore, progress if look is None else restoring, look
-    )
+    found = jpeg_projection.restored(pipeline, picture, options.restore, progress if look is None else restoring, look)
     outcome.estimate = in_words(pipeline, found.estimate, found.spread)
     _make_folder(job.output.parent)
     try:

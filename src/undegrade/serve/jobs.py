@@ -187,18 +187,14 @@ class Jobs:
             check_level(replaced, pipeline)
         return pipeline
 
-    def _selector(
-        self, given: Pipeline | None, known: dict[str, Any] | None, options: RestoreOptions
-    ) -> TaskSelector:
+    def _selector(self, given: Pipeline | None, known: dict[str, Any] | None, options: RestoreOptions) -> TaskSelector:
         """The choice of the task: the client's, or what was chosen when the picture was looked at."""
         if given is not None:
             return lambda image, quality, progress: Choice(given)
         if known is not None:
             choice = Choice(None if known["task"] is None else self._load(known["task"]), known["reason"])
             return lambda image, quality, progress: choice
-        return lambda image, quality, progress: select_task(
-            image, self._load(UNIVERSAL), options, quality, progress
-        )
+        return lambda image, quality, progress: select_task(image, self._load(UNIVERSAL), options, quality, progress)
 
     def _load(self, task: str) -> Pipeline:
         return load_pipeline(task, device=self._device)
