@@ -165,13 +165,14 @@ def _restored_file(
     looking, restoring = in_two_steps(progress)
     choice = select_task(picture.pixels, pipeline, options, picture.quality, looking)
     if choice.pipeline is None:
-        assert choice.look is not None  # the model has looked at it
-        assert choice.look.estimates is not None  # the task has an estimator
-        assert pipeline.quantity is not None
         if progress is not None:
             progress(1.0)
         std = np.zeros(picture.pixels.shape[:2], np.float32) if options.samples else None
-        found = Restoration(picture.array, *choice.look.estimates.in_units(pipeline.quantity), std)
+        estimates = None if choice.look is None else choice.look.estimates
+        if estimates is None or pipeline.quantity is None:
+            found = Restoration(picture.array, None, std=std)
+        else:
+            found = Restoration(picture.array, *estimates.in_units(pipeline.quantity), std)
     else:
         found = pipeline.run(picture, options, restoring, choice.look)
     return replace(found, origin=Origin(picture, pipeline.name, pipeline.quantity, choice.reason))
