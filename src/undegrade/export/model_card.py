@@ -77,6 +77,7 @@ def page(
     tasks: Sequence[Task],
     files: Sequence[str],
     side: int,
+    remarks: Sequence[str] = (),
 ) -> str:
     """The README.md of a model in darktable's collection.
 
@@ -84,6 +85,7 @@ def page(
         name: its title.
         cards, architectures, tasks, files: of each ONNX file in the package.
         side: of the tiles.
+        remarks: further sentences for the notes.
     """
     said = fields(cards, tasks)
     inputs = [f"`input`, float32 [1, {a.channels}, {side}, {side}]" for a in architectures]
@@ -117,6 +119,7 @@ def page(
         f"{card.pixels_seen / 1e9:.1f} billion pixels seen or more"
         for card in cards
     )
+    notes = "\n".join((*(f"- {remark}" for remark in remarks), trained))
     restorer = _RESTORERS.get(architectures[0].restorer, f"the restorer {architectures[0].restorer}")
     return (
         f"# {name}\n\n{summary(tasks)}\n\n"
@@ -125,7 +128,7 @@ def page(
         f"(VDIR), and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
         f"## ONNX Models\n\n{models}\n"
         "## Notes\n\n- The output is not clipped to [0, 1].\n- The picture is all that the model is given: no noise "
-        f"level, no camera.\n{trained}\n\n"
+        f"level, no camera.\n{notes}\n\n"
         f"## Selection Criteria\n\n{criteria}"
     )
 
