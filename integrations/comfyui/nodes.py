@@ -20,7 +20,7 @@ from undegrade.weights.card import shipped_cards
 SAMPLES = [0, 2, 4, 8, 16, 32]
 LARGEST_SEED = 2**63 - 1
 TASK = (
-    "universal: noise, JPEG artifacts and both, or nothing: an image in which it finds neither is left alone; gaussian: "
+    "universal: noise, JPEG artifacts or both; an image in which it finds neither is left alone; gaussian: "
     "white noise; real: a camera's noise; jpeg; sr: enlarge"
 )
 
@@ -121,7 +121,9 @@ def restored_or_left(
     if choice.pipeline is not None:
         return pipeline.run(x, options, progress, choice.look), ""
     progress(1.0)
-    assert choice.look is not None and choice.look.estimates is not None and pipeline.quantity is not None
+    assert choice.look is not None  # the model has looked at it
+    assert choice.look.estimates is not None  # the task has an estimator
+    assert pipeline.quantity is not None
     return Restoration(x, *choice.look.estimates.in_units(pipeline.quantity)), f"; {choice.reason}"
 
 

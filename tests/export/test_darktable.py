@@ -12,7 +12,15 @@ import pytest
 from tests.export.test_graph import picture, random_weights
 from undegrade.errors import UndegradeError
 from undegrade.export import model_card
-from undegrade.export.darktable import DENOISE_OVERLAP, DENOISE_SIDE, UPSCALE_SIDE, Packed, check_name, pack, seam_warning
+from undegrade.export.darktable import (
+    DENOISE_OVERLAP,
+    DENOISE_SIDE,
+    UPSCALE_SIDE,
+    Packed,
+    check_name,
+    pack,
+    seam_warning,
+)
 from undegrade.inference.engines import make_engine
 from undegrade.inference.pipeline import Pipeline
 from undegrade.tasks import TASKS

@@ -49,6 +49,10 @@ def shipped_tasks() -> list[str]:
     return sorted({stem.rpartition("-")[0] for stem in stems})
 
 
+TASK_NAMES = ("gaussian", "real", "jpeg", "jpeg-y", "sr-x2", "sr-x4", "universal")
+"""The names of all tasks, for help texts; a test compares them with ``undegrade.TASKS``, whose import is slow."""
+
+
 def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = False) -> argparse._ArgumentGroup:
     """Add ``--task``, ``--variant``, ``--weights``, ``--device`` and ``--threads``, and on request ``--half``.
 

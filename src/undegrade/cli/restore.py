@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--name",
         metavar="TEMPLATE",
-        help="names of the results, with the fields {stem} and {suffix}, and {task} and {variant} if --task, --weights, "
-        "--sigma or --quality sets them: {stem}-clean{suffix} keeps each format, {stem}.png writes PNG",
+        help="names of the results, with the fields {stem} and {suffix}, and {task} and {variant} if --task, "
+        "--weights, --sigma or --quality sets them: {stem}-clean{suffix} keeps each format, {stem}.png writes PNG",
     )
     files.add_argument(
         "--skip-existing", action="store_true", help="keep results that exist: continues a batch that was stopped"
@@ -86,9 +86,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     level = result.add_mutually_exclusive_group()
     level.add_argument(
-        "--sigma", type=float, metavar="N", help="replace the estimated noise level, in 8-bit levels (0 to 255); alone it means --task gaussian"
+        "--sigma",
+        type=float,
+        metavar="N",
+        help="replace the estimated noise level, in 8-bit levels (0 to 255); alone it means --task gaussian",
     )
-    level.add_argument("--quality", type=float, metavar="Q", help="replace the estimated JPEG quality (1 to 100); alone it means --task jpeg")
+    level.add_argument(
+        "--quality",
+        type=float,
+        metavar="Q",
+        help="replace the estimated JPEG quality (1 to 100); alone it means --task jpeg",
+    )
     result.add_argument(
         "--self-ensemble", action="store_true", help="mean over 8 flips and rotations: better, 8 times slower"
     )
@@ -101,8 +109,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--uncertainty",
         action="store_true",
         help="write how far off each pixel may be to a picture NAME-uncertainty.png: half the width of the interval "
-        "that holds the true value with a probability of 90 %%; needs weights with a scale head, which no shipped model "
-        "has yet (docs/uncertainty.md)",
+        "that holds the true value with a probability of 90 %%; needs weights with a scale head "
+        "(docs/uncertainty.md says which have one)",
     )
     result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     result.add_argument(
@@ -124,9 +132,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     many.add_argument(
         "--ray", nargs="?", const="", metavar="ADDRESS",
-        help="restore on a Ray cluster: that of RAY_ADDRESS or of this machine, else one that is started here; local always "
-        "starts one here. The word after --ray is taken as the address, so give --ray last. INPUT, OUT and FILE may be "
-        "addresses such as s3://bucket/photos",
+        help="restore on a Ray cluster: that of RAY_ADDRESS or of this machine, else one that is started here; local "
+        "always starts one here. The word after --ray is taken as the address, so give --ray last. INPUT, OUT and "
+        "FILE may be addresses such as s3://bucket/photos",
     )  # fmt: skip
     many.add_argument("--ray-gpus", type=float, metavar="X", help="GPUs of each worker of --ray, e.g. 1 or 0.25")
     limits = parser.add_argument_group("memory and limits")
@@ -230,9 +238,7 @@ def _options(args: argparse.Namespace) -> FileOptions:
     if args.jobs is not None and args.jobs < 1:
         raise UndegradeError(f"--jobs {args.jobs} is too few; give at least 1, or leave it out.")
     if args.samples < 0 or args.samples == 1:
-        raise UndegradeError(
-            f"--samples {args.samples} gives no standard deviation; give at least 2, or leave it out."
-        )
+        raise UndegradeError(f"--samples {args.samples} gives no standard deviation; give at least 2, or leave it out.")
     if args.seed < 0:
         raise UndegradeError(f"--seed {args.seed} is negative; give a number of at least 0.")
     from undegrade.files.level import LEVELS, check_range

@@ -54,8 +54,8 @@ class Place:
             fs, root = url_to_fs(url)
         except ImportError as error:
             raise UndegradeError(
-                f"{url}: the package for this kind of store is not installed ({first_line(error)}); that of s3:// comes "
-                "with: pip install 'undegrade[ray]'."
+                f"{url}: the package for this kind of store is not installed ({first_line(error)}); that of s3:// "
+                "comes with: pip install 'undegrade[ray]'."
             ) from error
         except ValueError as error:
             raise UndegradeError(f"{url}: there is no access to this kind of store ({first_line(error)}).") from error

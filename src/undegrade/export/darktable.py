@@ -73,7 +73,9 @@ def pack(models: Sequence[tuple[Weights, Pipeline]]) -> Packed:
     names = "-".join(card.name for card in cards)
     config = _config(f"{'upscale' if enlarges else 'denoise'}-undegrade-{names}", cards, tasks, list(graphs), side)
     warnings = [warning for pipeline in pipelines if (warning := seam_warning(pipeline))]
-    page = model_card.page(config["name"], cards, [w.architecture for w in weights], tasks, list(graphs), side, warnings)
+    page = model_card.page(
+        config["name"], cards, [w.architecture for w in weights], tasks, list(graphs), side, warnings
+    )
     files = {
         "README.md": page.encode(),
         "config.json": (json.dumps(config, indent=4, ensure_ascii=False) + "\n").encode(),

@@ -88,7 +88,9 @@ def _without_intervals(quantity: Quantity, found: EstimateMap) -> Iterator[Readi
             for i, number in enumerate(quantity.numbers)
         ]
         clean = any(reading.name == "noise level" and reading.value < NOISE for reading in found_here)
-        yield from (replace(r, words="not defined without noise") if clean and r.name == "grain" else r for r in found_here)
+        yield from (
+            replace(r, words="not defined without noise") if clean and r.name == "grain" else r for r in found_here
+        )
     elif isinstance(quantity, Kernel):
         widths = np.sqrt(np.maximum(_wider(found.map), 0))
         width = values_of(quantity, found.estimate.tolist())[BLUR.name]

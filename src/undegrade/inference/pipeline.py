@@ -260,7 +260,8 @@ class Pipeline(Calls):
             raise UndegradeError(f"this {self.task.name} model works on grey images only; convert the image to grey.")
         if a.scale != 1 and (options.strength != 1 or options.level is not None):
             raise UndegradeError(
-                f"the super-resolution task {self.task.name} has no strength; leave out strength and level (--strength, --sigma, --quality)."
+                f"the super-resolution task {self.task.name} has no strength; leave out strength and level "
+                "(--strength, --sigma, --quality)."
             )
         if options.uncertainty:
             self.check_scale_head()
