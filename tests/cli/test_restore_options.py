@@ -61,6 +61,7 @@ def test_super_resolution_names_the_options_that_it_does_not_have(
     ("options", "what"),
     [
         (["--strength", "9"], "--strength 9 is out of range; give 0 to 4"),
+        (["--variant", "fast"], "give that too, e.g. --task gaussian --variant fast."),
         (["--sigma", "300"], "--sigma 300 is out of range; give 0 to 255"),
         (["--sigma", "nan"], "--sigma nan is out of range"),
         (["--quality", "0.5"], "--quality 0.5 is out of range; give 1 to 100"),

@@ -239,6 +239,10 @@ def _options(args: argparse.Namespace) -> FileOptions:
         raise UndegradeError(f"--jobs {args.jobs} is too few; give at least 1, or leave it out.")
     if args.samples < 0 or args.samples == 1:
         raise UndegradeError(f"--samples {args.samples} gives no standard deviation; give at least 2, or leave it out.")
+    if args.variant is not None and (args.task, args.weights, args.sigma, args.quality) == (None,) * 4:
+        raise UndegradeError(
+            f"--variant {args.variant} is a variant of a task; give that too, e.g. --task gaussian --variant fast."
+        )
     if args.seed < 0:
         raise UndegradeError(f"--seed {args.seed} is negative; give a number of at least 0.")
     from undegrade.files.level import LEVELS, check_range

@@ -15,7 +15,7 @@ from undegrade.weights.card import Card
 from undegrade.weights.licence import LICENCE, licence
 
 LIMITS = (
-    "The damage of the training images was made by program: other damage than that is not removed, or not well. What "
+    "The degradations of the training images were made by program: others are not removed, or not well. What "
     "the licences of the training images allow is for their owners to say."
 )
 PAPER = 'J. W. Soh and N. I. Cho, "Variational Deep Image Restoration", IEEE Transactions on Image Processing, 2022'
@@ -57,8 +57,8 @@ def fields(cards: Sequence[Card], tasks: Sequence[Task]) -> dict[str, str]:
         cards, tasks: of the models in the package.
     """
     return {
-        "long_description": f"{summary(tasks)} It sees the picture and nothing else: the strength of the damage is "
-        "estimated from it.",
+        "long_description": f"{summary(tasks)} It sees the picture and nothing else: the strength of the degradation "
+        "is estimated from it.",
         "scope": "single-image super-resolution" if tasks[0].degradation.scale > 1 else "single-image restoration",
         "author": f"the contributors of undegrade, after {PAPER}",
         "source": source(),
