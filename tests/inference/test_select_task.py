@@ -92,8 +92,11 @@ def test_what_is_restored(noise: float, quality: float, header: int | None, reas
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 3), (1, 64, 3), (64, 1), (15, 15, 3)])
-def test_pictures_of_any_size(universal: Pipeline, shape: tuple[int, ...]) -> None:
-    choose(np.random.default_rng(0).integers(0, 256, shape, np.uint8), universal)
+def test_tiny_pictures_are_left_alone(universal: Pipeline, shape: tuple[int, ...]) -> None:
+    choice = choose(np.random.default_rng(0).integers(0, 256, shape, np.uint8), universal, quality=10)
+    assert choice.pipeline is None
+    assert "a side below 16 pixels shows too little" in choice.reason
+    assert choice.look is None
 
 
 def test_python_does_what_the_command_line_does(clean: np.ndarray, tmp_path: Path) -> None:

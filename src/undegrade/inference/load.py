@@ -163,12 +163,13 @@ def _restored_file(
     """The picture of a file restored by the universal model, or as it is if nothing is found in it."""
     choice = select_task(picture.pixels, pipeline, options, picture.quality)
     if choice.pipeline is None:
-        assert choice.look is not None  # the model has looked at it
-        assert choice.look.estimates is not None  # the task has an estimator
-        assert pipeline.quantity is not None
         if progress is not None:
             progress(1.0)
-        found = Restoration(picture.array, *choice.look.estimates.in_units(pipeline.quantity))
+        estimates = None if choice.look is None else choice.look.estimates
+        if estimates is None or pipeline.quantity is None:
+            found = Restoration(picture.array, None)
+        else:
+            found = Restoration(picture.array, *estimates.in_units(pipeline.quantity))
     else:
         found = pipeline.run(picture, options, progress, choice.look)
     return replace(found, origin=Origin(picture, pipeline.name, pipeline.quantity, choice.reason))

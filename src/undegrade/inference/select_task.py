@@ -27,6 +27,8 @@ COMPRESSED = 92.0
 """A picture with a lower estimated JPEG quality is restored."""
 REPAIR_BELOW = 85
 """A JPEG with a lower quality in its header is restored."""
+LEAST_SIDE = 16
+"""A picture with a shorter side, in pixels, shows too little to tell damage from what it shows."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def select_task(
         quality: from the header, if the file is a JPEG and its quality is known.
         progress: called with the fraction done.
     """
+    if min(image.shape[:2]) < LEAST_SIDE:
+        return Choice(None, f"left alone: a side below {LEAST_SIDE} pixels shows too little")
     look = universal.look(image, options, progress)
     found = found_in(universal, look)
     if found.noise >= NOISE:

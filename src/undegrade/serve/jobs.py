@@ -91,10 +91,9 @@ class Jobs:
         pixels = picture.pixels if shown.is_full else shown.scaled(picture.pixels)
         universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
         choice = select_task(pixels, universal, options, picture.quality, lambda done: progress(0.95 * done))
-        assert choice.look is not None
-        assert choice.look.estimates is not None
-        assert universal.quantity is not None
-        found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
+        found = []
+        if choice.look is not None and choice.look.estimates is not None and universal.quantity is not None:
+            found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
         progress(1.0)
         return {
             "found": [self._record(reading, folder, i) for i, reading in enumerate(found)],
