@@ -121,10 +121,10 @@ def restored_or_left(
     if choice.pipeline is not None:
         return pipeline.run(x, options, progress, choice.look), ""
     progress(1.0)
-    assert choice.look is not None  # the model has looked at it
-    assert choice.look.estimates is not None  # the task has an estimator
-    assert pipeline.quantity is not None
-    return Restoration(x, *choice.look.estimates.in_units(pipeline.quantity)), f"; {choice.reason}"
+    estimates = None if choice.look is None else choice.look.estimates
+    if estimates is None or pipeline.quantity is None:  # a tiny image is not looked at
+        return Restoration(x, None), f"; {choice.reason}"
+    return Restoration(x, *estimates.in_units(pipeline.quantity)), f"; {choice.reason}"
 
 
 def rgb(image: torch.Tensor) -> torch.Tensor:

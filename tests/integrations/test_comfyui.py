@@ -83,6 +83,13 @@ def test_the_universal_task_leaves_a_clean_image_alone_and_restores_a_noisy_one(
     np.testing.assert_array_equal(restored[1].numpy(), undegrade.restore(image[1].numpy()).clip(0, 1))
 
 
+def test_a_tiny_image_is_left_alone_without_an_estimate(nodes: ModuleType, image: torch.Tensor) -> None:
+    tiny = image[:1, :8, :8].clamp(0, 1)
+    restored, estimate, _ = nodes.NODE_CLASS_MAPPINGS["UndegradeRestore"]().restore(tiny, "universal")
+    assert estimate.startswith("no estimate; left alone: ")
+    np.testing.assert_array_equal(restored.numpy(), tiny.numpy())
+
+
 def test_strength_samples_and_seed_are_passed_on(nodes: ModuleType, image: torch.Tensor) -> None:
     node = nodes.NODE_CLASS_MAPPINGS["UndegradeRestore"]()
     unchanged, _, _ = node.restore(image, "gaussian", strength=0.0)
