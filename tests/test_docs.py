@@ -175,7 +175,15 @@ def test_every_option_exists():
     }
     named = set(found(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"<!--.*?-->", "", EVERYTHING, flags=re.S)))
     others = {"--nproc-per-node"}  # of torchrun
-    others |= {"--array", "--cpus-per-task", "--mem", "--requeue", "--sshloginfile"}  # of Slurm and GNU parallel
+    others |= {
+        "--array",
+        "--cpus-per-task",
+        "--mem",
+        "--requeue",
+        "--sshloginfile",
+        "--retries",
+    }  # of Slurm and GNU parallel
+    others |= {"--rm", "--read-only", "--tmpfs", "--cap-drop", "--user"}  # of docker
     assert named - known == others
 
 

@@ -16,12 +16,21 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "relay.md"
 
 INTRODUCTION = """\
-# Training
+# Training the shipped models
 
-This page is made by `python training/page.py` from `training/queue.toml` and the cards of the shipped weights.
+How the weights in the package are trained, on one machine beside all other work. To train a model of your own, see
+[Measure and train](train.md#train).
 
-`make train` starts the relay, which trains the models below one after another at the lowest priority, beside all other
-work, and returns at once. It needs two folders of images, none of them from a benchmark:
+- The **queue** is the list of models to train (`training/queue.toml`, and the table below).
+- An **entry** is one model of the queue: its task and variant, its options, and how many pixels it is to see.
+- A **run** is the training of one entry, with its folder of saved states. It has no fixed number of steps: it warms up
+  and stays at a constant learning rate.
+- A **cooldown** is a branch of a run. After every so many pixels the learning rate falls to its floor within some
+  minutes, and weights are written; the run itself goes on as it was. They are measured on the held-out images against
+  those that the package ships.
+- The **relay** (`training/relay.py`) trains the entries one after another, at the lowest priority.
+
+`make train` starts the relay and returns at once. It needs two folders of images, none of them from a benchmark:
 
     export UNDEGRADE_TRAIN_DATA=IMAGES UNDEGRADE_VAL_DATA=HELD_OUT
     make train            # start, or go on
@@ -30,28 +39,14 @@ work, and returns at once. It needs two folders of images, none of them from a b
     make train-stop       # save and end
     make train-cooldown MINUTES=30    # start a cooldown of the current model now, measure, continue
 
-States, logs and cooled weights are in `UNDEGRADE_CACHE` (default `~/.cache/undegrade`), folder `relay`;
+States, logs and the weights of cooldowns are in `UNDEGRADE_CACHE` (default `~/.cache/undegrade`), folder `relay`;
 `UNDEGRADE_TRAIN_THREADS` limits the cores. Without saved states, an entry starts from the shipped weights of its name.
-Everything may be killed at any moment: the next `make train` goes on from
-the newest states, which are five minutes old at most.
+Everything may be killed at any moment: the next `make train` goes on from the newest states, which are five minutes
+old at most.
 
-A run has no fixed number of steps. It warms up and stays at a constant rate; after every so many pixels a branch of it
-cools down: its rate falls to the floor within some minutes, and weights are written. They are measured on the held-out
-images against those that the package ships. Where they are better, measure the benchmarks and ship them:
-
-```sh
-undegrade evaluate TASK --variant V --weights FILE --benchmarks BENCHMARKS --json results/NAME.json
-python training/ship.py FILE results/NAME.json && undegrade results && python training/page.py
-```
-
-Runs whose names end in `-scale` add a [scale head](uncertainty.md) to shipped weights. Measure its intervals before you
-ship it; no benchmark is needed, since the restoration does not change. After the weights were replaced by better ones,
-delete the folder of their head's run: a head belongs to its weights.
-
-```sh
-python training/intervals.py FILE HELD_OUT
-python training/ship.py FILE && python training/page.py
-```
+Where the weights of a cooldown are better than the shipped ones, [ship them](train.md#ship). Runs whose names end in
+`-scale` [add a scale head](uncertainty.md#add-a-head-to-weights) to shipped weights. After weights were replaced by
+better ones, delete the folder of their head's run: a head belongs to its weights.
 
 How convolutions are computed is measured at the start of a run (`benchmarks/training.py` shows all ways side by side);
 a C++ compiler makes training faster. On a GPU: `undegrade train gaussian --data IMAGES --val HELD_OUT --out RUN`, and

@@ -8,26 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 import undegrade
-from undegrade.inference.options import MAX_STRENGTH
+from undegrade.inference.options import MAX_STRENGTH, Restoration, RestoreOptions
+from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.select_task import UNIVERSAL, select_task
 from undegrade.weights.card import shipped_cards
 
 SAMPLES = [0, 2, 4, 8, 16, 32]
 LARGEST_SEED = 2**63 - 1
+TASK = (
+    "universal: noise, JPEG artifacts or both; an image in which it finds neither is left alone; gaussian: "
+    "white noise; real: a camera's noise; jpeg; sr: enlarge"
+)
 
 
 def tasks() -> list[str]:
     """The tasks with shipped weights; first the one that finds out by itself what happened, as ComfyUI's default."""
-    return sorted({card.task for card in shipped_cards()}, key=lambda task: (task != "universal", task))
+    return sorted({card.task for card in shipped_cards()}, key=lambda task: (task != UNIVERSAL, task))
 
 
 class Restore:
-    """Restore an image, and say what was wrong with it and how sure the result is."""
+    """Restore an image, estimate its degradation, and say how sure the result is."""
 
     CATEGORY = "image/undegrade"
-    DESCRIPTION = "Removes noise or JPEG artifacts, or enlarges. The strength of the damage is found in the image."
+    DESCRIPTION = (
+        "Removes noise or JPEG artifacts, or enlarges. The strength of the degradation is estimated from the image."
+    )
     FUNCTION = "restore"
     RETURN_TYPES = ("IMAGE", "STRING", "MASK")
     RETURN_NAMES = ("image", "estimate", "uncertainty")
@@ -42,7 +51,7 @@ class Restore:
         return {
             "required": {
                 "image": ("IMAGE",),
-                "task": (tasks(), {"tooltip": "gaussian: white noise; real: a camera's noise; jpeg; sr: enlarge"}),
+                "task": (tasks(), {"tooltip": TASK}),
                 "strength": (
                     "FLOAT",
                     {
@@ -62,20 +71,20 @@ class Restore:
         images, lines, deviations = [], [], []
         step = progress(len(image))
         for number, picture in enumerate(rgb(image)):
-            found = pipeline(
-                picture.numpy(), strength=strength, samples=samples, seed=seed,
-                progress=lambda part, number=number: step(number + part),
+            found, said = restored_or_left(
+                pipeline, picture.numpy(), RestoreOptions(strength, samples=samples, seed=seed),
+                lambda part, number=number: step(number + part),
             )  # fmt: skip
             restored = torch.from_numpy(found.image).clamp(0, 1)
             images.append(restored)
-            lines.append(words(pipeline, found.estimate))
+            lines.append(words(pipeline, found.estimate) + said)
             std = torch.zeros(restored.shape[:2]) if found.std is None else torch.from_numpy(found.std)
             deviations.append(std)
         return torch.stack(images), "\n".join(lines), torch.stack(deviations)
 
 
 class Estimate:
-    """Say what is wrong with an image, without restoring it."""
+    """Estimate the degradation of an image, without restoring it."""
 
     CATEGORY = "image/undegrade"
     DESCRIPTION = "Estimates noise level, JPEG quality or blur of an image."
@@ -96,6 +105,26 @@ class Estimate:
         found = [pipeline.estimate(picture.numpy()) for picture in rgb(image)]
         lines = [words(pipeline, one) for one in found]
         return "\n".join(lines), float(sum(one[0] for one in found) / len(found))
+
+
+def restored_or_left(
+    pipeline: Pipeline, x: np.ndarray, options: RestoreOptions, progress: Callable[[float], None]
+) -> tuple[Restoration[np.ndarray], str]:
+    """An image (H, W, 3), restored; by the universal task only if it finds something, as ``undegrade.restore`` does.
+
+    Returns:
+        The result, and what is to be said of the choice; nothing if the task was given.
+    """
+    if pipeline.task.name != UNIVERSAL:
+        return pipeline.run(x, options, progress), ""
+    choice = select_task(x, pipeline, options)
+    if choice.pipeline is not None:
+        return pipeline.run(x, options, progress, choice.look), ""
+    progress(1.0)
+    estimates = None if choice.look is None else choice.look.estimates
+    if estimates is None or pipeline.quantity is None:  # a tiny image is not looked at
+        return Restoration(x, None), f"; {choice.reason}"
+    return Restoration(x, *estimates.in_units(pipeline.quantity)), f"; {choice.reason}"
 
 
 def rgb(image: torch.Tensor) -> torch.Tensor:
@@ -129,5 +158,5 @@ def progress(images: int) -> Callable[[float], None]:
 NODE_CLASS_MAPPINGS: dict[str, type] = {"UndegradeRestore": Restore, "UndegradeEstimate": Estimate}
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {
     "UndegradeRestore": "Restore (undegrade)",
-    "UndegradeEstimate": "Estimate damage (undegrade)",
+    "UndegradeEstimate": "Estimate degradation (undegrade)",
 }

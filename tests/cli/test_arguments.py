@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from undegrade.cli import COMMANDS, main
-from undegrade.cli.arguments import shipped_tasks
+from undegrade.cli.arguments import TASK_NAMES, shipped_tasks
+from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards
 
 
@@ -51,6 +52,29 @@ def test_help_comes_at_once() -> None:
 
 def test_tasks_in_the_help_are_those_with_weights() -> None:
     assert shipped_tasks() == sorted({card.task for card in shipped_cards()})
+
+
+def test_the_tasks_in_the_help_of_training_and_measuring_are_all_of_them() -> None:
+    assert tuple(TASKS) == TASK_NAMES
+
+
+def test_the_variants_recipes_parts_and_cases_in_the_help_are_those_of_the_tasks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def helps(command: str) -> str:
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        return " ".join(capsys.readouterr().out.split())
+
+    training = helps("train")
+    variants = {variant for task in TASKS.values() for variant in task.variants}
+    recipes = {recipe for task in TASKS.values() for names in task.recipes.values() for recipe in names}
+    for name in variants | recipes | {"encoder", "restorer", "decoder", "estimator"}:
+        assert re.search(rf"\b{name}\b", training), name
+    cases = {b.case for task in TASKS.values() for b in task.benchmarks}
+    named = re.findall(r"(?:sigma|QF) \d+|x2 \w+(?:\.\d)?", helps("evaluate").partition("--cases CASE")[2])
+    assert named
+    assert set(named) <= cases
 
 
 def test_a_wrong_command_is_refused_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

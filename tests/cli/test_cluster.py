@@ -86,7 +86,7 @@ def records(url):
         (["p", "--ray", "auto", "--ray-gpus", "0"], "--ray-gpus 0 must be above 0"),
         (["p", "--ray", "auto", "--ray-gpus", "nan"], "--ray-gpus nan must be above 0"),
         (["p", "--device", "cuda", "--ray"], "--device cuda with --ray needs --ray-gpus"),
-        (["p", "--shard", "3/2", "--ray"], "--shard 3/2: there is no such part"),
+        (["p", "--shard", "3/2", "--ray"], "--shard 3/2: there is no such shard"),
         (["absent", "--ray"], "absent: there is no such file or folder"),
         (["p", "-o", "p", "--ray"], "-o p holds the inputs"),
         (["p", "--task", "paint", "--ray"], "there is no task 'paint'"),

@@ -1,6 +1,7 @@
 """``undegrade models``: what is shipped is listed, and the numbers are those of the cards."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,11 @@ def test_every_shipped_model_is_listed_with_what_it_is_for(capsys: pytest.Captur
     assert "2.3 MB, 1,008,820 parameters, estimates the noise level" in text
     assert "PSNR on CBSD68 (dB): sigma 10 35.94; sigma 30 30.21; sigma 50 27.88; sigma 70 26.47" in text
     assert "Licence of the weights: Apache-2.0" in text
-    assert shipped_cards()[0].licence in text
+    for licence in {card.licence for card in shipped_cards()}:
+        names = ", ".join(card.name for card in shipped_cards() if card.licence == licence)
+        assert f"Licences of the images that {names} saw in training: {licence}" in text
+    folder = Path(text.rpartition("Folder of the weights files: ")[2].rstrip("\n"))
+    assert all((folder / f"{card.name}.safetensors").is_file() for card in shipped_cards())
 
 
 def test_programs_get_everything(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,13 +48,30 @@ def test_strength_level_and_samples_from_the_command_line(
     capsys.readouterr()
 
 
+def test_super_resolution_names_the_options_that_it_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Pillow.fromarray(make_photo(8, 8, 0)).save(tmp_path / "a.png")
+    command = ["restore", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--task", "sr-x2"]
+    assert main([*command, "--strength", "0.5"]) == 1
+    assert "leave out strength and level (--strength, --sigma, --quality)." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        (["--strength", "9"], "strength of 9"),
+        (["--strength", "9"], "--strength 9 is out of range; give 0 to 4"),
+        (["--variant", "fast"], "give that too, e.g. --task gaussian --variant fast."),
+        (["--sigma", "300"], "--sigma 300 is out of range; give 0 to 255"),
+        (["--sigma", "nan"], "--sigma nan is out of range"),
+        (["--quality", "0.5"], "--quality 0.5 is out of range; give 1 to 100"),
+        (["--sigma", "20", "--task", "universal"], "universal estimates several; use --task gaussian."),
+        (["--quality", "20", "--task", "universal"], "universal estimates several; use --task jpeg."),
+        (["--uncertainty", "--task", "gaussian"], "or use --samples 8."),
+        (["--name", "{stem}-{task}.png"], "{task} and {variant} need --task, --weights, --sigma or --quality"),
         (["--sigma", "10", "--quality", "5"], None),
         (["--quality", "50", "--task", "gaussian"], "--quality replaces"),
-        (["--samples", "1"], "at least 2"),
+        (["--samples", "1"], "--samples 1 gives no standard deviation; give at least 2"),
         (["--memory", "1", "--tile", "64"], "--memory"),
         (["--memory", "-1"], "--memory"),
         (["--seed", "-1", "--samples", "2"], "--seed"),

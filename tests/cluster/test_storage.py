@@ -50,6 +50,15 @@ def test_a_sent_place_is_the_same(photos):
     assert pickle.loads(pickle.dumps(photos)) == photos
 
 
+def test_a_store_whose_package_is_missing_is_told_with_the_extra(monkeypatch):
+    def missing(url):
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", missing)
+    with pytest.raises(UndegradeError, match=r"^s3://b/p: .*Install s3fs.*pip install 'undegrade\[ray\]'\.$"):
+        Place.of("s3://b/p")
+
+
 def test_names_for_people():
     assert Place.of("memory://bucket/p/").shown("a.png") == "memory://bucket/p/a.png"
     assert Place.of("memory://bucket/p").shown("") == "memory://bucket/p"

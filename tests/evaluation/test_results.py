@@ -47,6 +47,7 @@ def test_the_page_shows_ours_beside_the_papers() -> None:
     assert shown["full − VDIR"] == "+0.16"
     assert "29.00 (2)" in gaussian  # only the first two images
     assert "weights `0123456789ab`, 13 s on a CPU, PyTorch 2" in gaussian
+    assert f"- full on {', '.join(dict.fromkeys(c.dataset for c in FULL.cells))}: weights" in gaussian
     assert "Mean error of the estimated noise level, 8-bit levels" in gaussian
 
 
@@ -74,7 +75,7 @@ def test_each_number_of_the_universal_model_has_a_table_and_old_files_are_read(t
 def test_the_page_says_on_what_the_weights_were_trained() -> None:
     (card,) = (c for c in shipped_cards() if c.name == "gaussian-fast")
     ours = dataclasses.replace(FULL, weights_sha256=card.restorer_sha256)
-    assert f"weights `{card.restorer_sha256[:12]}` (trained on x86_64 CPU, 1 threads), 13 s on a CPU" in page(
+    assert f"weights `{card.restorer_sha256[:12]}` (trained on x86_64 CPU, 1 thread), 13 s on a CPU" in page(
         [ours], TASKS, paper(), [card]
     )
 
@@ -87,6 +88,8 @@ def test_the_page_holds_every_task_the_peers_and_the_papers_discrepancy() -> Non
     assert "paper's own discrepancy" in section(text, "sr-x2")
     assert "paper's own discrepancy" not in section(text, "sr-x4")
     assert "37.63" in section(text, "real")
+    assert "*(est.)* marks a value that is known only roughly" in text
+    assert section(text, "jpeg-y").count("0.9710 is as printed") == 1
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:

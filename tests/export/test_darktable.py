@@ -11,7 +11,16 @@ import pytest
 
 from tests.export.test_graph import picture, random_weights
 from undegrade.errors import UndegradeError
-from undegrade.export.darktable import DENOISE_OVERLAP, DENOISE_SIDE, UPSCALE_SIDE, Packed, check_name, pack
+from undegrade.export import model_card
+from undegrade.export.darktable import (
+    DENOISE_OVERLAP,
+    DENOISE_SIDE,
+    UPSCALE_SIDE,
+    Packed,
+    check_name,
+    pack,
+    seam_warning,
+)
 from undegrade.inference.engines import make_engine
 from undegrade.inference.pipeline import Pipeline
 from undegrade.tasks import TASKS
@@ -96,6 +105,18 @@ def test_the_model_card_has_what_the_collection_asks_for(denoiser: Packed, enlar
         assert [row[0] for row in cells[2:]] == list(ROWS)
         assert all(len(row) == 2 and row[1] for row in cells)
         assert "Apache-2.0" in page
+
+
+def test_a_network_that_reads_beyond_darktables_overlap_is_warned_of(denoiser: Packed, enlarger: Packed) -> None:
+    assert (denoiser.warnings, enlarger.warnings) == ([], [])
+    weights = random_weights("gaussian", "wide")
+    engine = make_engine(weights, engine="onnx", threads=1)
+    warning = seam_warning(Pipeline(engine, TASKS["gaussian"], weights.card))
+    assert f"reads {engine.networks.both} pixels around a pixel, but darktable's tiles overlap by 64" in warning
+    page = model_card.page(
+        "n", [weights.card], [weights.architecture], [TASKS["gaussian"]], ["model.onnx"], 768, [warning]
+    )
+    assert f"- {warning}\n" in page.partition("## Notes")[2].partition("## Selection")[0]
 
 
 def test_weights_of_others_get_no_licence_from_us() -> None:

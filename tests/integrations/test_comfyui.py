@@ -1,6 +1,7 @@
 """The nodes, loaded as ComfyUI loads a folder of custom nodes."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ import torch
 
 import undegrade
 from tests.pictures import make_photo
+from undegrade.inference.options import RestoreOptions
+from undegrade.inference.pipeline import Pipeline
+from undegrade.inference.select_task import Choice, select_task
 
 FOLDER = Path(__file__).parents[2] / "integrations" / "comfyui"
 
@@ -60,6 +64,30 @@ def test_restore(nodes: ModuleType, image: torch.Tensor) -> None:
     assert uncertainty.max() == 0
     expected = undegrade.load("gaussian")(image[1].numpy()).image.clip(0, 1)
     np.testing.assert_array_equal(restored[1].numpy(), expected)
+
+
+def test_the_universal_task_leaves_a_clean_image_alone_and_restores_a_noisy_one(
+    nodes: ModuleType, image: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finds_nothing_in_the_first(x: np.ndarray, universal: Pipeline, options: RestoreOptions) -> Choice:
+        choice = select_task(x, universal, options)
+        clean = np.array_equal(x, image[0].numpy())
+        return Choice(None, "left alone: it is clean", universal, choice.look) if clean else choice
+
+    monkeypatch.setattr(sys.modules[f"{nodes.__name__}.nodes"], "select_task", finds_nothing_in_the_first)
+    restored, estimate, _ = nodes.NODE_CLASS_MAPPINGS["UndegradeRestore"]().restore(image, "universal")
+    clean, noisy = estimate.splitlines()
+    assert re.fullmatch(r"noise level .*; left alone: it is clean", clean)
+    np.testing.assert_array_equal(restored[0].numpy(), image[0].clamp(0, 1).numpy())
+    assert "left alone" not in noisy
+    np.testing.assert_array_equal(restored[1].numpy(), undegrade.restore(image[1].numpy()).clip(0, 1))
+
+
+def test_a_tiny_image_is_left_alone_without_an_estimate(nodes: ModuleType, image: torch.Tensor) -> None:
+    tiny = image[:1, :8, :8].clamp(0, 1)
+    restored, estimate, _ = nodes.NODE_CLASS_MAPPINGS["UndegradeRestore"]().restore(tiny, "universal")
+    assert estimate.startswith("no estimate; left alone: ")
+    np.testing.assert_array_equal(restored.numpy(), tiny.numpy())
 
 
 def test_strength_samples_and_seed_are_passed_on(nodes: ModuleType, image: torch.Tensor) -> None:

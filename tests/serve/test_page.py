@@ -105,7 +105,7 @@ def test_from_a_dropped_file_to_a_download_that_is_the_command_lines(opened: Ope
     opened.wait_for_state("Restored by universal")
 
     # What was found, in words and numbers, and where.
-    assert "grainy" in page.locator("#summary").inner_text()
+    assert "noisy" in page.locator("#summary").inner_text()
     number = float(page.locator("#found .number").first.inner_text())
     assert number == pytest.approx(25, abs=5)
     assert "±" in page.locator("#found .spread").first.inner_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import shlex
 from pathlib import Path
@@ -81,12 +82,27 @@ def test_readings_of_several_numbers_have_names_units_and_words() -> None:
     )
     noise, grain, quality = readings_of(several, found)
     assert (noise.name, noise.unit, noise.value, noise.spread) == ("noise level", "8-bit levels", 12.0, 1.0)
-    assert noise.words == "grainy, like ISO 12800 on a full-frame camera"
+    assert noise.words == "noisy, like ISO 12800 on a full-frame camera"
     assert grain.words == "coarse, as on film"
-    assert quality.words == "looks as saved as a JPEG of about 55"
+    assert quality.words == "looks like a JPEG of quality 55"
     assert (quality.low, quality.high, quality.digits) == (55.0, 55.0, 0)
     assert noise.to_record()["value"] == 12.0
     assert "plane" not in noise.to_record()
+
+
+def test_grain_has_no_meaning_without_noise() -> None:
+    several = copy.copy(load_pipeline("gaussian"))
+    several.quantity = DAMAGE
+    found = EstimateMap(
+        np.array([0.5, 0.5, 95.0]),
+        np.array([1.0, 0.1, 4.0]),
+        np.full((3, 6, 8), [[[0.5]], [[0.5]], [[95.0]]], np.float32),
+    )
+    assert [reading.words for reading in readings_of(several, found)] == [
+        "no visible noise",
+        "not defined without noise",
+        "hardly any compression to be seen",
+    ]
 
 
 def test_a_kernel_is_read_as_a_blur() -> None:

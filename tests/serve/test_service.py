@@ -67,7 +67,7 @@ def test_estimate_gives_named_numbers(service: Running) -> None:
     assert {"noise level", "grain", "JPEG quality"} == set(readings)
     assert readings["noise level"]["value"] == pytest.approx(30, abs=5)
     assert readings["noise level"]["spread"] > 0
-    assert "grainy" in readings["noise level"]["words"]
+    assert "noisy" in readings["noise level"]["words"]
     assert (answer["width"], answer["height"], answer["format"]) == (96, 80, "png")
     assert answer["task"] == "universal"
 

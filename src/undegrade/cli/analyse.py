@@ -22,10 +22,10 @@ HELP = "analyse the latent: health, Figs. 5 to 8, steering (needs clean images)"
 _WHAT = {
     "health": "KL per channel, active units, and the loss of PSNR without the picture's own latent",
     "manipulate": "Figs. 5, 6: pictures restored with modified or exchanged latents",
-    "map": "Fig. 7: t-SNE of the latents of patches at ten levels of damage",
+    "map": "Fig. 7: t-SNE of the latents of patches at ten levels of degradation",
     "sources": "Fig. 8: t-SNE of the latents of photographs, camera noise and Gaussian noise",
-    "swap": "the loss of PSNR with a zero latent, another picture's latent, or one of weaker or stronger damage",
-    "steer": "restorations and estimates with the latent moved along the direction of increasing damage",
+    "swap": "the loss of PSNR with a zero latent, another picture's latent, or one of weaker or stronger degradation",
+    "steer": "restorations and estimates with the latent moved along the direction of increasing degradation",
 }
 
 _EXAMPLES = {

@@ -49,6 +49,10 @@ def shipped_tasks() -> list[str]:
     return sorted({stem.rpartition("-")[0] for stem in stems})
 
 
+TASK_NAMES = ("gaussian", "real", "jpeg", "jpeg-y", "sr-x2", "sr-x4", "universal")
+"""The names of all tasks, for help texts; a test compares them with ``undegrade.TASKS``, whose import is slow."""
+
+
 def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = False) -> argparse._ArgumentGroup:
     """Add ``--task``, ``--variant``, ``--weights``, ``--device`` and ``--threads``, and on request ``--half``.
 
@@ -59,7 +63,7 @@ def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = F
     """
     group = parser.add_argument_group("model")
     group.add_argument("--task", metavar="T", help=f"one of {', '.join(shipped_tasks())} (default: {default_task})")
-    add_variant(group)
+    add_variant(group, "with --task: variant of that task")
     group.add_argument(
         "--threads", type=int, metavar="N", help="threads of the CPU (default: the cores that the process may use)"
     )
@@ -72,9 +76,9 @@ def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = F
     return group
 
 
-def add_variant(group: argparse._ArgumentGroup) -> None:
-    """Add ``--variant``, ``--weights`` and ``--device``."""
-    group.add_argument("--variant", metavar="V", help="variant of the task, e.g. fast (default: the best shipped one)")
+def add_variant(group: argparse._ArgumentGroup, what: str = "variant of the task") -> None:
+    """Add ``--variant``, ``--weights`` and ``--device``; ``what`` says of which task the variant is."""
+    group.add_argument("--variant", metavar="V", help=f"{what}, e.g. fast (default: the best shipped one)")
     group.add_argument(
         "--weights", type=a_path, metavar="FILE", help="your own safetensors file, with its card in the same folder"
     )

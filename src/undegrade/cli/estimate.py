@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from undegrade.files.readings import Reading
     from undegrade.inference.pipeline import Pipeline
 
-HELP = "estimate noise level, grain, JPEG quality or blur of picture files, with the posterior standard deviation"
+HELP = (
+    "estimate noise level, grain, JPEG quality or blur of picture files; the number after +- is the posterior standard "
+    "deviation"
+)
 
 
 EXAMPLES = """examples:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from undegrade.cli.arguments import a_path, add_benchmarks, add_variant
+from undegrade.cli.arguments import TASK_NAMES, a_path, add_benchmarks, add_variant
 
 if TYPE_CHECKING:
     from undegrade.data.benchmark import Benchmark
@@ -28,7 +28,7 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", help="the task to evaluate, e.g. gaussian")
+    parser.add_argument("task", help=f"one of {', '.join(TASK_NAMES)}")
     pictures = parser.add_argument_group("pictures").add_mutually_exclusive_group(required=True)
     add_benchmarks(pictures, required=False)
     pictures.add_argument(
@@ -40,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cells = parser.add_argument_group("cells")
     cells.add_argument("--datasets", nargs="+", metavar="NAME", help="only these datasets, e.g. --datasets Kodak24")
     cells.add_argument(
-        "--cases", nargs="+", metavar="CASE", help='only these cases, e.g. --cases "sigma 30" "sigma 50"'
+        "--cases",
+        nargs="+",
+        metavar="CASE",
+        help="only these cases: of gaussian: sigma 10, sigma 30, "
+        "sigma 50, ...; of jpeg: QF 10, QF 20, ...; of sr-x2: x2 g_2.0, x2 bicubic, ...; any "
+        'other word lists those of the task. Quote them: --cases "sigma 30" "sigma 50"',
     )
     cells.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
     model = parser.add_argument_group("model")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from undegrade.cli import streams
 from undegrade.cli.arguments import a_path
+from undegrade.cli.colour import Style
 from undegrade.errors import UndegradeError
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
         write(args.darktable, packed.content)
         for (weights, _), differences in zip(models, packed.differences, strict=True):
             _say(args.darktable, weights.card.name, len(packed.content), differences)
+        for warning in packed.warnings:
+            head = "undegrade export:"
+            streams.say(f"{head} {warning}", sys.stderr, head, Style.WARNING)
         streams.say(f"in darktable it is called {packed.identity}; its README.md is the model card", sys.stdout)
     return 0
 

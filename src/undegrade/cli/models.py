@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from undegrade.cli import streams
@@ -85,7 +86,9 @@ def run(args: argparse.Namespace) -> int:
             streams.say(line, sys.stdout)
     streams.say(f"Licence of the weights: {LICENCE}", sys.stdout)
     for licence in dict.fromkeys(model.images_licence for model in models):
-        streams.say(f"Licences of the images that they were trained on: {licence}", sys.stdout)
+        names = ", ".join(model.name for model in models if model.images_licence == licence)
+        streams.say(f"Licences of the images that {names} saw in training: {licence}", sys.stdout)
+    streams.say(f"Folder of the weights files: {files('undegrade') / 'weights'}", sys.stdout)
     return 0
 
 

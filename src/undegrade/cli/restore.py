@@ -27,7 +27,7 @@ HELP = "restore picture files and folders of them, and report the estimated degr
 
 
 EXAMPLES = """examples:
-  undegrade restore photo.jpg scan.tif -o better          select a task for each picture; write to the folder better
+  undegrade restore photo.jpg scan.tif -o better          restore two pictures; write to the folder better
   undegrade restore photos -o clean --skip-existing       a folder and its subfolders; run again to continue
   undegrade restore night.png -o less.png --strength 0.5  remove half as much
   undegrade restore small.png -o large.png --task sr-x2   twice the resolution
@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--name",
         metavar="TEMPLATE",
-        help="names of the results, with the fields {stem}, {suffix}, {task} and {variant}: {stem}-clean{suffix} keeps "
-        "each format, {stem}.png writes PNG",
+        help="names of the results, with the fields {stem} and {suffix}, and {task} and {variant} if --task, "
+        "--weights, --sigma or --quality sets them: {stem}-clean{suffix} keeps each format, {stem}.png writes PNG",
     )
     files.add_argument(
         "--skip-existing", action="store_true", help="keep results that exist: continues a batch that was stopped"
@@ -75,7 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="append one line of JSON for each file to FILE (see docs/restore.md), - for stdout; with --ray a folder",
     )
-    add_model(parser, "the task of --weights, else selected for each picture; clean pictures are left alone", half=True)
+    add_model(
+        parser, "the task of --weights; gaussian with --sigma, jpeg with --quality; else universal, which leaves clean "
+        "pictures alone", half=True,
+    )  # fmt: skip
     result = parser.add_argument_group("result")
     result.add_argument(
         "--strength", type=float, default=1.0, metavar="S",
@@ -83,9 +86,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     level = result.add_mutually_exclusive_group()
     level.add_argument(
-        "--sigma", type=float, metavar="N", help="replace the estimated noise level, in 8-bit levels (0 to 255)"
+        "--sigma",
+        type=float,
+        metavar="N",
+        help="replace the estimated noise level, in 8-bit levels (0 to 255); alone it means --task gaussian",
     )
-    level.add_argument("--quality", type=float, metavar="Q", help="replace the estimated JPEG quality (1 to 100)")
+    level.add_argument(
+        "--quality",
+        type=float,
+        metavar="Q",
+        help="replace the estimated JPEG quality (1 to 100); alone it means --task jpeg",
+    )
     result.add_argument(
         "--self-ensemble", action="store_true", help="mean over 8 flips and rotations: better, 8 times slower"
     )
@@ -98,7 +109,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--uncertainty",
         action="store_true",
         help="write how far off each pixel may be to a picture NAME-uncertainty.png: half the width of the interval "
-        "that holds the true value with a probability of 90 %%",
+        "that holds the true value with a probability of 90 %%; needs weights with a scale head "
+        "(docs/uncertainty.md says which have one)",
     )
     result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     result.add_argument(
@@ -116,11 +128,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     many.add_argument(
         "--shard", metavar="I/N",
-        help="only the part I of N, 1/N to N/N, by a hash of each path: for N runs on as many machines",
+        help="only the shard I of N, 1/N to N/N, by a hash of each path: for N runs on as many machines",
     )  # fmt: skip
     many.add_argument(
         "--ray", nargs="?", const="", metavar="ADDRESS",
-        help="restore on a Ray cluster; INPUT, OUT and FILE may be addresses such as s3://bucket/photos",
+        help="restore on a Ray cluster: that of RAY_ADDRESS or of this machine, else one that is started here; local "
+        "always starts one here. The word after --ray is taken as the address, so give --ray last. INPUT, OUT and "
+        "FILE may be addresses such as s3://bucket/photos",
     )  # fmt: skip
     many.add_argument("--ray-gpus", type=float, metavar="X", help="GPUs of each worker of --ray, e.g. 1 or 0.25")
     limits = parser.add_argument_group("memory and limits")
@@ -226,11 +240,23 @@ def _options(args: argparse.Namespace) -> FileOptions:
         raise UndegradeError("--memory must be a number of gigabytes above 0, and not together with --tile.")
     if args.jobs is not None and args.jobs < 1:
         raise UndegradeError(f"--jobs {args.jobs} is too few; give at least 1, or leave it out.")
+    if args.samples < 0 or args.samples == 1:
+        raise UndegradeError(f"--samples {args.samples} gives no standard deviation; give at least 2, or leave it out.")
+    if args.variant is not None and (args.task, args.weights, args.sigma, args.quality) == (None,) * 4:
+        raise UndegradeError(
+            f"--variant {args.variant} is a variant of a task; give that too, e.g. --task gaussian --variant fast."
+        )
     if args.seed < 0:
         raise UndegradeError(f"--seed {args.seed} is negative; give a number of at least 0.")
+    from undegrade.files.level import LEVELS, check_range
     from undegrade.files.restore_file import FileOptions
-    from undegrade.inference.options import RestoreOptions
+    from undegrade.inference.options import MAX_STRENGTH, RestoreOptions
 
+    if not 0 <= args.strength <= MAX_STRENGTH:
+        raise UndegradeError(f"--strength {args.strength:g} is out of range; give 0 to {MAX_STRENGTH:g}.")
+    for option in LEVELS:
+        if (value := getattr(args, option)) is not None:
+            check_range(option, value)
     restore = RestoreOptions(
         strength=args.strength,
         level=args.sigma if args.sigma is not None else args.quality,

@@ -7,7 +7,7 @@ import os
 
 from undegrade.errors import UndegradeError
 
-HELP = "open a page on this machine to see, steer and judge restorations; the service behind it is for programs too"
+HELP = "open a web page that compares, adjusts and saves restorations; programs can call the service behind it"
 
 
 EXAMPLES = """examples:
@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--port", type=int, default=8000, metavar="N", help="port, 0 for a free one (default: 8000)")
     where.add_argument(
         "--token", metavar="T",
-        help=f"that every call needs, at least 16 characters (default: the environment's {TOKEN}; none on this "
-        "machine alone, else one is made up and printed)",
+        help="every call must send this token, of at least 16 characters, as Authorization: Bearer T (default: that of "
+        f"the environment variable {TOKEN}; else with --host a new one, which is printed, and without --host none)",
     )  # fmt: skip
     where.add_argument(
         "--server-name", action="append", default=[], metavar="NAME",
@@ -34,23 +34,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     limits = parser.add_argument_group("limits")
     limits.add_argument(
-        "--max-bytes", type=float, default=200, metavar="MB", help="of a file, in megabytes (default: 200)"
+        "--max-bytes",
+        type=float,
+        default=200,
+        metavar="MB",
+        help="refuse files of more than MB megabytes (default: 200)",
     )
     limits.add_argument(
-        "--max-pixels", type=float, default=100, metavar="M", help="of a picture (default: 100 million)"
+        "--max-pixels",
+        type=float,
+        default=100,
+        metavar="M",
+        help="refuse pictures of more than M million pixels (default: 100)",
     )
-    limits.add_argument("--max-seconds", type=float, default=900, metavar="S", help="for one picture (default: 900)")
+    limits.add_argument("--max-seconds", type=float, default=900, metavar="S",
+        help="stop a picture that takes longer than S seconds (default: 900)",
+    )  # fmt: skip
     limits.add_argument(
-        "--max-memory", type=float, default=6, metavar="GB", help="of the worker, on Linux (default: 6)"
+        "--max-memory",
+        type=float,
+        default=6,
+        metavar="GB",
+        help="stop a picture for which the worker needs more than GB gigabytes, on Linux (default: 6)",
     )
     limits.add_argument(
         "--max-silence",
         type=float,
         default=20,
         metavar="S",
-        help="of a client while it sends, in seconds (default: 20)",
+        help="end the call of a client that sends nothing for S seconds (default: 20)",
     )
-    limits.add_argument("--max-queue", type=int, default=16, metavar="N", help="waiting jobs (default: 16)")
+    limits.add_argument("--max-queue", type=int, default=16, metavar="N",
+        help="refuse a picture while N others wait (default: 16)",
+    )  # fmt: skip
     parser.add_argument("--device", metavar="D", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument("--log-names", action="store_true", help="name pictures in the lines that are printed")
 

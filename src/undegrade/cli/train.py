@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
-from undegrade.cli.arguments import a_path
+from undegrade.cli.arguments import TASK_NAMES, a_path
 from undegrade.lazy import needs_torch
 
 HELP = "train a model; the same command continues a run that was stopped or killed"
@@ -19,11 +19,16 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", help="the task, e.g. gaussian; an unknown one lists all")
-    parser.add_argument("--variant", metavar="V", help="restorer of the task, e.g. fast (default: the task's first)")
+    parser.add_argument("task", help=f"one of {', '.join(TASK_NAMES)}")
+    parser.add_argument(
+        "--variant",
+        metavar="V",
+        help="variant of the task: full, fast, wide or ffdnet; a task that does not have it says which it has "
+        "(default: full; of universal wide)",
+    )
     images = parser.add_argument_group("images")
     images.add_argument(
-        "--data", type=a_path, required=True, metavar="DIR", help="clean training images, searched below"
+        "--data", type=a_path, required=True, metavar="DIR", help="folder of clean training images, with its subfolders"
     )
     images.add_argument(
         "--only", nargs="+", metavar="PREFIX",
@@ -67,8 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--pixels", type=float, default=float("inf"), metavar="N", help="stop cleanly when the run has seen N pixels"
     )
-    run.add_argument("--minutes", type=float, default=float("inf"), help="stop cleanly after this long")
-    run.add_argument("--save-minutes", type=float, default=5.0, metavar="M", help="between states (default: 5)")
+    run.add_argument("--minutes", type=float, default=float("inf"), metavar="M",
+        help="stop cleanly after M minutes",
+    )  # fmt: skip
+    run.add_argument(
+        "--save-minutes", type=float, default=5.0, metavar="M", help="minutes between saved states (default: 5)"
+    )
     run.add_argument(
         "--compact",
         action="store_true",
@@ -81,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     start.add_argument(
         "--init-parts", nargs="+", metavar="PART", choices=("encoder", "restorer", "decoder", "estimator"),
-        help="take over these parts only (default: all)",
+        help="take over these parts only: encoder, restorer, decoder, estimator (default: all)",
     )  # fmt: skip
     start.add_argument(
         "--scale-head",
@@ -90,11 +99,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the restoration does not change by a bit",
     )
     recipe = parser.add_argument_group("recipe")
-    recipe.add_argument("--recipe", help="a named recipe of the task (default: its first)")
-    recipe.add_argument("--steps", type=int, help="number of steps, over which the learning rate decays")
-    recipe.add_argument("--batch", type=int, help="images per step, over all processes")
-    recipe.add_argument("--patch", type=int, help="side of the crops")
-    recipe.add_argument("--lr", type=float, help="learning rate")
+    recipe.add_argument("--recipe", metavar="R",
+        help="paper: Adam, 400,000 steps; short: half an hour on a large GPU; cpu: the fast and wide variants on a CPU "
+        "(default: short; of universal cpu)",
+    )  # fmt: skip
+    recipe.add_argument(
+        "--steps", type=int, help="number of steps, over which the learning rate decays (default: the recipe's)"
+    )
+    recipe.add_argument("--batch", type=int, help="crops per step, over all processes (default: the recipe's)")
+    recipe.add_argument("--patch", type=int, help="side of the crops in pixels (default: the recipe's)")
+    recipe.add_argument("--lr", type=float, help="highest learning rate (default: the recipe's)")
     recipe.add_argument("--lambda-adv", type=float, help="weight of the adversarial term; 0: no discriminator")
     recipe.add_argument("--lambda-est", type=float, help="weight of the estimation term; 0: no estimate is learned")
     recipe.add_argument(
@@ -124,8 +138,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of gaussian: train on these noise levels; twice the same makes a specific model",
     )  # fmt: skip
     watching = parser.add_argument_group("watching")
-    watching.add_argument("--validate-every", type=int, default=1000, metavar="STEPS", help="default: 1000")
-    watching.add_argument("--log-every", type=int, default=100, metavar="STEPS", help="default: 100")
+    watching.add_argument(
+        "--validate-every",
+        type=int,
+        default=1000,
+        metavar="STEPS",
+        help="steps between validations on --val (default: 1000)",
+    )
+    watching.add_argument(
+        "--log-every", type=int, default=100, metavar="STEPS", help="steps between lines of the log (default: 100)"
+    )
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", help="cpu, cuda, ... (default: cuda where there is one)")
     machine.add_argument(

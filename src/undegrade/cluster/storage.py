@@ -53,7 +53,12 @@ class Place:
 
         try:
             fs, root = url_to_fs(url)
-        except (ImportError, ValueError) as error:  # the package for this store is missing, or there is no such store
+        except ImportError as error:
+            raise UndegradeError(
+                f"{url}: the package for this kind of store is not installed ({first_line(error)}); that of s3:// "
+                "comes with: pip install 'undegrade[ray]'."
+            ) from error
+        except ValueError as error:
             raise UndegradeError(f"{url}: there is no access to this kind of store ({first_line(error)}).") from error
         return cls(url, fs, str(root).rstrip("/"))
 

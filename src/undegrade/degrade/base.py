@@ -51,6 +51,7 @@ class Quantity:
         digits: after the point, of an estimate as people read it.
         low: smallest possible value, in :attr:`unit`.
         high: largest possible value.
+        names: of each of the P numbers where they differ from :attr:`name`; empty where they do not.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Quantity:
     digits: int = 1
     low: float = -math.inf
     high: float = math.inf
+    names: tuple[str, ...] = ()
 
     def decode(self, learned: Array) -> Array:
         """What the estimator learned, (P, ...), in :attr:`unit`."""
@@ -77,7 +79,7 @@ class Quantity:
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
         """Name and unit of each of the P numbers."""
-        return ((self.name, self.unit),) * self.size
+        return tuple((name, self.unit) for name in self.names or (self.name,) * self.size)
 
     def of_image(self, learned: NDArray[np.float32], spread: NDArray[np.float32]) -> NDArray[np.float64]:
         """What holds for a whole image, from what the estimator learned to say at each place.

@@ -196,7 +196,12 @@ class CameraNoise(Degradation):
     grey_as_grey: bool = False
 
     quantity: ClassVar[Quantity] = Quantity(
-        "sensor noise (signal-dependent, constant)", size=2, scale=1.0, unit="of full irradiance", digits=3
+        "sensor noise (signal-dependent, constant)",
+        size=2,
+        scale=1.0,
+        unit="of full irradiance",
+        digits=3,
+        names=("signal-dependent sensor noise", "constant sensor noise"),
     )
 
     def __post_init__(self) -> None:

@@ -66,6 +66,7 @@ class Discrepancy:
     case: str
     datasets: tuple[str, ...]
     note: str
+    metric: str = "psnr"
 
 
 @dataclass(frozen=True)

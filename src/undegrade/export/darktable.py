@@ -41,11 +41,13 @@ class Packed(NamedTuple):
         identity: the model's name in darktable, which is the folder in the zip.
         content: of the file.
         differences: between its graphs and the pipelines.
+        warnings: what users of darktable will see that users of this package do not; each is a sentence.
     """
 
     identity: str
     content: bytes
     differences: list[Differences]
+    warnings: list[str]
 
 
 def pack(models: Sequence[tuple[Weights, Pipeline]]) -> Packed:
@@ -70,13 +72,30 @@ def pack(models: Sequence[tuple[Weights, Pipeline]]) -> Packed:
     cards = [w.card for w in weights]
     names = "-".join(card.name for card in cards)
     config = _config(f"{'upscale' if enlarges else 'denoise'}-undegrade-{names}", cards, tasks, list(graphs), side)
-    page = model_card.page(config["name"], cards, [w.architecture for w in weights], tasks, list(graphs), side)
+    warnings = [warning for pipeline in pipelines if (warning := seam_warning(pipeline))]
+    page = model_card.page(
+        config["name"], cards, [w.architecture for w in weights], tasks, list(graphs), side, warnings
+    )
     files = {
         "README.md": page.encode(),
         "config.json": (json.dumps(config, indent=4, ensure_ascii=False) + "\n").encode(),
         **graphs,
     }
-    return Packed(config["id"], _zipped(config["id"], files), differences)
+    return Packed(config["id"], _zipped(config["id"], files), differences, warnings)
+
+
+def seam_warning(pipeline: Pipeline) -> str:
+    """A warning if a denoiser reads further than darktable's tiles overlap; else nothing.
+
+    Super-resolvers all read further than 16 pixels, which was measured to be next to nothing (docs/programs.md).
+    """
+    reach = pipeline.engine.networks.both
+    if pipeline.architecture.scale > 1 or reach <= DENOISE_OVERLAP:
+        return ""
+    return (
+        f"{pipeline.name} reads {reach} pixels around a pixel, but darktable's tiles overlap by {DENOISE_OVERLAP}: "
+        "pixels near the seams of tiles may differ from undegrade's own result; a fast variant has no such seams."
+    )
 
 
 def check_name(path: Path) -> None:

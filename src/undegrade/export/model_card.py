@@ -15,7 +15,7 @@ from undegrade.weights.card import Card
 from undegrade.weights.licence import LICENCE, licence
 
 LIMITS = (
-    "The damage of the training images was made by program: other damage than that is not removed, or not well. What "
+    "The degradations of the training images were made by program: others are not removed, or not well. What "
     "the licences of the training images allow is for their owners to say."
 )
 PAPER = 'J. W. Soh and N. I. Cho, "Variational Deep Image Restoration", IEEE Transactions on Image Processing, 2022'
@@ -57,8 +57,8 @@ def fields(cards: Sequence[Card], tasks: Sequence[Task]) -> dict[str, str]:
         cards, tasks: of the models in the package.
     """
     return {
-        "long_description": f"{summary(tasks)} It sees the picture and nothing else: the strength of the damage is "
-        "estimated from it.",
+        "long_description": f"{summary(tasks)} It sees the picture and nothing else: the strength of the degradation "
+        "is estimated from it.",
         "scope": "single-image super-resolution" if tasks[0].degradation.scale > 1 else "single-image restoration",
         "author": f"the contributors of undegrade, after {PAPER}",
         "source": source(),
@@ -77,6 +77,7 @@ def page(
     tasks: Sequence[Task],
     files: Sequence[str],
     side: int,
+    remarks: Sequence[str] = (),
 ) -> str:
     """The README.md of a model in darktable's collection.
 
@@ -84,6 +85,7 @@ def page(
         name: its title.
         cards, architectures, tasks, files: of each ONNX file in the package.
         side: of the tiles.
+        remarks: further sentences for the notes.
     """
     said = fields(cards, tasks)
     inputs = [f"`input`, float32 [1, {a.channels}, {side}, {side}]" for a in architectures]
@@ -117,6 +119,7 @@ def page(
         f"{card.pixels_seen / 1e9:.1f} billion pixels seen or more"
         for card in cards
     )
+    notes = "\n".join((*(f"- {remark}" for remark in remarks), trained))
     restorer = _RESTORERS.get(architectures[0].restorer, f"the restorer {architectures[0].restorer}")
     return (
         f"# {name}\n\n{summary(tasks)}\n\n"
@@ -125,7 +128,7 @@ def page(
         f"(VDIR), and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
         f"## ONNX Models\n\n{models}\n"
         "## Notes\n\n- The output is not clipped to [0, 1].\n- The picture is all that the model is given: no noise "
-        f"level, no camera.\n{trained}\n\n"
+        f"level, no camera.\n{notes}\n\n"
         f"## Selection Criteria\n\n{criteria}"
     )
 

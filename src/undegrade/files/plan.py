@@ -96,6 +96,8 @@ class Naming:
         for _, name, spec, conversion in parts:
             if name is not None and (name not in known or spec or conversion):
                 choice = ", ".join(f"{{{allowed}}}" for allowed in known)
+                if name in ("task", "variant") and not (spec or conversion):
+                    choice += "; {task} and {variant} need --task, --weights, --sigma or --quality"
                 raise self._refusal(f"has the unknown field {{{name}}}", f"use {choice}")
         keeps = bool(parts) and parts[-1][1] == "suffix"
         example = Path(self._filled("x", ".png"))

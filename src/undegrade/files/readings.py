@@ -73,12 +73,12 @@ def readings_of(pipeline: Pipeline, found: EstimateMap) -> Iterator[Reading]:
 
 
 def values_of(quantity: Quantity, params: Sequence[float]) -> dict[str, float]:
-    """The values of :func:`readings_of` by name, of f(T), (P,), in the quantity's units; none if it has no readings."""
+    """The values of :func:`readings_of` by name, of f(T), (P,), in the quantity's units."""
     if isinstance(quantity, Numbers):
         return {number.name: float(value) for number, value in zip(quantity.numbers, params, strict=True)}
     if isinstance(quantity, Kernel):
         return {BLUR.name: math.sqrt(max(Shape.of(params).first, 0.0))}
-    return {quantity.name: float(params[0])} if quantity.size == 1 else {}
+    return {name: float(value) for (name, _), value in zip(quantity.parts, params, strict=True)}
 
 
 def _without_intervals(quantity: Quantity, found: EstimateMap) -> Iterator[Reading]:
@@ -88,16 +88,19 @@ def _without_intervals(quantity: Quantity, found: EstimateMap) -> Iterator[Readi
             for i, number in enumerate(quantity.numbers)
         ]
         clean = any(reading.name == "noise level" and reading.value < NOISE for reading in found_here)
-        yield from (replace(r, words="no noise, so none") if clean and r.name == "grain" else r for r in found_here)
+        yield from (
+            replace(r, words="not defined without noise") if clean and r.name == "grain" else r for r in found_here
+        )
     elif isinstance(quantity, Kernel):
         widths = np.sqrt(np.maximum(_wider(found.map), 0))
         width = values_of(quantity, found.estimate.tolist())[BLUR.name]
         # d sqrt(v) = dv / (2 sqrt(v))
         spread = float(found.spread[:2].mean()) / (2 * max(width, 0.1))
         yield _reading(BLUR, width, spread, widths)
-    elif quantity.size == 1:
-        number = Number(quantity.name, quantity.unit, 0, 1, digits=quantity.digits)
-        yield _reading(number, found.estimate[0], found.spread[0], found.map[0])
+    else:
+        for i, (name, unit) in enumerate(quantity.parts):
+            number = Number(name, unit, 0, 1, digits=quantity.digits)
+            yield _reading(number, found.estimate[i], found.spread[i], found.map[i])
 
 
 def _range(quantity: Quantity, name: str) -> tuple[float, float]:
@@ -132,7 +135,7 @@ def _noise(level: float) -> str:
     if level < NOISE:  # the picture is left alone
         return "no visible noise"
     iso = 100 * 2 ** round(math.log2(max(_ISO * level**2 / 100, 1)))
-    strength = "a little grainy" if level < 4 else "grainy" if level < 15 else "very grainy"
+    strength = "a little noisy" if level < 4 else "noisy" if level < 15 else "very noisy"
     if iso > 102_400:
         return f"{strength}, beyond ISO 102400"
     return f"{strength}, like ISO {iso} on a full-frame camera"
@@ -147,7 +150,7 @@ def _grain(correlation: float) -> str:
 def _saving(quality: float) -> str:
     if quality >= 90:
         return "hardly any compression to be seen"
-    return f"looks as saved as a JPEG of about {round(quality / 5) * 5 if quality >= 10 else round(quality)}"
+    return f"looks like a JPEG of quality {round(quality / 5) * 5 if quality >= 10 else round(quality)}"
 
 
 def _blur(width: float) -> str:

@@ -1,4 +1,4 @@
-"""A part of a batch, by a hash of each picture's path: the same on every machine, without talking to the others."""
+"""A shard is a part of a batch, by a hash of each picture's path: the same on every machine, without any exchange."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Shard:
     """The part ``number`` of ``count``, numbered from 1. Each path is in exactly one.
 
     Raises:
-        UndegradeError: there is no such part.
+        UndegradeError: there is no such shard.
     """
 
     number: int = 1
@@ -25,7 +25,7 @@ class Shard:
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
             raise UndegradeError(
-                f"--shard {self.number}/{self.count}: there is no such part; number them from 1, as in 1/4 to 4/4."
+                f"--shard {self.number}/{self.count}: there is no such shard; number them from 1, as in 1/4 to 4/4."
             )
 
     @classmethod
@@ -33,11 +33,11 @@ class Shard:
         """The part of ``"2/4"``.
 
         Raises:
-            UndegradeError: it is not two whole numbers, or there is no such part.
+            UndegradeError: it is not two whole numbers, or there is no such shard.
         """
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
         if found is None:
-            raise UndegradeError(f"--shard {text!r:.60} is not a part of a whole; give e.g. 1/4, the first of four.")
+            raise UndegradeError(f"--shard {text!r:.60} is not a shard; give e.g. 1/4, the first of four.")
         return cls(int(found[1]), int(found[2]))
 
     def holds(self, relative: PurePath) -> bool:

@@ -263,7 +263,8 @@ class Pipeline(Calls):
             raise UndegradeError(f"this {self.task.name} model works on grey images only; convert the image to grey.")
         if a.scale != 1 and (options.strength != 1 or options.level is not None):
             raise UndegradeError(
-                f"the super-resolution task {self.task.name} has no strength; leave out strength and level."
+                f"the super-resolution task {self.task.name} has no strength; leave out strength and level "
+                "(--strength, --sigma, --quality)."
             )
         if options.uncertainty:
             self.check_scale_head()
@@ -287,7 +288,7 @@ class Pipeline(Calls):
             name = self.task.name if self.card is None else self.card.name
             raise UndegradeError(
                 f"the weights of {name} have no scale head, so the uncertainty is not known; use other weights, or "
-                "train a head for them (undegrade train --scale-head)."
+                "train a head for them (undegrade train --scale-head), or use --samples 8."
             )
 
     def check_intervals(self) -> None:

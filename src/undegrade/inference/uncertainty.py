@@ -16,7 +16,7 @@ from undegrade.weights.intervals import Widths
 LEVEL = 0.9
 """The share of the true values that an interval is to hold, unless another is asked for."""
 UNMEASURED = (
-    "the intervals of these weights were not measured; run python training/intervals.py on them, or use other weights."
+    "the intervals of these weights were not measured; run python training/intervals.py on them, or use --samples 8."
 )
 ROWS = 512
 """Rows that are computed at once."""

@@ -158,7 +158,8 @@ def hardware(device: torch.device, processes: int) -> str:
     """What the run trains on, in words."""
     if device.type == "cuda":
         return f"{processes} x {torch.cuda.get_device_name(device)}"
-    return f"{platform.machine()} CPU, {processes * torch.get_num_threads()} threads"
+    threads = processes * torch.get_num_threads()
+    return f"{platform.machine()} CPU, {threads} thread{'s' * (threads > 1)}"
 
 
 def commit() -> str:
