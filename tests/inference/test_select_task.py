@@ -14,11 +14,21 @@ from undegrade.degrade import DAMAGE
 from undegrade.errors import UndegradeError
 from undegrade.image import read
 from undegrade.inference.estimates import Estimates
+from undegrade.inference.jpeg_projection import NOISY
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.look import Look
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
-from undegrade.inference.select_task import COMPRESSED, NOISE, REPAIR_BELOW, Choice, select_task
+from undegrade.inference.select_task import (
+    COMPRESSED,
+    LEAST_SIDE,
+    NOISE,
+    QUIET,
+    QUIET_NOISE,
+    REPAIR_BELOW,
+    Choice,
+    select_task,
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +68,20 @@ def test_a_clean_picture_is_left_alone(clean: np.ndarray, universal: Pipeline) -
     assert choice.look is not None
 
 
-class Reading(Pipeline):
-    """A universal model that finds what it is given."""
+COLOURFUL = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
 
-    def __init__(self, noise: float, quality: float) -> None:
-        self.quantity, self._found = DAMAGE, (noise, quality)
+
+class Reading(Pipeline):
+    """A universal model that finds what it is given, but no noise in a share of the picture."""
+
+    def __init__(self, noise: float, quality: float, without: float = 0.0) -> None:
+        self.quantity, self._found, self._without = DAMAGE, (noise, quality), without
 
     def look(self, image: Any, options: RestoreOptions, progress: Any = None) -> Look:
         noise, quality = (torch.tensor([v]) for v in self._found)
         found = Estimates(3, image)
         found.drawn[:] = DAMAGE.encode(noise, torch.zeros(1), quality).numpy().reshape(3, 1, 1)
+        found.drawn[0].flat[: round(self._without * found.drawn[0].size)] = 0
         found.spread[:] = 0.01
         return Look(None, found, image.shape[:2])
 
@@ -86,9 +100,28 @@ class Reading(Pipeline):
 )
 def test_what_is_restored(noise: float, quality: float, header: int | None, reason: str | None) -> None:
     model = Reading(noise, quality)
-    choice = choose(np.zeros((16, 24, 3), np.uint8), model, header)
+    choice = choose(COLOURFUL, model, header)
     assert choice.pipeline is (None if reason is None else model)
     assert choice.reason.startswith(reason or "left alone: ")
+
+
+@pytest.mark.parametrize(("without", "restored"), [(0.12, True), (0.3, False)])
+def test_noise_is_nearly_everywhere_but_for_bars(without: float, restored: bool) -> None:
+    model = Reading(15, 100, without)
+    assert (choose(COLOURFUL, model).pipeline is model) is restored
+
+
+def test_few_colours_are_graphics() -> None:
+    model = Reading(15, 40)
+    two = np.zeros((64, 64, 3), np.uint8)
+    two[:32, :, 0] = 200
+    for image in (two, np.full((64, 64, 3), 255, np.uint8), np.full((64, 64), 7, np.uint8)):
+        choice = choose(image, model, quality=50)
+        assert choice.pipeline is None
+        assert "few colours" in choice.reason
+    grey = np.arange(4096, dtype=np.uint8).reshape(64, 64)  # 256 greys are few in any picture
+    assert choose(grey, model).pipeline is model
+    assert choose(two.astype(np.uint16), model).pipeline is model
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 3), (1, 64, 3), (64, 1), (15, 15, 3)])
@@ -150,3 +183,13 @@ def test_a_given_task_is_done_whatever_the_picture(
     command = ["restore", str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--task", "gaussian"]
     assert main(command) == 0
     assert "restored with gaussian" in capsys.readouterr().out
+
+
+def test_the_documented_numbers_are_the_rules() -> None:
+    page = " ".join((Path(__file__).parents[2] / "docs" / "restore.md").read_text().split())
+    assert f"at least {NOISE:g} levels over the picture, and of at least {QUIET_NOISE:g} in its quietest fifth" in page
+    assert QUIET == 20
+    assert f"looks like a JPEG quality below {COMPRESSED:g}" in page
+    assert f"whose header gives a quality below {REPAIR_BELOW}" in page
+    assert f"a side below {LEAST_SIDE} pixels" in page
+    assert f"finds noise of {NOISY:g} levels or more" in page

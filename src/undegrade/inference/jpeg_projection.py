@@ -43,7 +43,7 @@ RESAVE_LIMIT = 93
 
 QUALITY, NOISE = "JPEG quality", "noise level"
 """Names of what is estimated."""
-NOISY = 1.5
+NOISY = 2.0
 """From this noise level on the original was noisy, in 8-bit levels."""
 
 Plane = npt.NDArray[np.float32]

@@ -1,8 +1,15 @@
 """Decides what is done to a picture when the user gives no task: the universal model restores it, or it is left alone.
 
-The model's own reading decides. A picture without noise and without compression is left alone: restoring what is clean
-loses some of its finest texture. The header of a JPEG has its say: below :data:`REPAIR_BELOW` the file was compressed
-visibly, whatever can be seen of it.
+The model's own reading decides:
+
+1. Noise: the median over the picture is at least :data:`NOISE` levels, and its quieter places have at least
+   :data:`QUIET_NOISE`. Noise is nearly everywhere; dithers, screentones and fine texture, which look like it, are not.
+2. Compression: the JPEG quality that is read is below :data:`COMPRESSED`; or the file is a JPEG with a lower quality in
+   its header than :data:`REPAIR_BELOW`, whatever can be seen of it. There the file's quantisation steps keep the result
+   close to the original (:mod:`undegrade.inference.jpeg_projection`).
+
+Otherwise the picture is left alone: restoring what is clean loses some of its finest texture. So are tiny pictures,
+which tell too little, and pictures of few colours: noise and lossy formats leave many.
 
 Super-resolution is never selected, because it changes the size of the picture; the user must request it.
 ``reproduce/task_choice.py`` measures how often the rule is right.
@@ -13,20 +20,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from undegrade.degrade.damage import Found
-from undegrade.inference.arrays import Image
+from undegrade.inference.arrays import Image, centre, is_grey
 from undegrade.inference.look import Look
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 
 UNIVERSAL = "universal"
 """The task that is not told what happened."""
-NOISE = 1.5
+NOISE = 2.0
 """Lowest noise level, in 8-bit levels, that is removed."""
-COMPRESSED = 92.0
+QUIET, QUIET_NOISE = 20, 1.0
+"""The percentile of the noise levels over the picture that must reach this level too."""
+COMPRESSED = 80.0
 """A picture with a lower estimated JPEG quality is restored."""
-REPAIR_BELOW = 85
+REPAIR_BELOW = 93
 """A JPEG with a lower quality in its header is restored."""
+FEW_COLOURS = 0.01
+"""Fewer colours than this share of the pixels are those of graphics."""
+_MIDDLE = 512
 LEAST_SIDE = 16
 """A picture with a shorter side, in pixels, shows too little to tell damage from what it shows."""
 
@@ -68,13 +82,16 @@ def select_task(
         return Choice(None, f"left alone: a side below {LEAST_SIDE} pixels shows too little")
     look = universal.look(image, options, progress)
     found = found_in(universal, look)
-    if found.noise >= NOISE:
+    if _has_few_colours(image):
+        return Choice(None, "left alone: it has few colours, and neither noise nor compression", universal, look)
+    if found.noise >= NOISE and _quiet_noise(universal, look) >= QUIET_NOISE:
         reason = f"a noise level of {found.noise:.1f}" + (
             f" and a JPEG quality of about {found.quality:.0f}" if found.quality < COMPRESSED else ""
         )
     elif found.quality < COMPRESSED:
         reason = f"it looks like a JPEG of quality {found.quality:.0f}"
     elif quality is not None and quality < REPAIR_BELOW:
+        # After the reading: it can tell of an earlier, coarser saving.
         reason = f"the JPEG quality in the header is {quality}"
     else:
         return Choice(None, "left alone: no noise and no compression were found", universal, look)
@@ -86,3 +103,23 @@ def found_in(universal: Pipeline, look: Look) -> Found:
     assert look.estimates is not None  # the task has an estimator
     assert universal.quantity is not None
     return Found(*look.estimates.in_units(universal.quantity)[0].tolist())
+
+
+def _quiet_noise(universal: Pipeline, look: Look) -> float:
+    """The noise level of the quieter places of a picture, in 8-bit levels."""
+    assert look.estimates is not None
+    assert universal.quantity is not None
+    learned = np.percentile(look.estimates.drawn, QUIET, axis=(1, 2))
+    return Found(*universal.quantity.decode(learned).tolist()).noise
+
+
+def _has_few_colours(image: Image) -> bool:
+    """Whether a picture of 8 bits is plain, or a colour picture with the few colours of graphics."""
+    if image.dtype != np.uint8:
+        return False
+    x = np.atleast_3d(centre(image, _MIDDLE))[..., :3].astype(np.uint32)
+    if x.shape[2] < 3 or is_grey(x):  # 256 greys are few, whatever happened to them
+        return bool((image == image.flat[0]).all())
+    colours = np.unique(x[..., 0] << 16 | x[..., 1] << 8 | x[..., 2])
+    few: bool = len(colours) < FEW_COLOURS * x.shape[0] * x.shape[1]
+    return few
