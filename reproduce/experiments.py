@@ -92,6 +92,21 @@ TABLES = (
         results={"jpeg-y.json": ("jpeg-y-by-jpeg-fast.json",)},
     ),
     Experiment(
+        name="universal",
+        shows="What the universal model makes of white noise, JPEG artifacts and a camera's noise without being told.",
+        commands=(
+            "undegrade evaluate universal --weights {weights:universal-wide} --benchmarks {data} --json "
+            "{out}/universal-wide.json {subset}",
+        ),
+        hardware="one CPU core: 7 minutes.",
+        hours=0.15,
+        expected="CBSD68 34.45, 29.24, 26.92 and 25.36, LIVE1 26.68, 31.03 and 34.66, CC15 36.14 dB (docs/models.md).",
+        data=("CBSD68", "LIVE1", "CC15"),
+        results={"universal-wide.json": ("universal-wide.json", "universal-wide-live1.json")},
+        training="undegrade train universal --variant wide --recipe cpu --data {train} --val {val} --out {out}/training",
+        training_hours=2.0,
+    ),
+    Experiment(
         name="table-07",
         shows="Table VII and Fig. 4, JPEG artifacts in colour, with jpeg-fast. In a training the restorer starts as "
         "that of gaussian-fast, the rest from nothing.",

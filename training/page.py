@@ -72,11 +72,17 @@ def row(entry: Entry) -> str:
     return f"| {entry.name} | {command} | {entry.start} | {number(entry.pixels)} | {every} |"
 
 
+SHOWN = 8
+"""Cases of validation that fit into a line."""
+
+
 def shipped_row(card: Card) -> str:
     """Shipped weights as a line of the table."""
     pixels = number(card.pixels_seen) + ("" if card.pixels else ", the last run alone")
     seen = {k.removeprefix("validation psnr/"): v for k, v in card.measured.items() if k.startswith("validation psnr/")}
     curve = ", ".join(f"{case} {value:.2f}" for case, value in seen.items()) or "-"
+    if len(seen) > SHOWN:
+        curve = f"{sum(seen.values()) / len(seen):.2f} in the mean of {len(seen)} cases"
     return (
         f"| {card.name} | {pixels} | {card.minutes / 60:.1f} | {card.hardware} | {card.started_from or '-'} | {curve} |"
     )
