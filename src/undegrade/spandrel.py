@@ -6,7 +6,7 @@
     restored = model(image)                              # (1, 3, H, W) in [0, 1]
 
 The architecture is found by the shapes of the weights; the card is not needed. Spandrel knows pictures only: strength,
-samples and estimates are in :mod:`undegrade.inference`.
+samples and estimates are in :mod:`undegrade.inference.pipeline`.
 """
 
 from __future__ import annotations
