@@ -103,7 +103,8 @@ TABLES = (
         expected="CBSD68 34.45, 29.24, 26.92 and 25.36, LIVE1 26.68, 31.03 and 34.66, CC15 36.14 dB (docs/models.md).",
         data=("CBSD68", "LIVE1", "CC15"),
         results={"universal-wide.json": ("universal-wide.json", "universal-wide-live1.json")},
-        training="undegrade train universal --variant wide --recipe cpu --data {train} --val {val} --out {out}/training",
+        training="undegrade train universal --variant wide --recipe cpu --data {train} --val {val} "
+        "--out {out}/training",
         training_hours=2.0,
     ),
     Experiment(
