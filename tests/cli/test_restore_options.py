@@ -75,7 +75,7 @@ def test_super_resolution_names_the_options_that_it_does_not_have(
         (["--memory", "1", "--tile", "64"], "--memory"),
         (["--memory", "-1"], "--memory"),
         (["--seed", "-1", "--samples", "2"], "--seed"),
-        (["--samples", "2"], "would both be written to"),
+        (["--samples", "2"], "restore them separately, or use another --name"),
     ],
 )
 def test_options_that_cannot_be_met(
