@@ -148,7 +148,7 @@ def test_a_part_that_comes_after_the_whole_does_not_cover_it(opened: Opened, tmp
     opened.take(write(tmp_path, "photo.png", png(140, 180, noise=25)))
     opened.wait_for_state("Restored by")
     held: list[sync_api.Route] = []
-    page.route("**/part", held.append)
+    page.route("**/part", lambda route: held.append(route))
     first = page.locator("#after").get_attribute("src")
     page.locator("#strength").focus()
     page.keyboard.press("ArrowLeft")
