@@ -169,3 +169,21 @@ def test_pictures_stay_whole_in_threads_of_their_own() -> None:
     with pytest.raises(ZeroDivisionError):
         vips.aside(lambda: 1 // 0)
     assert np.int8(vips.aside(lambda: 7)) == 7
+
+
+def test_an_interrupt_within_code_made_from_text_has_the_same_exit_code(tmp_path: Path) -> None:
+    """Python remembers it, e.g. while a dataclass is made, and would end by the signal although it was caught."""
+    (tmp_path / "program.py").write_text(
+        "import runpy, sys\n"
+        "import undegrade.cli as cli\n"
+        "def main(argv=None):\n"
+        "    try:\n"
+        "        exec('raise KeyboardInterrupt')\n"
+        "    except KeyboardInterrupt:\n"
+        "        return 130\n"
+        "cli.main = main\n"
+        "runpy.run_module('undegrade', run_name='__main__')\n"
+    )
+    command = [sys.executable, "-m", "program"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 130, done.stderr
