@@ -14,7 +14,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -73,14 +73,31 @@ def remove_leftovers(folder: Path) -> int:
     Returns:
         The number of removed files.
     """
+
+    def remove(path: Path, found: re.Match[str]) -> bool:
+        return _remove_if_abandoned(path, 0 if found[1] in (None, _machine()) else _DAY)
+
+    return remove_named(folder, _OURS, remove)
+
+
+def remove_named(folder: Path, names: re.Pattern[str], remove: Callable[[Path, re.Match[str]], bool]) -> int:
+    """Remove files of certain names from a folder.
+
+    Args:
+        folder: searched without its subfolders; nothing is removed if it cannot be read.
+        names: of the files, as a whole.
+        remove: removes one if it may go; says whether it did. An OSError leaves the file.
+
+    Returns:
+        The number of removed files.
+    """
     removed = 0
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = _OURS.fullmatch(entry.name)
-            if found is None or not entry.is_file(follow_symlinks=False):
-                continue
-            is_own = found[1] in (None, _machine())
-            removed += _remove_if_abandoned(Path(entry.path), 0 if is_own else _DAY)
+            found = names.fullmatch(entry.name)
+            if found is not None and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    removed += remove(Path(entry.path), found)
     return removed
 
 

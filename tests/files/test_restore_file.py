@@ -372,8 +372,9 @@ def test_the_coefficients_of_a_noisy_jpeg_do_not_bind(tmp_path: Path, noise: flo
     assert outcome.status is Status.RESTORED
     assert np.array_equal(read(tmp_path / "b.png").pixels, given ^ 31) is not kept
     assert outcome.estimate is not None
-    assert outcome.estimate.value("noise level") == pytest.approx(noise, abs=0.01)
-    assert outcome.estimate.value("JPEG quality") == pytest.approx(60, abs=0.1)
+    found = dict(zip(outcome.estimate.names, outcome.estimate.values, strict=True))
+    assert found["noise level"] == pytest.approx(noise, abs=0.01)
+    assert found["JPEG quality"] == pytest.approx(60, abs=0.1)
 
 
 def test_a_picture_that_is_left_alone_has_its_estimate(job: Job) -> None:

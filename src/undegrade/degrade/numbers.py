@@ -26,7 +26,6 @@ class Number:
         digits: after the point, as people read it.
         power: 2 learns the root, on which small values are as far apart as large ones: at a value v an error counts in
             proportion to 1 / sqrt(v).
-        places: share of an image's places that it is taken from, those where the posterior is surest of it.
         weight: upper bound of the learned value, and by that the number's weight in the estimation term of eq. (18).
     """
 
@@ -37,7 +36,6 @@ class Number:
     digits: int = 1
     power: float = 1.0
     weight: float = 1.0
-    places: float = 1.0
 
     def encode(self, value: Tensor) -> Tensor:
         """The value as it is learned, in [0, :attr:`weight`]; values outside the range are its ends, nan stays nan."""
@@ -97,8 +95,7 @@ class Numbers(Quantity):
         return between / 2
 
     def of_image(self, learned: NDArray[np.float32], spread: NDArray[np.float32]) -> NDArray[np.float64]:
-        found = zip(self.numbers, learned, spread, strict=True)
-        return np.array([median_of_surest(values, spreads, number.places) for number, values, spreads in found])
+        return np.array([median_of_surest(*planes, self.places) for planes in zip(learned, spread, strict=True)])
 
     def words(self, values: Sequence[float]) -> str:
         return ", ".join(number.words(value) for number, value in zip(self.numbers, values, strict=True))

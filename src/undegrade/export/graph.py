@@ -139,7 +139,7 @@ def _over_positions(g: GraphBuilder, drawn: str, spread: str, quantity: Quantity
     """The image's value: (batch, P). See :meth:`undegrade.degrade.base.Quantity.of_image`."""
     if not isinstance(quantity, Numbers) and quantity.size > 1:
         return g.add("ReduceMean", drawn, g.integers(-1), keepdims=0)
-    shares = [n.places for n in quantity.numbers] if isinstance(quantity, Numbers) else [quantity.places]
+    shares = [quantity.places] * quantity.size
     found = []
     for i, share in enumerate(shares):
         values, spreads = (

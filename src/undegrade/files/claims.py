@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from undegrade.atomic import lock, own_names
+from undegrade.atomic import lock, own_names, remove_named
 
 OLD = 180.0
 """Seconds after which a claim without a lock is dead."""
@@ -99,13 +99,7 @@ def remove_dead(folder: Path) -> int:
     Returns:
         The number of removed files.
     """
-    removed = 0
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if _CLAIM.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                with suppress(OSError):
-                    removed += _remove_if_dead(Path(entry.path))
-    return removed
+    return remove_named(folder, _CLAIM, lambda path, _: _remove_if_dead(path))
 
 
 def remove_of(process: int, output: Path) -> None:

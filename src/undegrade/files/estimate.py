@@ -33,11 +33,6 @@ class Estimate:
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
 
-    def value(self, name: str) -> float | None:
-        """The value of this name; None if there is none, or several."""
-        found = [value for known, value in zip(self.names, self.values, strict=True) if known == name]
-        return found[0] if len(found) == 1 else None
-
 
 def estimate_of(pipeline: Pipeline, look: Look) -> Estimate | None:
     """What a pipeline's estimator found in a picture that it looked at; None if the task has no estimator."""

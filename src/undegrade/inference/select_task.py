@@ -24,19 +24,20 @@ import numpy as np
 
 from undegrade.degrade.damage import Found
 from undegrade.inference.arrays import Image, centre, is_grey
+from undegrade.inference.jpeg_projection import NOISY, RESAVE_LIMIT
 from undegrade.inference.look import Look
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 
 UNIVERSAL = "universal"
 """The task that is not told what happened."""
-NOISE = 2.0
+NOISE = NOISY
 """Lowest noise level, in 8-bit levels, that is removed."""
 QUIET, QUIET_NOISE = 20, 1.0
 """The percentile of the noise levels over the picture that must reach this level too."""
 COMPRESSED = 80.0
 """A picture with a lower estimated JPEG quality is restored."""
-REPAIR_BELOW = 93
+REPAIR_BELOW = RESAVE_LIMIT
 """A JPEG with a lower quality in its header is restored."""
 FEW_COLOURS = 0.01
 """Fewer colours than this share of the pixels are those of graphics."""

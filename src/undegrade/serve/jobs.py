@@ -88,9 +88,8 @@ class Jobs:
             format=str(picture.format), quality=picture.quality, notes=list(picture.notes),
             view="view.png" if with_view else None,
         )  # fmt: skip
-        pixels = picture.pixels if shown.is_full else shown.scaled(picture.pixels)
         universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
-        choice = select_task(pixels, universal, options, picture.quality, lambda done: progress(0.95 * done))
+        choice = select_task(picture.pixels, universal, options, picture.quality, lambda done: progress(0.95 * done))
         found = []
         if choice.look is not None and choice.look.estimates is not None and universal.quantity is not None:
             found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
