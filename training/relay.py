@@ -46,6 +46,7 @@ ASKED = "cooldown-asked"
 SLICE_MINUTES = 120.0
 SAVE_MINUTES = 4.0
 RETRY_MINUTES = 10.0
+WARMUP = "--latent-warmup-steps"
 KILLS = 3
 """A training that was killed begins again so many times, then it is put aside like one that failed."""
 DATA = {"UNDEGRADE_TRAIN_DATA": "clean images to train on", "UNDEGRADE_VAL_DATA": "held-out images"}
@@ -122,6 +123,9 @@ class Relay:
             say(str(error))
             return False
         init = [] if start is None or found.pixels > found.before else ["--init", str(start)]
+        if init and start is not None and start.stem == entry.name and WARMUP not in entry.options:
+            # Its latent is learned already: moving it for steps without the restorer would only part the two.
+            init += [WARMUP, "0"]
         say(f"{entry.name}: from {found.pixels:.4g} of {entry.pixels:.3g} pixels, next cooldown at {wanted:.3g}")
         arguments = ["--open-ended", "--pixels", str(wanted - found.before), "--minutes", str(SLICE_MINUTES), *init]
         well = self._call(entry, run, arguments)

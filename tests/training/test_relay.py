@@ -252,6 +252,36 @@ def test_the_reason_for_a_failure_is_no_progress_bar(tmp_path, monkeypatch):
     assert last_words(tmp_path / "log") == "no images"
 
 
+@pytest.mark.parametrize(
+    "name, source, options, expected",
+    [
+        ("own", "nothing", (), ["--latent-warmup-steps", "0"]),
+        ("own", "own", (), ["--latent-warmup-steps", "0"]),
+        ("own", "own", ("--latent-warmup-steps", "7"), []),
+        ("own", "other", (), []),
+    ],
+)
+def test_weights_of_its_own_need_no_warm_up_of_the_latent(tmp_path, monkeypatch, name, source, options, expected):
+    # The restorer stood still for a thousand steps while the latent that it had learned to read moved on.
+    monkeypatch.syspath_prepend(str(ROOT / "training"))
+    monkeypatch.setenv("UNDEGRADE_CACHE", str(tmp_path))
+    (tmp_path / "relay").mkdir()
+    import entries
+    import relay
+
+    for weights in ("own", "other"):
+        (tmp_path / f"{weights}.safetensors").touch()
+    monkeypatch.setattr(entries, "SHIPPED", tmp_path)
+    entry = entries.Entry(name, "gaussian", "fast", source, options, 1e9, 1e9, 5.0, 1.0)
+    calls = []
+    loop = relay.Relay.__new__(relay.Relay)
+    loop.stopping = False
+    monkeypatch.setattr(loop, "_call", lambda entry, run, arguments: calls.append(arguments) or True)
+    assert loop.turn(entry, entries.standing(entry, relay.folder()))
+    init = calls[0].index("--init")
+    assert calls[0][init + 1 :] == [str(tmp_path / f"{source.replace('nothing', 'own')}.safetensors"), *expected]
+
+
 def test_an_empty_folder_and_a_broken_queue_are_said(place):
     (place / "empty").mkdir()
     environment = {

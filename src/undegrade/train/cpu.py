@@ -1,4 +1,4 @@
-"""What a CPU is slow and quick at, as far as training minds."""
+"""Settings of the CPU that make training faster: denormal numbers, bfloat16, memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def denormals_as_zero() -> Iterator[None]:
 
     Training needs none, and makes many: the momentum of a filter without gradient, behind a ReLU that never fires,
     shrinks by a factor a step, and Muon multiplies such filters with one another: in float32 its step then takes twelve
-    times as long (``benchmarks/denormals.py``). GPUs do not mind them.
+    times as long (``benchmarks/denormals.py``). GPUs are not slowed by them.
 
     To be entered before torch works on anything large: its threads inherit the mode when they start, at the first such
     work, and those already there keep theirs.

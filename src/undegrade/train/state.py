@@ -202,7 +202,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor],
 
 
 def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state a third the size, for carrying a run to another machine through a narrow door.
+    """A state of a third of the size, for slow transfers to another machine.
 
     Weights and averaged weights stay exact. The generator's moments and the discriminator's weights are rounded to
     bfloat16, the discriminator's moments are left out (with beta_1 = 0.5 they forget within a few steps anyway). A run
