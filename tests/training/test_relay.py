@@ -253,7 +253,7 @@ def test_the_reason_for_a_failure_is_no_progress_bar(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, source, options, expected",
+    ("name", "source", "options", "expected"),
     [
         ("own", "nothing", (), ["--latent-warmup-steps", "0"]),
         ("own", "own", (), ["--latent-warmup-steps", "0"]),
