@@ -110,10 +110,12 @@ class Relay:
             return self._measure(entry, weights)
         wanted = next_cooldown(entry, found)
         asked = run / ASKED
+        # A latent that is learned already must not move for steps without the restorer: that would part the two.
+        learned = [WARMUP, "0"] if found.before and WARMUP not in entry.options else []
         if found.cooling is not None or found.pixels >= wanted or (asked.exists() and found.pixels > found.before):
             minutes = asked.read_text().strip() if asked.exists() else str(entry.cooldown_minutes)
             say(f"{entry.name}: cooldown of {minutes} minutes at {found.pixels:.3g} pixels")
-            well = self._call(entry, run, ["--cooldown", minutes])
+            well = self._call(entry, run, ["--cooldown", minutes, *learned])
             if not self.stopping and (not well or standing(entry, folder()).cooling is None):
                 asked.unlink(missing_ok=True)
             return well
@@ -123,11 +125,16 @@ class Relay:
             say(str(error))
             return False
         init = [] if start is None or found.pixels > found.before else ["--init", str(start)]
-        if init and start is not None and start.stem == entry.name and WARMUP not in entry.options:
-            # Its latent is learned already: moving it for steps without the restorer would only part the two.
-            init += [WARMUP, "0"]
         say(f"{entry.name}: from {found.pixels:.4g} of {entry.pixels:.3g} pixels, next cooldown at {wanted:.3g}")
-        arguments = ["--open-ended", "--pixels", str(wanted - found.before), "--minutes", str(SLICE_MINUTES), *init]
+        arguments = [
+            "--open-ended",
+            "--pixels",
+            str(wanted - found.before),
+            "--minutes",
+            str(SLICE_MINUTES),
+            *init,
+            *learned,
+        ]
         well = self._call(entry, run, arguments)
         after = standing(entry, folder())
         if after.seconds > found.seconds:

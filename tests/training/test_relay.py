@@ -277,9 +277,18 @@ def test_weights_of_its_own_need_no_warm_up_of_the_latent(tmp_path, monkeypatch,
     loop = relay.Relay.__new__(relay.Relay)
     loop.stopping = False
     monkeypatch.setattr(loop, "_call", lambda entry, run, arguments: calls.append(arguments) or True)
-    assert loop.turn(entry, entries.standing(entry, relay.folder()))
-    init = calls[0].index("--init")
-    assert calls[0][init + 1 :] == [str(tmp_path / f"{source.replace('nothing', 'own')}.safetensors"), *expected]
+    before = 0 if source == "other" else 500  # seen by the weights of its own name
+    for pixels, asked in ((before, False), (before + 100, False), (before + 100, True)):
+        if asked:
+            (relay.folder() / name).mkdir()
+            (relay.folder() / name / relay.ASKED).write_text("3")
+        loop.turn(entry, entries.Standing(pixels, before, 9.0, None, (), ()))
+    first, later, cooldown = calls
+    weights = str(tmp_path / f"{source.replace('nothing', 'own')}.safetensors")
+    assert first[first.index("--init") :] == ["--init", weights, *expected]
+    assert "--init" not in later
+    assert later[later.index("--minutes") + 2 :] == expected
+    assert cooldown == ["--cooldown", "3", *expected]
 
 
 def test_an_empty_folder_and_a_broken_queue_are_said(place):
