@@ -32,11 +32,11 @@ from undegrade.data.catalogue import images, load, pairs
 from undegrade.data.clean import centre
 from undegrade.data.training_images import read_folder
 from undegrade.errors import UndegradeError
-from undegrade.evaluation.conformal import coverage, deciles, fit
+from undegrade.evaluation.conformal import coverage, deciles, fit_pixels
 from undegrade.evaluation.markdown import number
 from undegrade.inference.pipeline import Pipeline
 from undegrade.tasks import Task
-from undegrade.weights.intervals import LEVELS, Widths
+from undegrade.weights.intervals import LEVELS, PixelWidths
 
 CELLS = {
     "CBSD68": ("sigma 10", "sigma 30", "sigma 50", "sigma 70"),
@@ -61,6 +61,7 @@ class Cell:
 
     Attributes:
         data, case: what they are called.
+        severity: that is estimated of each picture.
         b: (N,) of each picture.
         error: (N, C).
         std: (N,).
@@ -68,6 +69,7 @@ class Cell:
 
     data: str
     case: str
+    severity: list[float] = field(default_factory=list)
     b: list[Array] = field(default_factory=list)
     error: list[Array] = field(default_factory=list)
     std: list[Array] = field(default_factory=list)
@@ -132,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
 
 def cells(
     pipeline: Pipeline, data: Path, val: Path | None, limit: int | None, samples: int
-) -> Iterator[tuple[Cell, Widths | None]]:
+) -> Iterator[tuple[Cell, PixelWidths | None]]:
     """Every cell of the model's task, measured one after the other, and its widths where they are not the card's."""
     task, random = pipeline.task, np.random.default_rng(0)
     if val is not None:
@@ -141,7 +143,7 @@ def cells(
             for x, y in held_out(task, val, pipeline.architecture.channels, half, limit):
                 add(cell, pipeline, x, y, task.degradation.direct, samples, random)
         for cell, other in zip(halves, halves[::-1], strict=True):
-            yield cell, fit(np.concatenate(other.b), np.concatenate(other.error))
+            yield cell, fit_pixels(other.severity, other.b, other.error)
     for benchmark in task.benchmarks:
         if benchmark.case not in CELLS.get(benchmark.dataset.name, ()):
             continue
@@ -182,13 +184,14 @@ def add(
     found = pipeline(y, direct=direct, uncertainty=True)
     error = (found.image - x.astype(np.float32) / 255).reshape(found.scale.size, -1)
     chosen = random.choice(found.scale.size, min(PIXELS, found.scale.size), replace=False)
+    cell.severity.append(pipeline.severity(found.estimate))
     cell.b.append(found.scale.ravel()[chosen])
     cell.error.append(error[chosen])
     if samples:
         cell.std.append(pipeline(y, direct=direct, samples=samples).std.ravel()[chosen])
 
 
-def row(cell: Cell, widths: Widths) -> Row:
+def row(cell: Cell, widths: PixelWidths) -> Row:
     """What is said of a cell."""
     b, error = np.concatenate(cell.b), np.concatenate(cell.error)
     constant = np.concatenate([np.full(len(e), np.quantile(np.abs(e), SHOWN)) for e in cell.error])
@@ -196,9 +199,13 @@ def row(cell: Cell, widths: Widths) -> Row:
     if cell.std:
         std = np.maximum(np.concatenate(cell.std), LEAST)
         scaled = std * np.quantile(np.abs(error) / std[:, None], SHOWN)
+    half = {
+        level: np.concatenate([widths.at(s)(of, level) for s, of in zip(cell.severity, cell.b, strict=True)])
+        for level in LEVELS
+    }
     return Row(
-        cell.data, cell.case, len(cell.b), tuple(coverage(widths(b, level), error) for level in LEVELS),
-        score(b, error, widths(b, SHOWN)), score(b, error, constant),
+        cell.data, cell.case, len(cell.b), tuple(coverage(half[level], error) for level in LEVELS),
+        score(b, error, half[SHOWN]), score(b, error, constant),
         None if scaled is None else score(b, error, scaled),
     )  # fmt: skip
 

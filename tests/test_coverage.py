@@ -16,7 +16,7 @@ from tools.graphs import random_model
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Card, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reproduce"))
 coverage, study = map(importlib.import_module, ("coverage", "study"))
@@ -29,6 +29,7 @@ def known_cell(pictures: int = 4, pixels: int = 20_000) -> object:
     random, cell = np.random.default_rng(0), coverage.Cell("a", "b")
     for i in range(pictures):
         b = np.exp(random.normal(-4 + 0.3 * i, 0.8, pixels))
+        cell.severity.append(0.0)
         cell.b.append(b)
         cell.error.append(random.laplace(0, b[:, None], (pixels, 3)))
         cell.std.append(np.exp(random.normal(-6, 0.5, pixels)))
@@ -36,7 +37,7 @@ def known_cell(pictures: int = 4, pixels: int = 20_000) -> object:
 
 
 def test_true_intervals_cover_in_every_tenth_and_are_narrower_than_the_baselines():
-    found = coverage.row(known_cell(), LAPLACE)
+    found = coverage.row(known_cell(), PixelWidths((0.0,), (LAPLACE,)))
     np.testing.assert_allclose(found.covered, LEVELS, atol=0.005)
     np.testing.assert_allclose(found.ours.tenths, 0.9, atol=0.01)
     # The baselines cover as much on the whole, and not where it matters.
@@ -62,7 +63,7 @@ def weights(folder: Path, known: bool = True) -> Path:
     model = random_model(Architecture(restorer="fast", scale_head=True))
     with torch.no_grad():
         model.restorer.tail.weight.mul_(0.01)
-    intervals = Intervals(LAPLACE).to_dict() if known else {}
+    intervals = Intervals(PixelWidths((0.0,), (LAPLACE,))).to_dict() if known else {}
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {}, intervals=intervals)
     return save_weights(model, folder, "sure", card)
 

@@ -4,9 +4,10 @@
 
 WEIGHTS is a safetensors file with its card beside it, VAL a folder of held-out pictures, none of them from a benchmark.
 Crops of them are degraded as in training. Where the model has a scale head, the errors of the pixels give half-widths
-as a function of b; where it has an estimator, the errors of the estimates give those of their spread. How often the
-intervals hold is printed for each half of the pictures with widths that were fitted to the other half; the card gets
-those that are fitted to all. ``--check`` measures how often those of the card hold, and changes nothing.
+as a function of b and of the estimated severity; where it has an estimator, the errors of the estimates give those of
+their spread. How often the intervals hold is printed for each half of the pictures with widths that were fitted to the
+other half; the card gets those that are fitted to all. ``--check`` measures how often those of the card hold, and
+changes nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from undegrade.atomic import replacing
 from undegrade.data.batches import Sample, Synthetic
 from undegrade.data.training_images import read_folder
 from undegrade.errors import UndegradeError
-from undegrade.evaluation.conformal import coverage, deciles, fit
+from undegrade.evaluation.conformal import coverage, deciles, fit, fit_pixels
 from undegrade.evaluation.markdown import table
 from undegrade.files.readings import readings_of, values_of
 from undegrade.inference.pipeline import Pipeline
@@ -36,7 +37,7 @@ from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS, Task
 from undegrade.weights.card import Card, load_weights
-from undegrade.weights.intervals import LEVELS, Intervals, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 BATCH = 8
 """Crops that are degraded at once: some tasks share a batch among kinds of damage."""
@@ -48,20 +49,22 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass
 class Errors:
-    """Scales, and what the values of these scales are off by."""
+    """Scales, and what the values of these scales are off by; for each image its severity."""
 
     scale: list[Array] = field(default_factory=list)
     error: list[Array] = field(default_factory=list)
+    severity: list[float] = field(default_factory=list)
 
-    def add(self, scale: Any, error: Any) -> None:
+    def add(self, scale: Any, error: Any, severity: float = 0.0) -> None:
         self.scale.append(np.atleast_1d(np.asarray(scale, np.float64)))
         self.error.append(np.atleast_1d(np.asarray(error, np.float64)))
+        self.severity.append(severity)
 
     def together(self) -> tuple[Array, Array]:
         return np.concatenate(self.scale), np.concatenate(self.error)
 
     def __add__(self, other: Errors) -> Errors:
-        return Errors(self.scale + other.scale, self.error + other.error)
+        return Errors(self.scale + other.scale, self.error + other.error, self.severity + other.severity)
 
 
 @dataclass
@@ -94,56 +97,68 @@ def measure(pipeline: Pipeline, batches: Iterator[Sample], seed: int) -> Measure
     places = torch.Generator().manual_seed(seed)
     for batch in batches:
         found.crops += len(batch.y)
+        severities = [0.0] * len(batch.y)
+        if pipeline.quantity is not None:
+            for i, (y, params) in enumerate(zip(batch.y, batch.params, strict=True)):
+                estimate = add_estimates(found, pipeline, y.permute(1, 2, 0).contiguous().numpy(), params)
+                severities[i] = pipeline.severity(estimate)
         if model.scale is not None:
             with torch.inference_mode():
                 xhat, b = model.restore_with_scale(batch.y, model.encode(batch.y).mean)
-            for one, restored, scale in zip(batch.x, xhat, b, strict=True):
+            for one, restored, scale, severity in zip(batch.x, xhat, b, severities, strict=True):
                 chosen = torch.randint(scale.numel(), (PIXELS,), generator=places)
-                found.pixels.add(scale.flatten()[chosen], (one - restored).flatten(1)[:, chosen].T)
-        if pipeline.quantity is not None:
-            for y, params in zip(batch.y, batch.params, strict=True):
-                add_estimates(found, pipeline, y.permute(1, 2, 0).contiguous().numpy(), params)
+                off = (one - restored).flatten(1)[:, chosen].T
+                found.pixels.add(scale.flatten()[chosen], off, severity)
     return found
 
 
-def add_estimates(found: Measured, pipeline: Pipeline, y: Array, params: torch.Tensor) -> None:
-    """The errors of what a user is told about one picture."""
+def add_estimates(found: Measured, pipeline: Pipeline, y: Array, params: torch.Tensor) -> Array:
+    """The errors of what a user is told about one picture, which is returned."""
     assert pipeline.quantity is not None
     read = pipeline.estimate_map(y, direct=pipeline.task.degradation.direct)
     truth = values_of(pipeline.quantity, pipeline.quantity.decode(params).tolist())
     for reading in readings_of(pipeline, read):
         if np.isfinite(truth[reading.name]):
             found.estimates.setdefault(reading.name, Errors()).add(reading.spread, reading.value - truth[reading.name])
+    return read.estimate
 
 
 def fitted(found: Measured, description: str) -> Intervals:
     """Widths for everything that there are errors of."""
-    pixels = fit(*found.pixels.together()) if found.pixels.scale else None
+    errors = found.pixels
+    pixels = fit_pixels(errors.severity, errors.scale, errors.error) if errors.scale else None
     estimates = {name: fit(*errors.together(), BINS_OF_ESTIMATES) for name, errors in found.estimates.items()}
     return Intervals(pixels, estimates, description)
 
 
-def row(name: str, unit: float, checks: Sequence[tuple[Widths, Errors]]) -> list[str]:
+def halves(widths: Widths | PixelWidths, errors: Errors, level: float) -> Array:
+    """The half-width of every value."""
+    if isinstance(widths, Widths):
+        return widths(errors.together()[0], level)
+    return np.concatenate([widths.at(s)(b, level) for s, b in zip(errors.severity, errors.scale, strict=True)])
+
+
+def row(name: str, unit: float, checks: Sequence[tuple[Widths | PixelWidths, Errors]]) -> list[str]:
     """How often intervals hold, on the whole and in the tenth by scale that is furthest off; their mean width."""
-    pairs = [(widths, *errors.together()) for widths, errors in checks]
-    scale, error = (np.concatenate(parts) for parts in zip(*(pair[1:] for pair in pairs), strict=True))
+    scale, error = (np.concatenate(parts) for parts in zip(*(e.together() for _, e in checks), strict=True))
     cells = [name, str(len(scale))]
+    half = {level: np.concatenate([halves(widths, of, level) for widths, of in checks]) for level in LEVELS}
     for level in LEVELS:
-        half = np.concatenate([widths(of, level) for widths, of, _ in pairs])
-        worst = max((coverage(half[d], error[d]) - level for d in deciles(scale)), key=abs)
-        cells += [f"{100 * coverage(half, error):.1f}", f"{100 * (level + worst):.1f}"]
-    mean = np.concatenate([widths(of, 0.9) for widths, of, _ in pairs]).mean()
-    return [*cells, f"{2 * unit * mean:.2f}"]
+        worst = max((coverage(half[level][d], error[d]) - level for d in deciles(scale)), key=abs)
+        cells += [f"{100 * coverage(half[level], error):.1f}", f"{100 * (level + worst):.1f}"]
+    return [*cells, f"{2 * unit * half[0.9].mean():.2f}"]
 
 
 def report(checks: Sequence[tuple[Intervals, Measured]]) -> str:
     """How often intervals hold on pictures, as a Markdown table, in %."""
     rows = []
-    pixels = [(i.pixels, m.pixels) for i, m in checks if i.pixels is not None and m.pixels.scale]
+    pixels: list[tuple[Widths | PixelWidths, Errors]] = [
+        (i.pixels, m.pixels) for i, m in checks if i.pixels is not None and m.pixels.scale
+    ]
     if pixels:
         rows.append(row("pixels (8-bit levels)", 255.0, pixels))
     for name in {name: None for _, m in checks for name in m.estimates}:
-        known = [
+        known: list[tuple[Widths | PixelWidths, Errors]] = [
             (i.estimates[name], m.estimates[name]) for i, m in checks if name in i.estimates and name in m.estimates
         ]
         if known:

@@ -20,7 +20,7 @@ from undegrade.inference.load import load_pipeline
 from undegrade.model.architecture import Architecture
 from undegrade.serve.jobs import Jobs
 from undegrade.weights.card import Card, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 WIDTHS = Widths((0.001, 1.0), {level: (0.001 * k, 1.0 * k) for k, level in enumerate(LEVELS, 1)})
 SPREADS = Widths((0.5, 50.0), {level: (2.0 * k, 50.0 * k) for k, level in enumerate(LEVELS, 1)})
@@ -33,7 +33,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model.scale.tail.weight.mul_(5)
         model.estimator.conv2.weight.mul_(0.03)
         model.estimator.conv2.bias.fill_(0.1)
-    known = Intervals(WIDTHS, {"noise level": SPREADS}, "a test").to_dict()
+    known = Intervals(PixelWidths((0.0,), (WIDTHS,)), {"noise level": SPREADS}, "a test").to_dict()
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {}, intervals=known)
     return save_weights(model, tmp_path_factory.mktemp("sure"), "sure", card)
 
@@ -72,7 +72,9 @@ def test_a_picture_of_half_widths_a_sentence_and_a_record(
 
 def test_widths_beyond_the_pictures_scale_are_its_white(photo_file: Path, weights: Path, tmp_path: Path) -> None:
     wide = Widths((0.0001, 1.0), dict.fromkeys(LEVELS, (2.0, 2.0)))
-    values = json.loads(weights.with_suffix(".json").read_text()) | {"intervals": Intervals(wide).to_dict()}
+    values = json.loads(weights.with_suffix(".json").read_text()) | {
+        "intervals": Intervals(PixelWidths((0.0,), (wide,))).to_dict()
+    }
     copy = tmp_path / "wide.safetensors"
     copy.write_bytes(weights.read_bytes())
     copy.with_suffix(".json").write_text(json.dumps(values))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from undegrade.errors import UndegradeError
-from undegrade.evaluation.conformal import coverage, deciles, fit, quantile
+from undegrade.evaluation.conformal import GROUPS, coverage, deciles, fit, fit_pixels, quantile
 from undegrade.weights.intervals import LEVELS
 
 N = 40_000
@@ -107,3 +107,21 @@ def test_what_tells_nothing_is_refused():
     ):
         with pytest.raises(UndegradeError, match=what):
             fit(scale, errors)
+
+
+def test_each_severity_has_widths_of_its_own():
+    """Errors of one b, thin tails under weak degradations, thick ones under strong: one width fits neither."""
+    random = np.random.default_rng(0)
+    b = [np.full(500, 1.0)] * 400
+    severity = np.linspace(0, 50, 400)
+    thin = [random.uniform(-2, 2, 500) for _ in range(200)]
+    thick = [random.laplace(0, 1, 500) for _ in range(200)]
+    pixels = fit_pixels(severity, b, thin + thick)
+    assert len(pixels.severities) == GROUPS
+    assert pixels.at(8.0)(b[0], 0.5)[0] == pytest.approx(1.0, abs=0.03)
+    assert pixels.at(45.0)(b[0], 0.5)[0] == pytest.approx(np.log(2), abs=0.03)
+    alike = fit_pixels([0.0] * 400, b, thin + thick)
+    assert alike.severities == (0.0,)
+    assert alike.at(3.0) == fit(np.concatenate(b), np.concatenate(thin + thick))
+    with pytest.raises(UndegradeError, match="not finite"):
+        fit_pixels([np.nan, 1.0], b[:2], thin[:2])

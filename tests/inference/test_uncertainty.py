@@ -22,7 +22,7 @@ from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.latent_noise import latent_noise
 from undegrade.tasks import TASKS
 from undegrade.weights.card import MISMATCH, Card, Weights, find_weights, read_weights
-from undegrade.weights.intervals import LEVELS, Intervals, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 HEADED = replace(FAST, scale_head=True)
 WIDTHS = Widths((0.001, 1.0), {level: (0.001 * k, 1.0 * k) for k, level in enumerate(LEVELS, 1)})
@@ -39,7 +39,7 @@ def sure(architecture: Architecture = HEADED, task: str = "gaussian", engine: st
     else:
         tensors = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
         made = Pipeline(OnnxEngine(architecture, tensors, 1), TASKS[task])
-    made.intervals = Intervals(WIDTHS)
+    made.intervals = Intervals(PixelWidths((0.0,), (WIDTHS,)))
     return made
 
 

@@ -12,7 +12,7 @@ from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.results import Result
 from undegrade.model.vdir import VDIR
 from undegrade.weights.card import Card, load_weights, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[2] / "training" / "ship.py")
 ship = importlib.util.module_from_spec(SPEC)
@@ -71,7 +71,11 @@ def headed(folder: Path, monkeypatch, intervals: bool = True, pixels: bool = Tru
     if wrong:
         both.restorer.tail.bias.data[0] += 0.01
     widths = Widths((1.0,), dict.fromkeys(LEVELS, (1.0,)))
-    known = Intervals(widths if pixels else None, {"noise level": widths}).to_dict() if intervals else {}
+    known = (
+        Intervals(PixelWidths((0.0,), (widths,)) if pixels else None, {"noise level": widths}).to_dict()
+        if intervals
+        else {}
+    )
     facts = {"sha256": card.restorer_sha256, "steps": 9}
     return save_weights(both, folder / "new", "gaussian-fast", replace(card, scale_head=facts, intervals=known))
 

@@ -10,10 +10,14 @@ import pytest
 from tests.weights.test_card import card, message, model, rehash
 from undegrade.errors import UndegradeError
 from undegrade.weights.card import Card, load_weights, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 WIDTHS = Widths((1.0, 2.0, 4.0), {level: (level, 3 * level, 3 * level) for level in LEVELS})
-KNOWN = Intervals(WIDTHS, {"noise level": WIDTHS, "JPEG quality": WIDTHS}, "640 crops of 192 x 192 of 20 pictures")
+KNOWN = Intervals(
+    PixelWidths((0.0,), (WIDTHS,)),
+    {"noise level": WIDTHS, "JPEG quality": WIDTHS},
+    "640 crops of 192 x 192 of 20 pictures",
+)
 
 
 def test_between_and_beyond_the_knots():
@@ -74,8 +78,15 @@ def test_cards_without_are_as_they_were(tmp_path: Path):
         {"pixels": None},
         {**KNOWN.to_dict(), "more": 1},
         {**KNOWN.to_dict(), "pixels": {"scales": [1, "2"], "widths": {}}},
-        {**KNOWN.to_dict(), "pixels": {**WIDTHS.to_dict(), "scales": [3, 2, 1]}},
-        {**KNOWN.to_dict(), "pixels": {**WIDTHS.to_dict(), "widths": {"0.9": [1, 2, 3]}}},
+        {**KNOWN.to_dict(), "pixels": {"severities": [1.0], "widths": [{**WIDTHS.to_dict(), "scales": [3, 2, 1]}]}},
+        {
+            **KNOWN.to_dict(),
+            "pixels": {"severities": [1.0], "widths": [{**WIDTHS.to_dict(), "widths": {"0.9": [1, 2, 3]}}]},
+        },
+        {**KNOWN.to_dict(), "pixels": {"severities": [2.0, 1.0], "widths": [WIDTHS.to_dict()] * 2}},
+        {**KNOWN.to_dict(), "pixels": {"severities": [float("nan")], "widths": [WIDTHS.to_dict()]}},
+        {**KNOWN.to_dict(), "pixels": {"severities": [1.0, 2.0], "widths": [WIDTHS.to_dict()]}},
+        {**KNOWN.to_dict(), "pixels": {"severities": [1.0], "widths": 3}},
         {**KNOWN.to_dict(), "estimates": {"\x1b[31m": WIDTHS.to_dict()}},
         [],
     ],
@@ -84,3 +95,14 @@ def test_intervals_that_make_no_sense_are_no_card(tmp_path: Path, intervals: obj
     weights = save_weights(model(), tmp_path, "x", card())
     rehash(weights, intervals=intervals)
     assert "not a card of undegrade weights" in message(weights)
+
+
+def test_between_severities_the_widths_are_between():
+    mild, strong = WIDTHS, Widths((0.5, 3.0), {level: (10 * level, 60 * level) for level in LEVELS})
+    pixels = PixelWidths((5.0, 25.0), (mild, strong))
+    b = np.linspace(0.0, 9.0, 50)
+    np.testing.assert_array_equal(pixels.at(-1.0)(b, 0.9), mild(b, 0.9))
+    np.testing.assert_array_equal(pixels.at(99.0)(b, 0.9), strong(b, 0.9))
+    np.testing.assert_array_equal(pixels.at(float("nan"))(b, 0.9), mild(b, 0.9))
+    np.testing.assert_allclose(pixels.at(10.0)(b, 0.9), 0.75 * mild(b, 0.9) + 0.25 * strong(b, 0.9), rtol=1e-6)
+    assert PixelWidths.from_dict(json.loads(json.dumps(pixels.to_dict()))) == pixels

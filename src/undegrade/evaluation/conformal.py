@@ -5,23 +5,32 @@ smallest error with k = ceil((n + 1) p): an interval of that width holds a new v
 least, whatever the distribution, as long as the new one could as well have been any of the n (split conformal
 prediction). Where the widths would fall from one bin to the next, the bins are put together and share the width of
 their errors together, until none falls (isotonic regression): what holds for one bin holds for those as a whole.
+
+Errors of one scale are not distributed alike under weak and strong degradations: under weak ones they have thinner
+tails. So images are sorted by their severity and cut into groups first, each with widths of its own (Mondrian conformal
+prediction).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
-from undegrade.weights.intervals import LEVELS, Widths
+from undegrade.weights.intervals import LEVELS, PixelWidths, Widths
 
 BINS = 32
 """Of the pixels."""
 LEAST = 50
 """Values in a bin, at least."""
+GROUPS = 6
+"""Of images by severity."""
+LEAST_IMAGES = 20
+"""In a group, at least."""
 
 Array = npt.NDArray[Any]
 
@@ -51,6 +60,31 @@ def fit(scale: Array, errors: Array, bins: int = BINS) -> Widths:
         raise UndegradeError("every scale is 0, which tells nothing of the errors; use other weights.")
     off = [np.abs(errors[part]).ravel() for part in parts]
     return Widths(knots, {level: tuple(_rising(off, level)) for level in LEVELS})
+
+
+def fit_pixels(severities: Sequence[float], scales: Sequence[Array], errors: Sequence[Array]) -> PixelWidths:
+    """Half-widths as a function of the scale, for groups of images by severity.
+
+    Args:
+        severities: of each image as the model estimates it; all the same where it estimates none.
+        scales: of each image, (N,), at least 0.
+        errors: of each, (N,) or (N, C).
+
+    Raises:
+        UndegradeError: there are too few values, or some are not finite.
+    """
+    values = np.asarray(severities, np.float64)
+    if not np.isfinite(values).all():
+        raise UndegradeError("some estimates are not finite; use other weights.")
+    groups = min(GROUPS, max(len(values) // LEAST_IMAGES, 1))
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, groups + 1)[1:-1]))
+    group_of = np.searchsorted(edges, values, side="right")
+    found = {}
+    for group in np.unique(group_of):
+        chosen = np.flatnonzero(group_of == group).tolist()
+        widths = fit(np.concatenate([scales[i] for i in chosen]), np.concatenate([errors[i] for i in chosen]))
+        found[float(np.median(values[chosen]))] = widths
+    return PixelWidths(tuple(found), tuple(found.values()))
 
 
 def quantile(errors: Array, level: float) -> float:

@@ -132,7 +132,7 @@ class Restoration(Generic[Kind]):
         scale: with ``uncertainty``, (H scale, W scale), float32: b = sqrt(Var / 2) of every pixel, for images in
             [0, 1], where Var = E_c[2 b(y, c)^2] + Var_c[xhat] (law of total variance; c is the posterior's mean without
             samples, where the second term is 0). Else None.
-        widths: what turns b into intervals; None if it is not known.
+        widths: for each image what turns b into intervals; empty if it is not known.
         units: for each image, the difference of its values that is 1 for the model: 255 for uint8.
         origin: what was given, and to which model; None if a program made the object itself.
     """
@@ -142,7 +142,7 @@ class Restoration(Generic[Kind]):
     spread: npt.NDArray[np.float64] | None = None
     std: Any = None
     scale: Any = None
-    widths: Widths | None = None
+    widths: tuple[Widths, ...] = ()
     units: tuple[float, ...] = (1.0,)
     origin: Origin | None = None
 

@@ -36,7 +36,7 @@ from undegrade.inference.uncertainty import UNMEASURED
 from undegrade.model.architecture import Architecture
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
-from undegrade.weights.intervals import Intervals
+from undegrade.weights.intervals import Intervals, Widths
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,7 @@ class Pipeline(Calls):
             _mean([f.spread for f in found]),
             layout.back([f.std for f in found], planes=True) if options.samples else None,
             layout.back([f.scale for f in found], planes=True) if options.uncertainty else None,
-            self.intervals.pixels,
+            tuple(self._widths(f.estimate) for f in found) if self.intervals.pixels is not None else (),
             tuple(unit for f in found for unit in f.units),
             origin,
         )
@@ -300,6 +300,22 @@ class Pipeline(Calls):
         self.check_scale_head()
         if self.intervals.pixels is None:
             raise UndegradeError(UNMEASURED)
+
+    def severity(self, estimate: npt.NDArray[Any] | None) -> float:
+        """How severe the degradation of an image is, which its intervals depend on: one number of its estimate.
+
+        Args:
+            estimate: (P,), :attr:`Restoration.estimate`, or None.
+
+        Returns:
+            As :attr:`undegrade.degrade.severity.Severity.read`; 0 where there is no estimate or no such number.
+        """
+        axis = self.task.degradation.severity
+        return 0.0 if estimate is None or axis is None else float(axis.read(estimate))
+
+    def _widths(self, estimate: npt.NDArray[Any] | None) -> Widths:
+        assert self.intervals.pixels is not None
+        return self.intervals.pixels.at(self.severity(estimate))
 
     def _estimated(self) -> Quantity:
         if self.quantity is None:

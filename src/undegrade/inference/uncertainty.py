@@ -22,12 +22,12 @@ ROWS = 512
 """Rows that are computed at once."""
 
 
-def half_widths(scale: Any, widths: Widths | None, level: float) -> Any:
+def half_widths(scale: Any, widths: Sequence[Widths], level: float) -> Any:
     """The half-width of every pixel's interval, for images in [0, 1].
 
     Args:
         scale: b, (H, W) or (B, H, W), an array or a tensor.
-        widths: of the model's card.
+        widths: for each image; empty if they are not known.
         level: share of the true values that the intervals are to hold.
 
     Returns:
@@ -36,15 +36,18 @@ def half_widths(scale: Any, widths: Widths | None, level: float) -> Any:
     Raises:
         UndegradeError: there are no widths, or none for this level.
     """
-    if widths is None:
+    if not widths:
         raise UndegradeError(UNMEASURED)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(scale, torch.Tensor):
-        return torch.from_numpy(widths(scale.cpu().numpy(), level)).to(scale.device)
-    return widths(scale, level)
+        return torch.from_numpy(half_widths(scale.cpu().numpy(), widths, level)).to(scale.device)
+    if scale.ndim == 2:
+        (of_image,) = widths
+        return of_image(scale, level)
+    return np.stack([of_image(plane, level) for of_image, plane in zip(widths, scale, strict=True)])
 
 
-def interval(image: Any, scale: Any, widths: Widths | None, units: Sequence[float], level: float) -> tuple[Any, Any]:
+def interval(image: Any, scale: Any, widths: Sequence[Widths], units: Sequence[float], level: float) -> tuple[Any, Any]:
     """The lower and the upper end of every value's interval, each of the kind of the image.
 
     Integers are rounded outward, and cut at their type's ends.
@@ -52,7 +55,7 @@ def interval(image: Any, scale: Any, widths: Widths | None, units: Sequence[floa
     Args:
         image: the restored image or batch.
         scale: b, a plane for each image.
-        widths: of the model's card.
+        widths: for each image; empty if they are not known.
         units: for each image, the difference of its values that is 1 for the model.
         level: see :func:`half_widths`.
 

@@ -3,12 +3,14 @@
 A model says how far off a value may be, by a scale: b of a pixel (:mod:`undegrade.model.scale_head`), the posterior
 standard deviation of an estimate. How often an interval of so many times that scale holds the truth is another matter:
 the density need not be Laplace's, nor the scale right. So for each level the half-width is a monotone function of the
-scale, taken from quantiles of the errors themselves (:mod:`undegrade.evaluation.conformal`). Nothing is assumed of the
-errors but that those of new pictures are like those of the held-out ones.
+scale, taken from quantiles of the errors themselves (:mod:`undegrade.evaluation.conformal`). How the errors of one b
+are distributed differs with the degradation, so the pixels have one such function for each of several severities.
+Nothing is assumed of the errors but that those of new pictures are like those of the held-out ones.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Shares of the true values that intervals are made to hold."""
 _MOST_KNOTS = 1000
 _MOST_NUMBERS = 100
+_MOST_SEVERITIES = 20
 _AT_ONCE = 1 << 20
 
 Plane = npt.NDArray[np.float32]
@@ -70,10 +73,13 @@ class Widths:
         half = np.empty(np.shape(scale), np.float32)
         flat, given = half.reshape(-1), np.asarray(scale).reshape(-1)
         for start in range(0, flat.size, _AT_ONCE):  # np.interp works in float64
-            part = given[start : start + _AT_ONCE]
-            beyond = np.maximum(part / self.scales[-1], 1.0)
-            flat[start : start + _AT_ONCE] = np.interp(part, self.scales, self.widths[level]) * beyond
+            flat[start : start + _AT_ONCE] = self.exact(given[start : start + _AT_ONCE], level)
         return half
+
+    def exact(self, scale: npt.NDArray[Any], level: float) -> npt.NDArray[np.float64]:
+        """Like a call, in double precision, for a known level."""
+        found: npt.NDArray[np.float64] = np.interp(scale, self.scales, self.widths[level])
+        return found * np.maximum(scale / self.scales[-1], 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, the inverse of :meth:`from_dict`."""
@@ -92,16 +98,76 @@ class Widths:
 
 
 @dataclass(frozen=True)
+class PixelWidths:
+    """The half-width of a pixel's interval as a function of b and of the severity that is estimated of the image.
+
+    Attributes:
+        severities: rising, as :attr:`undegrade.degrade.severity.Severity.read` gives them; one where the model
+            estimates none, whose value says nothing.
+        widths: of b at each of them, in the same unit: of images in [0, 1].
+
+    Raises:
+        ValueError: on construction, if that does not hold.
+    """
+
+    severities: tuple[float, ...]
+    widths: tuple[Widths, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.severities) <= _MOST_SEVERITIES or len(self.widths) != len(self.severities):
+            raise ValueError(f"there must be 1 to {_MOST_SEVERITIES} severities, and widths for each")
+        if not all(math.isfinite(v) for v in self.severities) or list(self.severities) != sorted(set(self.severities)):
+            raise ValueError("the severities must be finite and rise")
+
+    def at(self, severity: float) -> Widths:
+        """For one image: between two severities linear, outside as at the nearest. What is not a number is the mildest.
+
+        Args:
+            severity: that was estimated of it.
+        """
+        severity = min(max(severity, self.severities[0]), self.severities[-1])
+        upper = bisect.bisect_left(self.severities, severity) if severity == severity else 0
+        high = self.widths[upper]
+        if upper == 0 or severity == self.severities[upper]:
+            return high
+        low = self.widths[upper - 1]
+        below, above = self.severities[upper - 1 : upper + 1]
+        share = (severity - below) / (above - below)
+        scales = np.union1d(low.scales, high.scales)
+        between = {
+            level: tuple(((1 - share) * low.exact(scales, level) + share * high.exact(scales, level)).tolist())
+            for level in LEVELS
+        }
+        return Widths(tuple(scales.tolist()), between)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, the inverse of :meth:`from_dict`."""
+        return {"severities": list(self.severities), "widths": [widths.to_dict() for widths in self.widths]}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        """Rebuild from :meth:`to_dict`.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        check_fields(values, {"severities": _numbers, "widths": _list})
+        if len(values["widths"]) > _MOST_SEVERITIES:
+            raise ValueError(f"it has more than {_MOST_SEVERITIES} severities")
+        return cls(tuple(values["severities"]), tuple(Widths.from_dict(widths) for widths in values["widths"]))
+
+
+@dataclass(frozen=True)
 class Intervals:
     """What is known of a model's intervals.
 
     Attributes:
-        pixels: of b, in the same unit: of images in [0, 1]; None if it is not known.
+        pixels: of b; None if it is not known.
         estimates: by the name of a number that the estimator reads, of its spread, in the number's unit.
         measured_on: the pictures, in words.
     """
 
-    pixels: Widths | None = None
+    pixels: PixelWidths | None = None
     estimates: Mapping[str, Widths] = field(default_factory=dict)
     measured_on: str = ""
 
@@ -128,7 +194,7 @@ class Intervals:
         for of in values["estimates"]:
             if name(of.replace(" ", "-")) is not None:
                 raise ValueError(f"one of its estimates has no plain name: {of!r:.60}")
-        pixels = None if values["pixels"] is None else Widths.from_dict(values["pixels"])
+        pixels = None if values["pixels"] is None else PixelWidths.from_dict(values["pixels"])
         estimates = {of: Widths.from_dict(widths) for of, widths in values["estimates"].items()}
         return cls(pixels, estimates, values["measured_on"])
 
@@ -136,3 +202,7 @@ class Intervals:
 def _numbers(value: Any) -> str | None:
     fits = isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
     return None if fits else "a list of numbers"
+
+
+def _list(value: Any) -> str | None:
+    return None if isinstance(value, list) else "a list"
