@@ -1,4 +1,4 @@
-"""The axis from mild to strong, of every kind of damage."""
+"""The axis from mild to strong, of every kind of degradation."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_every_kind_of_damage_has_an_axis_that_goes_from_mild_to_strong(task):
 
 
 class Fog(Degradation):
-    """A kind of damage that states no axis from mild to strong."""
+    """A kind of degradation that states no axis from mild to strong."""
 
     quantity = GaussianNoise.quantity
 
@@ -55,4 +55,6 @@ def test_the_width_of_a_kernel_is_read_off_it():
 
     sigma = covariance(*(torch.tensor([v]) for v in (2.5, 2.5, 0.7)))[0].numpy()
     assert severity(Blur.training(2)).read(sigma) == pytest.approx(2.5)
-    assert severity(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds of damage, the blur
+    assert severity(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(
+        2.5
+    )  # of both kinds of degradation, the blur

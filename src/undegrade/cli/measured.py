@@ -98,7 +98,7 @@ class _Once:
 def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     """The pipeline and the variant's name for the results.
 
-    Weights of another task can be measured too. On photographs, any weights can; on synthetic damage, only weights
+    Weights of another task can be measured too. On photographs, any weights can; on synthetic degradation, only weights
     trained for the same class of degradation, e.g. the colour JPEG model on grey images.
     """
     from undegrade.inference.load import load_pipeline

@@ -1,4 +1,4 @@
-"""Two kinds of damage in one batch: what a model trains on that has to serve both."""
+"""Two kinds of degradation in one batch: what a model trains on that has to serve both."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
-from undegrade.degrade.damage import DAMAGE, saving_params
 from undegrade.degrade.jpeg import Subsampling, decode, encode, side_by_side
+from undegrade.degrade.noise_grain_quality import NOISE_GRAIN_QUALITY, saving_params
 from undegrade.degrade.numbers import Numbers
 from undegrade.errors import UndegradeError
 from undegrade.lazy import torch
@@ -94,7 +94,7 @@ class Saved(Degradation):
     twice: float = 0.0
     first: tuple[int, int] = (1, 100)
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __post_init__(self) -> None:
         for low, high in (self.quality, self.first):

@@ -33,7 +33,7 @@ class RestoreOptions:
 
     Attributes:
         strength: 0 returns the input unchanged, 1 is the model's own result, more (up to 4) removes more. The latent is
-            moved to that of the same image with ``strength`` times the damage. Even the latent of an undamaged image
+            moved to that of the same image with ``strength`` times the degradation. Even the latent of an undegraded image
             changes the image a little; below :data:`BLEND` the result is therefore also blended with the input.
         level: replaces the estimate, in the units of the task's quantity (noise level, JPEG quality): the latent is
             moved until the estimate equals this value.
@@ -213,7 +213,7 @@ class Restoration(Generic[Kind]):
 
 @dataclass(frozen=True, repr=False)
 class EstimateMap:
-    """The estimate of the damage at every position of an image.
+    """The estimate of the degradation at every position of an image.
 
     Attributes:
         estimate: (P,), :attr:`Restoration.estimate`.

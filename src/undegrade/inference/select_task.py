@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undegrade.degrade.damage import Found
+from undegrade.degrade.noise_grain_quality import Found
 from undegrade.inference.arrays import Image, centre, is_grey
 from undegrade.inference.jpeg_projection import NOISY, RESAVE_LIMIT
 from undegrade.inference.look import Look
@@ -43,7 +43,7 @@ FEW_COLOURS = 0.01
 """Fewer colours than this share of the pixels are those of graphics."""
 _MIDDLE = 512
 LEAST_SIDE = 16
-"""A picture with a shorter side, in pixels, shows too little to tell damage from what it shows."""
+"""A picture with a shorter side, in pixels, shows too little to tell degradation from what it shows."""
 
 
 @dataclass(frozen=True)
