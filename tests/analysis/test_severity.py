@@ -55,6 +55,4 @@ def test_the_width_of_a_kernel_is_read_off_it():
 
     sigma = covariance(*(torch.tensor([v]) for v in (2.5, 2.5, 0.7)))[0].numpy()
     assert severity(Blur.training(2)).read(sigma) == pytest.approx(2.5)
-    assert severity(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(
-        2.5
-    )  # of both kinds of degradation, the blur
+    assert severity(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds, the blur

@@ -1,13 +1,13 @@
 """Is the latent collapsed, and does the restoration use it?
 
-KL of a channel    mean of D_KL(q(c|y) || N(0, 1)) over images, positions and levels of degradation; active above 0.01 nats
+KL of a channel    mean of D_KL(q(c|y) || N(0, 1)) over images, positions and levels; active above 0.01 nats
 spread             standard deviation of the posterior mean over images, positions and levels
 posterior std      mean standard deviation of q(c|y); 1 if the channel equals the prior
 
 PSNR of the restoration with
 
 own                its own latent
-flat               the spatial average of its own latent: keeps the strength of the degradation, removes local information
+flat               the spatial average of its own latent: keeps the level of degradation, removes local information
 another's          the latent of the next image with the same level of degradation
 zero               the prior mean
 """

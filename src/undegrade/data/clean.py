@@ -1,6 +1,6 @@
 """What the clean crops x of a task are cut from: photographs as they are, made smaller, and graphics made by program.
 
-Small pictures are not degraded ones, and neither are screenshots: a model that has only seen large photographs takes
+Small pictures and screenshots are not degraded: a model that has only seen large photographs takes
 their sharp edges and few colours for noise or bad compression.
 """
 

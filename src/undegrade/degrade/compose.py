@@ -1,4 +1,4 @@
-"""Degradations made of others, all with the degradation of :mod:`undegrade.degrade.noise_grain_quality` as f(T)."""
+"""Degradations made of others, all with :data:`NOISE_GRAIN_QUALITY` as f(T)."""
 
 from __future__ import annotations
 

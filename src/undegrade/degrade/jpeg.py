@@ -107,7 +107,7 @@ class Jpeg(Degradation):
         subsampling: of the chroma of RGB images, each of these equally likely; ``"4:2:0"`` alone is what Table VII
             measures.
         twice: share of images that were saved once before, as a crop of a saved picture was. Their f(T) is the lower
-            of the two qualities, which says how much is degraded; the second one stands in a file's header.
+            of the two qualities, which gives the strength of the degradation; the second one stands in a file's header.
         first: first and last quality factor of that first time; None for those of ``quality``.
         shift: how many rows and columns before the image the 8x8 grid of that first time starts, 0 to 7 each; None for
             any, equally likely.

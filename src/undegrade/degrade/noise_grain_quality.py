@@ -1,4 +1,4 @@
-"""f(T) of what happens to pictures: noise level, grain and JPEG quality; and how they are measured on what was added.
+"""Noise level, grain and JPEG quality as f(T), and how they are measured on the noise that was added.
 
 noise level   rms of n = y - x before any saving, over pixels and channels, in 8-bit levels
 grain         correlation of n at neighbouring pixels (mean of rows and columns), 0 to 1; nan below one level

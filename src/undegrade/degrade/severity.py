@@ -1,4 +1,4 @@
-"""Degradation along one axis, from little to much: what the figures of the latent vary."""
+"""Degradation along one axis, from mild to strong, which the figures of the latent vary."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ FEW_COLOURS = 0.01
 """Fewer colours than this share of the pixels are those of graphics."""
 _MIDDLE = 512
 LEAST_SIDE = 16
-"""A picture with a shorter side, in pixels, shows too little to tell degradation from what it shows."""
+"""A picture with a shorter side, in pixels, shows too little to separate its degradation from its content."""
 
 
 @dataclass(frozen=True)

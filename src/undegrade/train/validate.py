@@ -78,7 +78,7 @@ class Validation:
                 rows[f"nll/{label}"] = float(torch.stack(nlls).mean())
             if self.estimated:
                 rows |= _misses(label, degradation.quantity, torch.stack(misses))
-        # Over all cases: a channel may speak up at some kinds of degradation only.
+        # Over all cases: a channel may be active for some kinds of degradation only.
         channels = torch.stack(kls).mean(0).tolist()
         rows |= {f"kl/{i}": kl for i, kl in enumerate(channels)}
         return rows | {"kl": float(np.mean(channels)), "active_units": float(sum(kl > ACTIVE for kl in channels))}
