@@ -223,10 +223,9 @@ def test_numbers_are_bounded_and_come_back() -> None:
     assert bool((learned <= torch.tensor(NOISE_GRAIN_QUALITY.bounds)).all())
     torch.testing.assert_close(NOISE_GRAIN_QUALITY.decode(learned.T)[0], levels.clamp(max=100))
     np.testing.assert_allclose(NOISE_GRAIN_QUALITY.decode(learned.T.numpy())[2], [1, 2, 50, 100, 100], rtol=1e-4)
-    assert (
-        NOISE_GRAIN_QUALITY.words([12.34, 0.2, 89.6]) == "noise level 12.3 (8-bit levels), grain 0.20, JPEG quality 90"
-    )
-    assert NOISE_GRAIN_QUALITY.words([0.4, 0.2, 99.6]) == "no noise, no compression"
+    words = NOISE_GRAIN_QUALITY.words
+    assert words([12.34, 0.2, 89.6]) == "noise level 12.3 (8-bit levels), grain 0.20, JPEG quality 90"
+    assert words([0.4, 0.2, 99.6]) == "no noise, no compression"
 
 
 @pytest.mark.parametrize(

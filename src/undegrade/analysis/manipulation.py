@@ -10,8 +10,8 @@ A degraded picture is restored with the latent
     zero       the prior mean: no information
 
 ``manipulate`` compares the first four on single pictures: PSNR, and noise left and detail kept, which show the kind of
-error. ``swap_folder`` compares PSNR over a folder, for all but ``flipped``. It draws the degradation as for the published
-tables (seed 0 for each picture): the PSNR of ``own`` is a cell of these tables.
+error. ``swap_folder`` compares PSNR over a folder, for all but ``flipped``. It draws the degradation as for the
+published tables (seed 0 for each picture): the PSNR of ``own`` is a cell of these tables.
 """
 
 from __future__ import annotations

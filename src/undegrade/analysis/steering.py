@@ -1,8 +1,8 @@
 """Moves the latent along the direction of increasing degradation: does the restoration change smoothly with it?
 
 A linear probe predicts the level of degradation from AvgPool(c). The shortest step of c that raises the prediction by
-one unit is w / |w|^2. The picture is restored with c + t w / |w|^2 at every position: for t < 0 as if the degradation were
-weaker, for t > 0 as if it were stronger.
+one unit is w / |w|^2. The picture is restored with c + t w / |w|^2 at every position: for t < 0 as if the degradation
+were weaker, for t > 0 as if it were stronger.
 """
 
 from __future__ import annotations

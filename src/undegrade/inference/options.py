@@ -33,8 +33,8 @@ class RestoreOptions:
 
     Attributes:
         strength: 0 returns the input unchanged, 1 is the model's own result, more (up to 4) removes more. The latent is
-            moved to that of the same image with ``strength`` times the degradation. Even the latent of a clean image changes
-            the image a little; below :data:`BLEND` the result is therefore also blended with the input.
+            moved to that of the same image with ``strength`` times the degradation. Even the latent of a clean image
+            changes the image a little; below :data:`BLEND` the result is therefore also blended with the input.
         level: replaces the estimate, in the units of the task's quantity (noise level, JPEG quality): the latent is
             moved until the estimate equals this value.
         samples: number of latents drawn from q(c|y) instead of using its mean, 0 or at least 2. The result is the mean
