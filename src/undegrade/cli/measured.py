@@ -1,4 +1,4 @@
-"""What ``undegrade evaluate`` measures: a model of this package, or a network of somebody else."""
+"""What ``undegrade evaluate`` measures: a model of this package, or another network."""
 
 from __future__ import annotations
 

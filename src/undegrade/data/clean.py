@@ -35,7 +35,7 @@ _RESIZERS = (
 _SMALLER = ((0.6, 1.15, 2.0), (0.4, 2.0, 4.0))
 """Share of the crops of small photographs, and the range of the factors that they are made smaller by."""
 _LEAST_SIDE = 96
-"""Pixels, of a photograph made smaller; but for those that are smaller from the start."""
+"""Shortest side of a photograph that was made smaller, in pixels."""
 
 
 class Crops(Protocol):

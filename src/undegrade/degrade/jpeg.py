@@ -54,7 +54,7 @@ _LOG_STEPS = np.array([np.log(quantisation_tables(quality)[0]).mean() for qualit
 
 
 def nearest_quality(luminance: NDArray[np.integer]) -> int:
-    """The quality factor, 1 to 100, whose luminance steps are nearest to (8, 8) steps of whatever making.
+    """The quality factor, 1 to 100, whose luminance steps are nearest to (8, 8) steps of any origin.
 
     Steps of the Independent JPEG Group's scale give their quality exactly. Those of other makers (cameras, Adobe) are
     compared by the mean of their logarithms, which is how much is lost.

@@ -40,9 +40,9 @@ class _NoiseGrainQuality(Numbers):
 
 
 LEAST_NOISE = 1.0
-"""Noise level, in 8-bit levels, below which there is no grain to speak of."""
+"""Noise level, in 8-bit levels, below which the grain is not given."""
 _UNSAVED = 98
-"""Quality from which a lossy compression cannot be told from none."""
+"""Quality from which a lossy compression cannot be distinguished from none."""
 
 NOISE_GRAIN_QUALITY = _NoiseGrainQuality.of(
     "degradation",
@@ -50,7 +50,7 @@ NOISE_GRAIN_QUALITY = _NoiseGrainQuality.of(
     Number("grain", "", low=0.0, high=1.0, digits=2, weight=0.25),
     Number("JPEG quality", "", low=1.0, high=100.0, digits=0, weight=0.5),
 )
-"""Grain and quality weigh less in the estimation term: they are harder to see, and their errors would rule it."""
+"""Grain and quality weigh less in the estimation term: they are harder to see, and their errors would dominate it."""
 
 _GREY_NOISE = 0.5
 """Share of grey images (three equal channels) that get one noise plane in all three channels."""

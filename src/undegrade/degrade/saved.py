@@ -1,4 +1,4 @@
-"""Lossy saving as files on the web went through it: JPEG, WebP and AVIF by Pillow, grids anywhere, once or twice."""
+"""Lossy saving, as of pictures on the web: JPEG, WebP and AVIF by Pillow, once or twice, with the grid at any place."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def as_jpeg(codec: Codec, quality: float) -> float:
 class Saved(Degradation):
     """Every image is saved at a quality of its own; f(T) knows that of the last saving, as a JPEG's.
 
-    Where an earlier saving was coarser, the quality is not taught (nan): the pixels show the earlier one.
+    Where an earlier saving was coarser, the quality is not learned (nan): the pixels show the earlier one.
 
     Attributes:
         codec: the format.

@@ -1,7 +1,7 @@
 """What darktable asks of a model, in words: the fields that it shows, and the page that its collection asks for.
 
 The headings and the rows of the table are those of the repository darktable-org/darktable-ai (its README.md, "Model
-card"). What is not known, or does not meet its criteria, is said as it is.
+card"). What is not known, or does not meet its criteria, is stated too.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def page(
     return (
         f"# {name}\n\n{summary(tasks)}\n\n"
         f"## Source\n\n- Repository: {said['source']}\n- Paper: {said['paper']}\n- License: {said['license']}\n\n"
-        "## Architecture\n\nAn encoder of six convolutions infers a latent of four numbers for every 4 x 4 pixels\n"
-        f"(VDIR), and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
+        "## Architecture\n\nAn encoder of five convolutions and two heads infers a latent of four numbers for\n"
+        f"every 4 x 4 pixels (VDIR), and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
         f"## ONNX Models\n\n{models}\n"
         "## Notes\n\n- The output is not clipped to [0, 1].\n- The picture is all that the model is given: no noise "
         f"level, no camera.\n{notes}\n\n"

@@ -64,7 +64,7 @@ def beside(output: Path, options: RestoreOptions) -> list[Path]:
 
 
 class Status(enum.StrEnum):
-    """The final state of a file. LEFT: copied without restoration. BUSY: another run is at it."""
+    """The final state of a file. LEFT: copied without restoration. BUSY: another run is restoring it."""
 
     RESTORED = "restored"
     LEFT = "left"

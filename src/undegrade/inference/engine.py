@@ -55,7 +55,7 @@ class Reaches(NamedTuple):
 
 
 class Engine(ABC):
-    """A model at work on a device.
+    """A model on a device.
 
     Attributes:
         architecture: of the networks.

@@ -1,4 +1,4 @@
-"""A part of an image whose latent is kept, so that another strength of it comes soon."""
+"""A part of an image whose latent is kept, so that it is quickly restored at another strength."""
 
 from __future__ import annotations
 

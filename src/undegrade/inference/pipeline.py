@@ -163,7 +163,7 @@ class Pipeline(Calls):
         return found.as_map(quantity)
 
     def look(self, image: Any, options: RestoreOptions, progress: Progress | None = None) -> Look:
-        """Encode one image: what :meth:`run` needs, and what it estimates, which tells whether it should run.
+        """Encode one image: what :meth:`run` needs, and what it estimates.
 
         Raises:
             UndegradeError: see :meth:`__call__`; or the input is a batch.

@@ -148,7 +148,7 @@ def centre_crops(folder: Path, channels: int, size: int, device: torch.device | 
 
 
 def health(rows: Mapping[str, float]) -> str | None:
-    """A sentence to warn with where what :meth:`Validation.measure` found says that the latent is dead."""
+    """A sentence to warn with where what :meth:`Validation.measure` found says that the posterior has collapsed."""
     return collapse_warning([value for name, value in rows.items() if name.startswith("kl/")])
 
 
