@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from undegrade.model.architecture import Architecture
+from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 from undegrade.weights.licence import LICENCE, licence
@@ -19,13 +20,6 @@ LIMITS = (
     "the licences of the training images allow is for their owners to say."
 )
 PAPER = 'J. W. Soh and N. I. Cho, "Variational Deep Image Restoration", IEEE Transactions on Image Processing, 2022'
-
-_RESTORERS = {
-    "full": "25 residual blocks of 64 filters at full resolution",
-    "fast": "5 residual blocks of 96 filters at half of the resolution",
-    "wide": "the fast one with two coarser levels, at a quarter and an eighth of the resolution",
-    "ffdnet": "the chain of FFDNet: 12 convolutions of 96 filters at half of the resolution",
-}
 
 
 def source() -> str:
@@ -120,7 +114,7 @@ def page(
         for card in cards
     )
     notes = "\n".join((*(f"- {remark}" for remark in remarks), trained))
-    restorer = _RESTORERS.get(architectures[0].restorer, f"the restorer {architectures[0].restorer}")
+    restorer = RESTORERS[architectures[0].restorer].summary
     return (
         f"# {name}\n\n{summary(tasks)}\n\n"
         f"## Source\n\n- Repository: {said['source']}\n- Paper: {said['paper']}\n- License: {said['license']}\n\n"
