@@ -279,6 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = {
         "start": start,
+        "check": data_folders,
         "run": run,
         "status": status,
         "stop": stop,
