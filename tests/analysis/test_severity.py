@@ -18,7 +18,7 @@ ONE_OF_EACH_KIND = list({type(TASKS[name].degradation): name for name in reverse
 
 
 @pytest.mark.parametrize("task", ONE_OF_EACH_KIND)
-def test_every_kind_of_damage_has_an_axis_that_goes_from_mild_to_strong(task):
+def test_every_kind_of_degradation_has_an_axis_that_goes_from_mild_to_strong(task):
     pipeline = make(task)
     axis, s = severity(pipeline.task.degradation), pipeline.architecture.scale
     x = to_tensor(make_photo(32, 32, 0))
@@ -43,7 +43,7 @@ class Fog(Degradation):
         return Degraded(x, x.new_zeros(x.shape[0], 1))
 
 
-def test_damage_without_an_axis_gets_one_sentence():
+def test_a_degradation_without_an_axis_gets_one_sentence():
     with pytest.raises(UndegradeError, match=r"\(Fog\) has no axis from mild to strong.*; add a severity to Fog"):
         severity(Fog())
 

@@ -175,6 +175,14 @@ class Restoration(Generic[Kind]):
         """What was found, for people: ``"noise level 24.0 (8-bit levels)"``; empty if the task has no estimator."""
         return "" if self.origin is None else self.origin.words(self.estimate)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noticed while a file was read, e.g. that a broken colour profile was left out; empty for arrays.
+
+        Each is a sentence without a full stop.
+        """
+        return () if self.origin is None else self.origin.notes
+
     def save(self, path: str | PathLike[str], *, strip_metadata: bool = False) -> None:
         """Write the restored image, whole or not at all, with the metadata of the file that was given.
 
