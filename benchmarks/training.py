@@ -51,15 +51,21 @@ def matrix_peak(dtype: torch.dtype) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", default="gaussian")
-    parser.add_argument("--variant", default="fast")
-    parser.add_argument("--recipe", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, nargs="+")
-    parser.add_argument("--patch", type=int, nargs="+", help="as many as batches")
-    parser.add_argument("--restorer", action="store_true", help="encoder, decoder and estimator rest")
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--losses", type=int, default=0, metavar="STEPS")
+    parser.add_argument("--task", default="gaussian", help="default: gaussian")
+    parser.add_argument("--variant", default="fast", help="of the task (default: fast)")
+    parser.add_argument("--recipe", default="cpu", help="of the variant (default: cpu)")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
+    parser.add_argument("--batch", type=int, nargs="+", help="crops of a step (default: the recipe's)")
+    parser.add_argument(
+        "--patch", type=int, nargs="+", help="side of the crops, as many as batches (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--restorer", action="store_true", help="train the restorer only; encoder, decoder and estimator are frozen"
+    )
+    parser.add_argument("--turns", type=int, default=7, help="steps that are timed of each way (default: 7)")
+    parser.add_argument(
+        "--losses", type=int, default=0, metavar="STEPS", help="print the losses of so many steps of each way"
+    )
     parser.add_argument("--profile", action="store_true", help="print where the time of a step goes")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
