@@ -32,7 +32,7 @@ class _NoiseGrainQuality(Numbers):
     def words(self, values: Sequence[float]) -> str:
         found = Found(*values)
         said = [number.words(value) for number, value in zip(self.numbers, found, strict=True)]
-        if found.noise < LEAST_NOISE:  # there is no grain to speak of
+        if found.noise < LEAST_NOISE:  # the grain is not given
             said[:2] = ["no noise"]
         if round(found.quality) >= _UNSAVED:
             said[-1] = "no compression"
