@@ -62,14 +62,16 @@ package:
 	cd build && empty/bin/undegrade models && empty/bin/undegrade restore ../examples/dog-noisy.png -o restored
 
 # The relay of training/queue.toml: UNDEGRADE_TRAIN_DATA and UNDEGRADE_VAL_DATA name the images; see docs/relay.md.
-train: $(VENV)/installed-train
+train: $(VENV)/installed
+	@$(BIN)/python training/relay.py check  # before PyTorch is installed
+	@$(MAKE) --no-print-directory $(VENV)/installed-train
 	$(BIN)/python training/relay.py start
 
-train-status train-stop train-pause train-resume: $(VENV)/installed-train
+train-status train-stop train-pause train-resume: $(VENV)/installed
 	$(BIN)/python training/relay.py $(@:train-%=%)
 
 train-cooldown: MINUTES ?= 30
-train-cooldown: $(VENV)/installed-train
+train-cooldown: $(VENV)/installed
 	$(BIN)/python training/relay.py cooldown --minutes $(MINUTES)
 
 # The ONNX graphs of the networks, without weights; after a change of the networks.

@@ -56,5 +56,5 @@ def main(repeats: int = 10) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("repeats", type=int, nargs="?", default=10)
+    parser.add_argument("repeats", type=int, nargs="?", default=10, help="how often each step is timed (default: 10)")
     main(max(parser.parse_args().repeats, 1))

@@ -75,7 +75,9 @@ def measure(command: list[str]) -> tuple[int, float, float]:
 def main() -> int:
     """Measure, print, and return 1 if the limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--megapixels", type=float, nargs="+", default=[48.0], metavar="M")
+    parser.add_argument(
+        "--megapixels", type=float, nargs="+", default=[48.0], metavar="M", help="of each picture (default: 48)"
+    )
     parser.add_argument("--format", default="tiff", help="of the picture (default: tiff)")
     parser.add_argument("--io", action="store_true", help="leave out the network")
     args, others = parser.parse_known_args()

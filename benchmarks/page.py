@@ -45,8 +45,8 @@ def megabytes(pid: int, field: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--megapixels", type=float, default=12.0, metavar="M")
-    parser.add_argument("--requests", type=int, default=24, metavar="N")
+    parser.add_argument("--megapixels", type=float, default=12.0, metavar="M", help="of the picture (default: 12)")
+    parser.add_argument("--requests", type=int, default=24, metavar="N", help="restorations to time (default: 24)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         log = Path(name) / "log"

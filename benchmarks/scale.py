@@ -69,10 +69,10 @@ def same(one: Path, other: Path) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--files", type=int, default=1000, help="pictures to restore (default: 1000)")
     parser.add_argument("--side", type=int, default=256, help="of each picture, in pixels")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="processes, and workers of Ray (default: 2)")
+    parser.add_argument("--turns", type=int, default=1, help="times that each way restores them (default: 1)")
     args = parser.parse_args()
     if args.files < 2:
         parser.error("give at least 2 files")

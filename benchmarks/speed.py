@@ -151,12 +151,26 @@ def start() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--sizes", type=float, nargs="*", default=[0.262144, 12.0, 48.0], metavar="MP")
-    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, usable_cores()}), metavar="N")
+    parser.add_argument(
+        "--sizes",
+        type=float,
+        nargs="*",
+        default=[0.262144, 12.0, 48.0],
+        metavar="MP",
+        help="megapixels of the pictures; none without a number (default: 0.26 12 48)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        default=sorted({1, usable_cores()}),
+        metavar="N",
+        help="of the CPU (default: one, and all cores)",
+    )
     parser.add_argument("--models", nargs="*", default=[], metavar="NAME", help="shipped models (default: all)")
-    parser.add_argument("--repeats", type=int, default=3, metavar="N")
-    parser.add_argument("--file", action="store_true")
-    parser.add_argument("--start", action="store_true")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="turns (default: 3)")
+    parser.add_argument("--file", action="store_true", help="also a JPEG of 12 megapixels, from file to file")
+    parser.add_argument("--start", action="store_true", help="also the CPU time of starting the command")
     args = parser.parse_args()
     print(f"{os.cpu_count()} CPUs, of which {usable_cores()} may be used; torch {torch.__version__}")
     if args.start:

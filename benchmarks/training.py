@@ -5,8 +5,8 @@ them alike. A line shows the best and the median step, pixels per second of the 
 one core (which other work hardly changes), and the best step's arithmetic as a share of what products of 1024 x 1024
 matrices reach on the same threads, in bfloat16 or float32. --losses prints the mean losses of that many steps side by
 side, from the same start on the same data, in ten lines. The images are blobs, the weights fresh: neither matters for
-speed. Several batches and patches are measured one after another: the first release trained with crops of 64, as in
-`--batch 12 8 --patch 64 96`.
+speed. --profile prints in which operators a step of each way spends its time. Several batches and patches are measured
+one after another: the first release trained with crops of 64, as in `--batch 12 8 --patch 64 96`.
 """
 
 from __future__ import annotations
@@ -51,15 +51,22 @@ def matrix_peak(dtype: torch.dtype) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", default="gaussian")
-    parser.add_argument("--variant", default="fast")
-    parser.add_argument("--recipe", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, nargs="+")
-    parser.add_argument("--patch", type=int, nargs="+", help="as many as batches")
-    parser.add_argument("--restorer", action="store_true", help="encoder, decoder and estimator rest")
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--losses", type=int, default=0, metavar="STEPS")
+    parser.add_argument("--task", default="gaussian", help="default: gaussian")
+    parser.add_argument("--variant", default="fast", help="of the task (default: fast)")
+    parser.add_argument("--recipe", default="cpu", help="of the variant (default: cpu)")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
+    parser.add_argument("--batch", type=int, nargs="+", help="crops of a step (default: the recipe's)")
+    parser.add_argument(
+        "--patch", type=int, nargs="+", help="side of the crops, as many as batches (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--restorer", action="store_true", help="train the restorer only; encoder, decoder and estimator are frozen"
+    )
+    parser.add_argument("--turns", type=int, default=7, help="steps that are timed of each way (default: 7)")
+    parser.add_argument(
+        "--losses", type=int, default=0, metavar="STEPS", help="print the losses of so many steps of each way"
+    )
+    parser.add_argument("--profile", action="store_true", help="print where the time of a step goes")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     task = TASKS[args.task]
@@ -89,7 +96,10 @@ def main() -> None:
         return found
 
     for recipe in sizes:
-        measure(trainers(recipe), recipe, args)
+        made = trainers(recipe)
+        measure(made, recipe, args)
+        if args.profile:
+            profile(made)
     if args.losses:
         compare(trainers(sizes[-1]), args.losses)
 
@@ -120,6 +130,16 @@ def measure(trainers: dict[str, Trainer], recipe: Recipe, args: argparse.Namespa
             f"{name:<10} {1e3 * best:8.1f} {1e3 * median:8.1f} {pixels / best / 1e3:9.0f} "
             f"{pixels / fastest / 1e3:8.0f} {flops / best / 1e9:8.0f} {share:6.1%}"
         )
+
+
+def profile(trainers: dict[str, Trainer]) -> None:
+    """The operators that take most of a step's time on the CPU, without the operators that they call."""
+    for name, trainer in trainers.items():
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+            trainer.step()
+        rows = sorted(found.key_averages(), key=lambda row: row.self_cpu_time_total, reverse=True)
+        whole = sum(row.self_cpu_time_total for row in rows)
+        print(f"{name}: " + ", ".join(f"{row.key} {row.self_cpu_time_total / whole:.1%}" for row in rows[:8]))
 
 
 def compare(trainers: dict[str, Trainer], steps: int) -> None:

@@ -8,8 +8,8 @@ the 90 % interval in 8-bit levels. Two baselines stand beside it, both made to c
     samples     the standard deviation over samples, times a factor taken from the true errors of the set
 
 DATA is the folder of the benchmark sets. VAL is the folder of held-out pictures that the widths on the card were fitted
-to: each half of them is measured with widths that are fitted to the other half here, under the damage that training is
-watched on. Writes OUT.csv and OUT.png, the reliability diagram.
+to: each half of them is measured with widths that are fitted to the other half here, under the degradations of the
+validation. Writes OUT.csv and OUT.png, the reliability diagram.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Array = NDArray[Any]
 
 @dataclass
 class Cell:
-    """One set under one damage: of each picture scales, errors and, with samples, standard deviations.
+    """One set under one degradation: of each picture scales, errors and, with samples, standard deviations.
 
     Attributes:
         data, case: what they are called.
@@ -160,7 +160,7 @@ def cells(
 
 
 def held_out(task: Task, val: Path, channels: int, half: int, limit: int | None) -> Iterator[tuple[Array, Array]]:
-    """x and y of one half (0 or 1) of the held-out pictures, under the damage of validations."""
+    """x and y of one half (0 or 1) of the held-out pictures, under the degradations of the validation."""
     side = SIDE - SIDE % task.degradation.scale
     photographs = [centre(p, side) for p in read_folder(val, channels) if min(p.shape[:2]) >= side][half::2][:limit]
     if not photographs:

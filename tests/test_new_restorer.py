@@ -12,6 +12,7 @@ from tests.pictures import make_photo
 from undegrade.data.batches import Synthetic
 from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import GaussianNoise
+from undegrade.export.model_card import page
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture, Conditioning
@@ -54,7 +55,7 @@ class Toy(RestorerModule):
         return out
 
 
-TOY = RestorerDescription("toy", Toy, scales=(1,), bytes_per_pixel=200)
+TOY = RestorerDescription("toy", "two convolutions at the same size", Toy, scales=(1,), bytes_per_pixel=200)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +114,13 @@ def test_its_weights_come_back_with_their_card(tmp_path) -> None:
     assert loaded.architecture == Architecture(restorer="toy")
     assert found.architecture["restorer"] == "toy"
     torch.testing.assert_close(loaded.restorer.tail.weight, network.restorer.tail.weight.half().float())
+
+
+def test_the_card_of_its_package_says_what_it_is() -> None:
+    """The words stood in a second table, which a new restorer was not in."""
+    card = Card("gaussian", "toy", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {})
+    text = page("toy", [card], [Architecture(restorer="toy")], [TASKS["gaussian"]], ["model.onnx"], side=768)
+    assert "The restorer: two convolutions at the same size." in text
 
 
 def test_it_trains_and_its_cost_is_counted() -> None:

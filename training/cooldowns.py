@@ -34,12 +34,12 @@ from undegrade.train.validate import Validation, centre_crops
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("train", type=Path)
-    parser.add_argument("val", type=Path)
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("train", type=Path, help="folder of clean images to train on")
+    parser.add_argument("val", type=Path, help="folder of held-out images")
+    parser.add_argument("--steps", type=int, default=2400, help="of each way (default: 2400)")
     parser.add_argument("--share", type=float, default=0.25, help="of the steps that the cooldown takes")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of weights, crops and noise (default: 0)")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     task = TASKS["gaussian"]

@@ -40,7 +40,7 @@ from undegrade.weights.card import Card, load_weights
 from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 BATCH = 8
-"""Crops that are degraded at once: some tasks share a batch among kinds of damage."""
+"""Crops that are degraded at once: some tasks share a batch among kinds of degradation."""
 PIXELS = 2048
 """Of each crop, at random places: its other pixels are much like these."""
 BINS_OF_ESTIMATES = 8
@@ -169,11 +169,11 @@ def report(checks: Sequence[tuple[Intervals, Measured]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("val", type=Path)
+    parser.add_argument("weights", type=Path, help="the safetensors file")
+    parser.add_argument("val", type=Path, help="folder of held-out pictures")
     parser.add_argument("--draws", type=int, default=640, help="crops of each half of the pictures (default: 640)")
     parser.add_argument("--patch", type=int, default=192, help="side of the crops, in pixels of y (default: 192)")
-    parser.add_argument("--seed", type=int, default=0, help="of crops and damage (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of crops and degradation (default: 0)")
     parser.add_argument("--check", action="store_true", help="change nothing")
     args = parser.parse_args()
     print(calibrate(args.weights, args.val, args.draws, args.patch, args.seed, args.check))

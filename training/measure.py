@@ -63,8 +63,8 @@ def sentence(found: dict[str, object]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("val", type=Path)
+    parser.add_argument("weights", type=Path, help="the safetensors file")
+    parser.add_argument("val", type=Path, help="folder of held-out pictures")
     parser.add_argument("--shipped", type=Path, help="compare with these instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what is found here as well")
     args = parser.parse_args()

@@ -6,6 +6,8 @@
     make train-stop        save and end
     make train-cooldown MINUTES=30      start a cooldown of the current model now, then continue
 
+`check` says which folder of images is missing; `run` trains in the foreground.
+
 UNDEGRADE_TRAIN_THREADS limits the cores. States, logs and cooled weights are in UNDEGRADE_CACHE (default
 ~/.cache/undegrade), folder relay. Training runs at the lowest priority. Everything may be killed at any moment: the
 next start goes on from the newest states, which are five minutes old at most.
@@ -279,6 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = {
         "start": start,
+        "check": data_folders,
         "run": run,
         "status": status,
         "stop": stop,

@@ -26,7 +26,8 @@ def status() -> None:
         run = folder() / entry.name
         found = standing(entry, folder())
         rows = Log(run / "metrics.jsonl").rows()
-        print(f"\n{entry.name}: {found.pixels:.4g} of {entry.pixels:.3g} pixels, {found.seconds / 3600:.1f} hours")
+        time_here = f"{found.seconds / 3600:.1f} hours" if found.seconds else "not trained here yet"
+        print(f"\n{entry.name}: {found.pixels:.4g} of {entry.pixels:.3g} pixels, {time_here}")
         if rows and found.pixels:
             last = rows[-1]
             age = (time.time() - (run / "metrics.jsonl").stat().st_mtime) / 60

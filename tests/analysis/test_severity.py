@@ -1,4 +1,4 @@
-"""The axis from mild to strong, of every kind of damage."""
+"""The axis from mild to strong, of every kind of degradation."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ ONE_OF_EACH_KIND = list({type(TASKS[name].degradation): name for name in reverse
 
 
 @pytest.mark.parametrize("task", ONE_OF_EACH_KIND)
-def test_every_kind_of_damage_has_an_axis_that_goes_from_mild_to_strong(task):
+def test_every_kind_of_degradation_has_an_axis_that_goes_from_mild_to_strong(task):
     pipeline = make(task)
     axis, s = severity(pipeline.task.degradation), pipeline.architecture.scale
     x = to_tensor(make_photo(32, 32, 0))
@@ -35,7 +35,7 @@ def test_every_kind_of_damage_has_an_axis_that_goes_from_mild_to_strong(task):
 
 
 class Fog(Degradation):
-    """A kind of damage that states no axis from mild to strong."""
+    """A kind of degradation that states no axis from mild to strong."""
 
     quantity = GaussianNoise.quantity
 
@@ -43,7 +43,7 @@ class Fog(Degradation):
         return Degraded(x, x.new_zeros(x.shape[0], 1))
 
 
-def test_damage_without_an_axis_gets_one_sentence():
+def test_a_degradation_without_an_axis_gets_one_sentence():
     with pytest.raises(UndegradeError, match=r"\(Fog\) has no axis from mild to strong.*; add a severity to Fog"):
         severity(Fog())
 
@@ -55,4 +55,4 @@ def test_the_width_of_a_kernel_is_read_off_it():
 
     sigma = covariance(*(torch.tensor([v]) for v in (2.5, 2.5, 0.7)))[0].numpy()
     assert severity(Blur.training(2)).read(sigma) == pytest.approx(2.5)
-    assert severity(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds of damage, the blur
+    assert severity(TASKS["sr-x4"].degradation).read(sigma) == pytest.approx(2.5)  # of both kinds, the blur

@@ -1,4 +1,4 @@
-"""``undegrade estimate`` on files with known damage."""
+"""``undegrade estimate`` on files with known degradation."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.pictures import make_photo
 from undegrade.cli import main
-from undegrade.degrade import DAMAGE
+from undegrade.degrade import NOISE_GRAIN_QUALITY
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 from undegrade.weights.card import Card, save_weights
@@ -44,7 +44,7 @@ def test_the_universal_model_reads_three_numbers_and_a_jpegs_header_is_shown_too
     assert main(["estimate", "a.jpg", "--device", "cpu"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first == "a.jpg: JPEG quality from the header 40"
-    names = [number.name for number in DAMAGE.numbers]
+    names = [number.name for number in NOISE_GRAIN_QUALITY.numbers]
     assert [line.removeprefix("a.jpg: ").rpartition(" +- ")[0].rpartition(" ")[0] for line in rest] == names
 
 

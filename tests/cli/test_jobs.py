@@ -132,8 +132,8 @@ def test_what_another_run_is_at_is_left_to_it(
     with claim(Path("out/a.png")):
         assert main(["restore", "p", "-o", "out", "--json", "log", "--weights", weights]) == 0
     out = capsys.readouterr().out
-    assert "p/a.png: left out, another run is at it" in out
-    assert out.splitlines()[-1] == "1 restored; 1 left out (another run is at it)"
+    assert "p/a.png: left out, another run is restoring it" in out
+    assert out.splitlines()[-1] == "1 restored; 1 left out (another run is restoring it)"
     assert [(r["source"], r["status"]) for r in records(Path("log").read_text())] == [
         ("p/b.png", "restored"),
         ("p/a.png", "busy"),

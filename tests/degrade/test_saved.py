@@ -6,7 +6,7 @@ import torch
 from PIL import features
 
 from tests.pictures import make_photo
-from undegrade.degrade import DAMAGE, Codec, Jpeg, Saved
+from undegrade.degrade import NOISE_GRAIN_QUALITY, Codec, Jpeg, Saved
 from undegrade.degrade.saved import as_jpeg
 
 CODECS = [c for c in Codec if features.check(str(c).replace("jpeg", "jpg"))]
@@ -22,7 +22,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def quality(params: torch.Tensor) -> torch.Tensor:
-    return DAMAGE.decode(params.T)[2]
+    return NOISE_GRAIN_QUALITY.decode(params.T)[2]
 
 
 def psnr(x: torch.Tensor, y: torch.Tensor) -> float:
@@ -40,7 +40,7 @@ def test_lower_qualities_lose_more_and_are_told(codec: Codec) -> None:
     assert told == sorted(told)
     for q, value in zip((10, 50, 90), told, strict=True):
         assert value == pytest.approx(as_jpeg(codec, q), abs=0.1)
-    level, grain, _ = DAMAGE.decode(found[0].params.T)
+    level, grain, _ = NOISE_GRAIN_QUALITY.decode(found[0].params.T)
     assert level.tolist() == [0] * 4
     assert bool(grain.isnan().all())
 

@@ -31,7 +31,7 @@ def test_every_row_has_a_value_per_case_in_a_possible_range() -> None:
 
 
 def test_more_damage_never_scores_better() -> None:
-    """Catches digits swapped in typing: within a row, values follow the strength of the damage."""
+    """Catches digits swapped in typing: within a row, values follow the strength of the degradation."""
     for name, metric, method, dataset, row in ALL:
         if (name, metric, method, dataset) == ("VI", "ssim", "Guo et al.", "Urban100"):
             continue  # printed so: 0.9710 at QF 10

@@ -14,7 +14,7 @@ from PIL import ImageCms
 import undegrade
 from tests.pictures import make_photo
 from undegrade import UndegradeError
-from undegrade.degrade import DAMAGE, GaussianNoise
+from undegrade.degrade import NOISE_GRAIN_QUALITY, GaussianNoise
 from undegrade.degrade.base import Quantity
 from undegrade.files.estimate import Estimate
 from undegrade.files.plan import Job
@@ -54,7 +54,7 @@ def look_that_finds(quantity: Quantity, value: float | list[float], pixels: np.n
     """What a model found, the same at every place."""
     found = Estimates(quantity.size, pixels)
     if isinstance(value, list):
-        found.drawn[:] = DAMAGE.encode(*(torch.tensor([v]) for v in value)).numpy().reshape(3, 1, 1)
+        found.drawn[:] = NOISE_GRAIN_QUALITY.encode(*(torch.tensor([v]) for v in value)).numpy().reshape(3, 1, 1)
     else:
         found.drawn[:] = value / quantity.scale
     found.mean[:], found.spread[:] = found.drawn, 0.5 / quantity.scale
@@ -353,11 +353,11 @@ def test_a_picture_that_is_left_alone_keeps_no_deviation_of_an_earlier_run(job: 
 class Universal(Inverting):
     """Changes every pixel by 31 levels."""
 
-    task, quantity = TASKS["universal"], DAMAGE
+    task, quantity = TASKS["universal"], NOISE_GRAIN_QUALITY
 
     def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any, look: Look) -> Restoration:
         assert look.estimates is not None
-        estimate, spread = look.estimates.in_units(DAMAGE)
+        estimate, spread = look.estimates.in_units(NOISE_GRAIN_QUALITY)
         return Restoration(pixels ^ 31, estimate, spread)
 
 
@@ -366,7 +366,7 @@ def test_the_coefficients_of_a_noisy_jpeg_do_not_bind(tmp_path: Path, noise: flo
     """They describe the noise, which is to go."""
     Pillow.fromarray(make_photo(48, 64, 0)).save(tmp_path / "a.jpg", quality=60)
     pipeline, given = Universal(), read(tmp_path / "a.jpg").pixels
-    choice = Choice(pipeline, "because", pipeline, look_that_finds(DAMAGE, [noise, 0.0, 60.0], given))
+    choice = Choice(pipeline, "because", pipeline, look_that_finds(NOISE_GRAIN_QUALITY, [noise, 0.0, 60.0], given))
     job = Job(tmp_path / "a.jpg", tmp_path / "b.png", Format.PNG)
     outcome = restore_file(job, FileOptions(), lambda *_: choice)
     assert outcome.status is Status.RESTORED
@@ -379,7 +379,7 @@ def test_the_coefficients_of_a_noisy_jpeg_do_not_bind(tmp_path: Path, noise: flo
 
 def test_a_picture_that_is_left_alone_has_its_estimate(job: Job) -> None:
     pipeline, given = Universal(), read(job.source).pixels
-    choice = Choice(None, "left alone: clean", pipeline, look_that_finds(DAMAGE, [0.0, 0.0, 100.0], given))
+    choice = Choice(None, "left alone: clean", pipeline, look_that_finds(NOISE_GRAIN_QUALITY, [0.0, 0.0, 100.0], given))
     outcome = restore_file(job, FileOptions(), lambda *_: choice)
     assert outcome.status is Status.LEFT
     assert job.output.read_bytes() == job.source.read_bytes()

@@ -119,7 +119,7 @@ def test_dead_processes_are_replaced_and_the_others_go_on(tmp_path, notes):
     assert {i for i, o in outcomes.items() if o.status == Status.LEFT} == {0, 2, 3, 4, 5}
     assert outcomes[1].status == Status.FAILED
     assert outcomes[1].reason == (
-        "its process ended twice (SIGKILL), as for want of memory; give fewer --jobs or less --memory."
+        "its process ended twice (SIGKILL), perhaps out of memory; give fewer --jobs or less --memory."
     )
     assert sorted(told.begun) == [0, 1, 1, 2, 3, 3, 4, 5]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "2.png", "3.png", "4.png", "5.png"]

@@ -1,4 +1,4 @@
-"""The estimate of the damage: over tiles, in its units, alone or with the restoration."""
+"""The estimate of the degradation: over tiles, in its units, alone or with the restoration."""
 
 import math
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_spread_is_the_posteriors_and_a_convex_estimator_reads_higher_on_draws()
 def test_one_number_is_a_median_and_a_kernels_numbers_are_means() -> None:
     seen = Estimates(3, np.empty((40, 40, 3), np.uint8))
     seen.drawn[:], seen.spread[:] = np.array([1.0, 2.0, 3.0])[:, None, None], 0.5
-    seen.drawn[:, :3] += 10  # texture that looks like damage
+    seen.drawn[:, :3] += 10  # texture that looks like degradation
     one = replace(TASKS["gaussian"].degradation.quantity, scale=2.0)
     three = replace(one, size=3)
     single = Estimates(1, np.empty((40, 40, 3), np.uint8))

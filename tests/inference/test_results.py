@@ -156,6 +156,17 @@ def test_a_file_keeps_its_alpha(tmp_path: Path, fast: Pipeline) -> None:
     assert twice.image.shape == (120, 160, 4)
 
 
+def test_what_was_noticed_in_a_file_is_in_the_result(tmp_path: Path, fast: Pipeline) -> None:
+    """It was on the command line and in records, but Python users never saw it."""
+    frames = [Pillow.fromarray(make_photo(20, 24, seed)) for seed in (0, 1)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    result = fast(tmp_path / "a.gif")
+    assert result.notes == tuple(read(tmp_path / "a.gif").notes)
+    assert any("first frame" in note for note in result.notes)
+    assert fast(make_photo(20, 24, 0)).notes == ()
+    assert Restoration(PHOTO, None).notes == ()
+
+
 def test_files_that_are_not_there_and_addresses(fast: Pipeline) -> None:
     for given, what in (("none.png", "no such file"), ("https://example.org/a.png", "web address")):
         for ask in (fast, fast.estimate, fast.estimate_map, lambda x: restore(x, "gaussian", device="cpu")):

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from undegrade import restore
 from undegrade.cli import main
-from undegrade.degrade import DAMAGE
+from undegrade.degrade import NOISE_GRAIN_QUALITY
 from undegrade.errors import UndegradeError
 from undegrade.image import read
 from undegrade.inference.estimates import Estimates
@@ -75,12 +75,12 @@ class Reading(Pipeline):
     """A universal model that finds what it is given, but no noise in a share of the picture."""
 
     def __init__(self, noise: float, quality: float, without: float = 0.0) -> None:
-        self.quantity, self._found, self._without = DAMAGE, (noise, quality), without
+        self.quantity, self._found, self._without = NOISE_GRAIN_QUALITY, (noise, quality), without
 
     def look(self, image: Any, options: RestoreOptions, progress: Any = None) -> Look:
         noise, quality = (torch.tensor([v]) for v in self._found)
         found = Estimates(3, image)
-        found.drawn[:] = DAMAGE.encode(noise, torch.zeros(1), quality).numpy().reshape(3, 1, 1)
+        found.drawn[:] = NOISE_GRAIN_QUALITY.encode(noise, torch.zeros(1), quality).numpy().reshape(3, 1, 1)
         found.drawn[0].flat[: round(self._without * found.drawn[0].size)] = 0
         found.spread[:] = 0.01
         return Look(None, found, image.shape[:2])

@@ -84,7 +84,7 @@ def test_a_higher_level_removes_more(shipped: Pipeline, noisy: np.ndarray) -> No
 @pytest.mark.parametrize(
     ("read", "wanted", "amount"),
     [
-        (lambda amount: 12 * amount, 30, 2.5),  # a noise level rises with the damage
+        (lambda amount: 12 * amount, 30, 2.5),  # a noise level rises with the degradation
         (lambda amount: 12 * amount, 3, 0.25),
         (lambda amount: 12 * amount, 0, 0),
         (lambda amount: 100 - 8 * amount, 20, 10),  # a quality falls

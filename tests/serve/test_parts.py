@@ -12,7 +12,7 @@ import pytest
 
 from undegrade import UndegradeError, image
 from undegrade.cli import main
-from undegrade.degrade.damage import DAMAGE
+from undegrade.degrade.noise_grain_quality import NOISE_GRAIN_QUALITY
 from undegrade.files.readings import readings_of
 from undegrade.image import Format, Picture
 from undegrade.inference.load import load_pipeline
@@ -74,7 +74,7 @@ def test_readings_of_several_numbers_have_names_units_and_words() -> None:
     pipeline = load_pipeline("gaussian")
     several = type(pipeline).__new__(type(pipeline))
     several.__dict__.update(vars(pipeline))
-    several.quantity = DAMAGE
+    several.quantity = NOISE_GRAIN_QUALITY
     found = EstimateMap(
         np.array([12.0, 0.5, 55.0]),
         np.array([1.0, 0.1, 4.0]),
@@ -92,7 +92,7 @@ def test_readings_of_several_numbers_have_names_units_and_words() -> None:
 
 def test_grain_has_no_meaning_without_noise() -> None:
     several = copy.copy(load_pipeline("gaussian"))
-    several.quantity = DAMAGE
+    several.quantity = NOISE_GRAIN_QUALITY
     found = EstimateMap(
         np.array([0.5, 0.5, 95.0]),
         np.array([1.0, 0.1, 4.0]),

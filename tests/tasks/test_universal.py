@@ -6,7 +6,7 @@ import torch
 from tests.pictures import make_photo
 from undegrade.data.batches import Synthetic
 from undegrade.data.training_images import TrainingImages
-from undegrade.degrade import DAMAGE
+from undegrade.degrade import NOISE_GRAIN_QUALITY
 from undegrade.tasks import TASKS
 
 TASK = TASKS["universal"]
@@ -22,13 +22,13 @@ def drawn():
 def test_a_tenth_is_left_alone_and_says_so(drawn) -> None:
     same = (drawn.x == drawn.y).flatten(1).all(1)
     assert 0.06 < float(same.float().mean()) < 0.16
-    level, _, quality = DAMAGE.decode(drawn.params[same].T)
+    level, _, quality = NOISE_GRAIN_QUALITY.decode(drawn.params[same].T)
     assert float(level.max()) < 0.5
     assert bool((quality == 100).all())
 
 
 def test_there_is_noise_alone_compression_alone_and_both(drawn) -> None:
-    level, grain, quality = DAMAGE.decode(drawn.params.T)
+    level, grain, quality = NOISE_GRAIN_QUALITY.decode(drawn.params.T)
     noisy, saved = level > 1, quality < 99
     for chosen, share in ((noisy & ~saved, 0.33), (~noisy & saved, 0.25), (noisy & saved, 0.2)):
         assert float(chosen.float().mean()) == pytest.approx(share, abs=0.1)
@@ -47,8 +47,8 @@ def test_the_same_generator_draws_the_same_batch() -> None:
 
 def test_the_estimator_is_bounded_as_the_numbers_are() -> None:
     for architecture in TASK.variants.values():
-        assert architecture.bounds == DAMAGE.bounds
-        assert architecture.params == DAMAGE.size
+        assert architecture.bounds == NOISE_GRAIN_QUALITY.bounds
+        assert architecture.params == NOISE_GRAIN_QUALITY.size
 
 
 def test_every_case_tells_the_same_numbers() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import torch
 from PIL import Image
 
 from tests.pictures import make_photo
+from tests.test_without_torch import without
 from undegrade.train.state import load_state
 from undegrade.weights.card import load_weights
 
@@ -289,6 +291,38 @@ def test_weights_of_its_own_need_no_warm_up_of_the_latent(tmp_path, monkeypatch,
     assert "--init" not in later
     assert later[later.index("--minutes") + 2 :] == expected
     assert cooldown == ["--cooldown", "3", *expected]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("check", "UNDEGRADE_TRAIN_DATA is not set"),
+        ("status", "no relay runs"),
+        ("stop", "no relay runs"),
+        ("pause", "no relay runs"),
+        ("resume", "no relay runs"),
+        ("cooldown", "no relay runs"),
+    ],
+)
+def test_what_a_fresh_clone_says_needs_no_pytorch(tmp_path, monkeypatch, word, said):
+    """It was installed first, for minutes, only to say that there are no images or that no relay runs."""
+    monkeypatch.setenv("UNDEGRADE_CACHE", str(tmp_path))
+    monkeypatch.delenv("UNDEGRADE_TRAIN_DATA", raising=False)
+    script = str(ROOT / "training" / "relay.py")
+    done = without(
+        "import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')", script, word
+    )
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_make_train_looks_for_images_before_it_installs_pytorch(tmp_path):
+    dry = ["make", "-n", f"VENV={tmp_path / 'venv'}", "train"]
+    done = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True)
+    steps = ["relay.py check", "[train]", "relay.py start"]
+    places = [done.stdout.index(step) for step in steps]
+    assert places == sorted(places)
 
 
 def test_an_empty_folder_and_a_broken_queue_are_said(place):

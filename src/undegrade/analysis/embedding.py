@@ -1,6 +1,6 @@
-"""AvgPool(c) of patches at many levels of damage (Fig. 7): does it encode the level, or the content?
+"""AvgPool(c) of patches at many levels of degradation (Fig. 7): does it encode the level, or the content?
 
-Every patch is damaged at every level. The measures are
+Every patch is degraded at every level. The measures are
 
     level      R^2 of a linear probe for the level, on held-out images
     content    R^2 of linear probes for brightness and contrast of the clean patch, on held-out images
@@ -38,9 +38,9 @@ class Codes:
 
     Attributes:
         points: AvgPool(c), (N, 4).
-        level: of damage, (N,).
+        level: of degradation, (N,).
         patch, image: indices of patch and image, (N,).
-        pixels: the damaged patches, (N, S, S, C), 8 bits.
+        pixels: the degraded patches, (N, S, S, C), 8 bits.
         brightness, contrast: mean and logarithm of the standard deviation of the clean patch, (N,).
     """
 

@@ -1,14 +1,14 @@
 """Is the latent collapsed, and does the restoration use it?
 
-KL of a channel    mean of D_KL(q(c|y) || N(0, 1)) over images, positions and levels of damage; active above 0.01 nats
+KL of a channel    mean of D_KL(q(c|y) || N(0, 1)) over images, positions and levels; active above 0.01 nats
 spread             standard deviation of the posterior mean over images, positions and levels
 posterior std      mean standard deviation of q(c|y); 1 if the channel equals the prior
 
 PSNR of the restoration with
 
 own                its own latent
-flat               the spatial average of its own latent: keeps the strength of the damage, removes local information
-another's          the latent of the next image with the same level of damage
+flat               the spatial average of its own latent: keeps the level of degradation, removes local information
+another's          the latent of the next image with the same level of degradation
 zero               the prior mean
 """
 
@@ -66,7 +66,7 @@ class Health:
         name: of the weights.
         images: number of images.
         channels: of the latent, in order.
-        psnr: level of damage -> latent (see :data:`LATENTS`) -> mean PSNR in dB.
+        psnr: level of degradation -> latent (see :data:`LATENTS`) -> mean PSNR in dB.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Health:
                 f"{self.name}, {self.images} images\n",
                 table(["channel", "KL (nats)", "spread", "posterior std", "active"], channels),
                 "PSNR (dB) with this latent:\n",
-                table(["damage", *LATENTS], effect),
+                table(["degradation", *LATENTS], effect),
                 self.verdict,
             )
         )
@@ -130,7 +130,7 @@ def channels_of(posterior: Posterior) -> tuple[Channel, ...]:
 
 
 def examine(pipeline: Pipeline, folder: Path, limit: int | None = None) -> Health:
-    """Analyse the latent on clean images with mild, medium and strong damage.
+    """Analyse the latent on clean images with mild, medium and strong degradation.
 
     Args:
         pipeline: of any task.

@@ -39,7 +39,7 @@ def reading(pipeline: Pipeline, axis: Severity, c: Tensor) -> float | None:
 
     Args:
         pipeline: of any task.
-        axis: of the damage.
+        axis: of the degradation.
         c: (1, 4, h, w).
 
     Returns:

@@ -1,17 +1,17 @@
 """Restorations with modified and exchanged latents (Figs. 5 and 6).
 
-A damaged picture is restored with the latent
+A degraded picture is restored with the latent
 
     own        of the picture itself, e.g. at sigma 30
-    flipped    of its mirror image: equal damage, other content at each position
-    milder     of the same picture with weaker damage
-    stronger   of the same picture with stronger damage
-    another's  of the next picture of the same size with equal damage: only the strength is right
+    flipped    of its mirror image: equal degradation, other content at each position
+    milder     of the same picture with weaker degradation
+    stronger   of the same picture with stronger degradation
+    another's  of the next picture of the same size with equal degradation: only the strength is right
     zero       the prior mean: no information
 
 ``manipulate`` compares the first four on single pictures: PSNR, and noise left and detail kept, which show the kind of
-error. ``swap_folder`` compares PSNR over a folder, for all but ``flipped``. Its damage is drawn as for the published
-tables (seed 0 for each picture): the PSNR of ``own`` is a cell of these tables.
+error. ``swap_folder`` compares PSNR over a folder, for all but ``flipped``. It draws the degradation as for the
+published tables (seed 0 for each picture): the PSNR of ``own`` is a cell of these tables.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HEADER = ("image", "latent", "psnr", "noise_left", "detail_kept", "estimate")
 SWAP_LATENTS = ("own", "zero", "another's", "milder", "stronger")
 SWAP_HEADER = ("image", *SWAP_LATENTS)
 _DRAWS = 2
-"""Number of draws of the damage; noise left needs two."""
+"""Number of draws of the degradation; noise left needs two."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Manipulated:
     Attributes:
         name: of its file, without suffix.
         x: clean, (H, W, C), 8 bits.
-        y: damaged, (h, w, C), rounded to 8 bits for display.
+        y: degraded, (h, w, C), rounded to 8 bits for display.
         results: by latent, see :data:`LATENTS`.
     """
 

@@ -17,7 +17,7 @@ def noise_left(a: Array, b: Array) -> float:
         a, b: (H, W, C), in [0, 1].
 
     Returns:
-        Standard deviation in 8-bit levels; 0 if the damage is not random.
+        Standard deviation in 8-bit levels; 0 if the degradation is not random.
     """
     return float(255 * np.sqrt(np.square(np.asarray(a, np.float64) - b).mean() / 2))
 

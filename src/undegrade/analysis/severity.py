@@ -1,4 +1,4 @@
-"""The axis from mild to strong damage along which a task is analysed."""
+"""The axis from mild to strong degradation along which a task is analysed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from undegrade.errors import UndegradeError
 
 
 def severity(degradation: Degradation) -> Severity:
-    """The axis of a task's damage.
+    """The axis of a task's degradation.
 
     Raises:
         UndegradeError: the degradation has none.
@@ -17,7 +17,7 @@ def severity(degradation: Degradation) -> Severity:
     if axis is None:
         kind = type(degradation).__name__
         raise UndegradeError(
-            f"the damage of this task ({kind}) has no axis from mild to strong, which this analysis needs; "
+            f"the degradation of this task ({kind}) has no axis from mild to strong, which this analysis needs; "
             f"add a severity to {kind}, or analyse another task."
         )
     return axis

@@ -1,8 +1,8 @@
-"""Moves the latent along the direction of increasing damage: does the restoration change smoothly with it?
+"""Moves the latent along the direction of increasing degradation: does the restoration change smoothly with it?
 
-A linear probe predicts the level of damage from AvgPool(c). The shortest step of c that raises the prediction by one
-unit is w / |w|^2. The picture is restored with c + t w / |w|^2 at every position: for t < 0 as if the damage were
-weaker, for t > 0 as if it were stronger.
+A linear probe predicts the level of degradation from AvgPool(c). The shortest step of c that raises the prediction by
+one unit is w / |w|^2. The picture is restored with c + t w / |w|^2 at every position: for t < 0 as if the degradation
+were weaker, for t > 0 as if it were stronger.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Steered:
     Attributes:
         shifts: in the axis' unit, (T,).
         estimate: EST of the shifted latent, (N, T); NaN without an estimator.
-        noise_left: in 8-bit levels, (N, T); 0 if the damage is not random.
+        noise_left: in 8-bit levels, (N, T); 0 if the degradation is not random.
         detail_kept: (N, T).
         psnr: in dB, (N, T).
         strip: of the first picture, (T, H, W, C), 8 bits.
@@ -79,7 +79,7 @@ class Steered:
 
 
 def fit_probe(pipeline: Pipeline, patches: Patches, seed: int = 0) -> Probe:
-    """Fit the probe for the level of damage on every patch at every level."""
+    """Fit the probe for the level of degradation on every patch at every level."""
     codes = encode_levels(pipeline, patches, seed)
     return fit(codes.points, codes.level)
 

@@ -11,7 +11,7 @@ from undegrade.reading import WEB_ADDRESS, is_web_address
 
 
 def a_path(given: str) -> Path:
-    """The path of an argument. ``Path("")`` would be the current folder, which nobody asked for.
+    """The path of an argument. ``Path("")`` would be the current folder.
 
     Raises:
         argparse.ArgumentTypeError: it is empty, or no system can have a file of that name.

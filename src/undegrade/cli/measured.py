@@ -1,4 +1,4 @@
-"""What ``undegrade evaluate`` measures: a model of this package, or a network of somebody else."""
+"""What ``undegrade evaluate`` measures: a model of this package, or another network."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class _Once:
 def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     """The pipeline and the variant's name for the results.
 
-    Weights of another task can be measured too. On photographs, any weights can; on synthetic damage, only weights
+    Weights of another task can be measured too. On photographs, any weights can; on synthetic degradation, only weights
     trained for the same class of degradation, e.g. the colour JPEG model on grey images.
     """
     from undegrade.inference.load import load_pipeline

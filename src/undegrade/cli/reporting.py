@@ -82,7 +82,7 @@ class Report:
         if outcome.status in ("restored", "left"):
             self._say(line_of(outcome), self._out, str(outcome.source), Style.NAME)
         elif outcome.status == "busy":
-            line = f"{outcome.source}: left out, another run is at it"
+            line = f"{outcome.source}: left out, another run is restoring it"
             self._say(line, self._out, str(outcome.source), Style.NAME)
         elif outcome.status == "failed":
             failure = f"{outcome.source}: {outcome.reason}"
@@ -121,7 +121,7 @@ class Report:
             (self._counts["restored"], "restored"),
             (self._counts["left"], "left alone"),
             (skipped, "skipped (result exists)"),
-            (self._counts["busy"], "left out (another run is at it)"),
+            (self._counts["busy"], "left out (another run is restoring it)"),
             (self.failed, "failed"),
             (totals.results, "left out (result of another input)"),
             (totals.others, "in other shards"),

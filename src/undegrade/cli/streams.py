@@ -14,7 +14,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def ensure() -> None:
-    """Replace a standard stream that is closed by one that takes everything and keeps nothing.
+    """Replace a standard stream that is closed by one that discards everything.
 
     A closed descriptor 1 or 2 would be given to the next file that is opened, and messages would be written into it.
     """
@@ -42,7 +42,7 @@ def say(line: str, stream: TextIO, head: str = "", style: Style | None = None) -
         style: of the head.
 
     Raises:
-        OSError: standard output cannot be written. A failure of standard error has nobody to be told to.
+        OSError: standard output cannot be written. A failure of standard error is ignored.
     """
     shown, start = printable(line), printable(head)
     if style is not None and shown.startswith(start) and has_colour(stream):
@@ -61,12 +61,12 @@ def printable(name: object) -> str:
 
 
 def is_full(error: OSError) -> bool:
-    """Whether writing failed for want of space."""
+    """Whether writing failed because the disk is full."""
     return error.errno in _FULL
 
 
 def discard() -> None:
-    """From here on, standard output takes everything and keeps nothing: else Python complains when it ends."""
+    """From here on, standard output discards everything: else Python complains when it ends."""
     with suppress(OSError, ValueError, AttributeError):
         empty = os.open(os.devnull, os.O_WRONLY)
         os.dup2(empty, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Who does what: items to workers that come and go. Ray itself is in :mod:`undegrade.cluster.pool`."""
+"""Gives items to workers, which may start and end at any time. Ray itself is in :mod:`undegrade.cluster.pool`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from undegrade.files.restore_file import Outcome, Status
 LATER = 1000
 """Most failed items that wait for their second try until all others are done."""
 PATIENCE = 30.0
-"""Seconds without any worker after which the user is told what is waited for."""
+"""Seconds without any worker after which a message says what is waited for."""
 
 Call = Hashable
 """Stands for a result that is not there yet."""
@@ -56,7 +56,7 @@ class Schedule:
         pool: the workers.
         count: of the workers.
         shown: the names of an item's source and result, for people.
-        tell: is told what is waited for.
+        tell: called with a message that says what is waited for.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One cell of a published table: which images, how damaged.
+"""One cell of a published table: which images, how degraded.
 
 A task lists its cells with the constructors below, which also give them the labels that ``paper.toml`` uses.
 """
@@ -49,7 +49,7 @@ class Benchmark:
         return self.degradation.direct if self.degradation else True
 
     def degrade(self, x: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Damage one clean image.
+        """Degrade one clean image.
 
         Args:
             x: (H, W) or (H, W, 3), 8-bit; sides multiples of :attr:`scale`.

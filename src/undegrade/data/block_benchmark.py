@@ -1,7 +1,7 @@
 """Benchmarks of camera noise that their owners distribute as MATLAB files, cut into blocks.
 
-Some come with the truth and are measured here. Of others the owner keeps the truth: restored blocks are written in the
-layout of the owner's own scripts and sent in by the user.
+Some include the ground truth and are measured here. For the others the owner keeps it: restored blocks are written in
+the layout of the owner's own scripts, and the user submits them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Blocks(ABC):
-    """What all have in common.
+    """A benchmark in blocks.
 
     Attributes:
         name: as in the paper's tables.
@@ -57,7 +57,7 @@ class Blocks(ABC):
 
 @dataclass(frozen=True)
 class MeasuredBlocks(Blocks):
-    """With the truth."""
+    """Blocks whose ground truth is public."""
 
     @abstractmethod
     def pairs(self, folder: Path) -> Iterator[Pair]:
@@ -70,15 +70,15 @@ class MeasuredBlocks(Blocks):
 
 @dataclass(frozen=True)
 class SubmittedBlocks(Blocks):
-    """Without the truth."""
+    """Blocks whose ground truth is kept by the owner."""
 
     @abstractmethod
     def submit(self, folder: Path, out: Path, restore: Restore, method: str) -> Iterator[int]:
-        """Restore all blocks and write what the owner takes, below ``out``.
+        """Restore all blocks and write the files to submit, below ``out``.
 
         Args:
             folder: as :meth:`find` gives it.
-            out: created if need be.
+            out: created if necessary.
             restore: is given one block at a time.
             method: what to call it where the layout has a place for that.
 

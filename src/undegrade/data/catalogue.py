@@ -30,7 +30,7 @@ class Dataset:
         offered: where the owner offers them, in words.
         terms: the owner's terms, in words.
         clean: sub-folder of the clean images.
-        degraded: sub-folder of the noisy photographs; None where the damage is made here.
+        degraded: sub-folder of the noisy photographs; None where the degradation is made here.
     """
 
     name: str

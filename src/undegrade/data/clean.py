@@ -1,6 +1,6 @@
 """What the clean crops x of a task are cut from: photographs as they are, made smaller, and graphics made by program.
 
-Small pictures are not damaged ones, and neither are screenshots: a model that has only seen large photographs takes
+Small pictures and screenshots are not degraded: a model that has only seen large photographs takes
 their sharp edges and few colours for noise or bad compression.
 """
 
@@ -35,7 +35,7 @@ _RESIZERS = (
 _SMALLER = ((0.6, 1.15, 2.0), (0.4, 2.0, 4.0))
 """Share of the crops of small photographs, and the range of the factors that they are made smaller by."""
 _LEAST_SIDE = 96
-"""Pixels, of a photograph made smaller; but for those that are smaller from the start."""
+"""Shortest side of a photograph that was made smaller, in pixels."""
 
 
 class Crops(Protocol):

@@ -51,7 +51,7 @@ def write_submission(out: Path, image: int, restored: list[NDArray[np.float32]])
     """Write one image's blocks as the owners' ``bundle_submissions_srgb`` does: ``bundled/0001.mat``.
 
     Args:
-        out: folder, created if need be.
+        out: folder, created if necessary.
         image: its number, from 1.
         restored: its blocks in their order, (H, W, 3) in [0, 1].
 

@@ -82,7 +82,7 @@ def write_submission(out: Path, restored: NDArray[Any], seconds_per_megapixel: f
     """Write ``SubmitSrgb.mat`` and ``SubmitSrgb.csv`` (:class:`SiddBenchmark`).
 
     Args:
-        out: folder, created if need be.
+        out: folder, created if necessary.
         restored: objects (images, blocks), each float32 (H, W, 3) in [0, 1].
         seconds_per_megapixel: of 2^20 pixels.
         method: name of the method.
@@ -139,7 +139,7 @@ def training_tiles(folder: Path, megapixels: float) -> list[NDArray[np.uint8]]:
     Args:
         folder: as for :func:`training_pairs`.
         megapixels: of all tiles together, about; each takes 6 bytes of memory per pixel. Every pair gives the same
-            number, at least one; a pair is decoded (about 0.1 GB) and let go again.
+            number, at least one; a pair is decoded (about 0.1 GB) and released again.
 
     Returns:
         uint8 arrays (H, W, 6), H and W at most 512: RGB of the clean photograph, then of the noisy one.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from undegrade.degrade.base import Generator, standard_normal, uniform
 from undegrade.degrade.colour import BT601
-from undegrade.degrade.damage import AddedNoise
+from undegrade.degrade.noise_grain_quality import AddedNoise
 from undegrade.degrade.severity import Severity, first
 from undegrade.lazy import F, torch
 

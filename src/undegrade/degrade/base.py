@@ -47,7 +47,7 @@ class Quantity:
         size: P, how many numbers.
         scale: multiply an estimate by this to get ``unit``.
         unit: e.g. ``"8-bit levels"``.
-        places: the share of an image's places that a number is taken from, the surest ones; a kernel is from all.
+        places: the share of an image's places that a number is taken from, the most certain ones; a kernel is from all.
         digits: after the point, of an estimate as people read it.
         low: smallest possible value, in :attr:`unit`.
         high: largest possible value.

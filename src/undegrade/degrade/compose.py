@@ -1,4 +1,4 @@
-"""Degradations made of others, all with the damage of :mod:`undegrade.degrade.damage` as f(T)."""
+"""Degradations made of others, all with :data:`NOISE_GRAIN_QUALITY` as f(T)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from undegrade.degrade.additive import white_noise_severity
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
-from undegrade.degrade.damage import DAMAGE, noise_params, saving_params
+from undegrade.degrade.noise_grain_quality import NOISE_GRAIN_QUALITY, noise_params, saving_params
 from undegrade.degrade.numbers import Numbers
 from undegrade.degrade.severity import Severity
 from undegrade.lazy import torch
@@ -25,18 +25,20 @@ class OneOf(Degradation):
 
     Raises:
         ValueError: on construction, without parts, for a weight that is not positive, or for a part that is not of
-            scale 1 and of the quantity ``DAMAGE``.
+            scale 1 and of the quantity ``NOISE_GRAIN_QUALITY``.
     """
 
     parts: tuple[tuple[float, Degradation], ...]
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __post_init__(self) -> None:
         if not self.parts or any(weight <= 0 for weight, _ in self.parts):
             raise ValueError(f"there must be parts of positive weight, got {self.parts}")
-        if any(part.scale != 1 or part.quantity != DAMAGE for _, part in self.parts):
-            raise ValueError(f"every part must be of scale 1 and have the quantity {DAMAGE.name}, got {self.parts}")
+        if any(part.scale != 1 or part.quantity != NOISE_GRAIN_QUALITY for _, part in self.parts):
+            raise ValueError(
+                f"every part must be of scale 1 and have the quantity {NOISE_GRAIN_QUALITY.name}, got {self.parts}"
+            )
 
     @property
     def severity(self) -> Severity:
@@ -47,7 +49,7 @@ class OneOf(Degradation):
         # A fixed choice is not drawn; the clamp is for draws that round up to the last end.
         drawn = uniform((len(x),), 0.0, 1.0 if len(self.parts) > 1 else 0.0, generator, x) * ends[-1]
         which = torch.searchsorted(ends, drawn, right=True).clamp(max=len(self.parts) - 1)
-        y, params = torch.empty_like(x), x.new_empty(len(x), DAMAGE.size)
+        y, params = torch.empty_like(x), x.new_empty(len(x), NOISE_GRAIN_QUALITY.size)
         for i, (_, part) in enumerate(self.parts):
             chosen = (which == i).nonzero().flatten()
             if len(chosen):
@@ -66,7 +68,7 @@ class Chain(Degradation):
     noise: Degradation
     saving: Degradation
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         y, noise = self.noise(x, generator)
@@ -84,7 +86,7 @@ class Rounded(Degradation):
 
     share: float = 1.0
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         y = x.clamp(0, 1).mul(255).round().div(255)
@@ -105,7 +107,7 @@ class Sparing(Degradation):
     noise: Degradation
     share: float
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         y = self.noise(x, generator).image

@@ -1,4 +1,4 @@
-"""Impulse noise: a few pixels hold anything but the picture."""
+"""Impulse noise: some pixels are replaced by other values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from undegrade.degrade.base import Generator, uniform
-from undegrade.degrade.damage import AddedNoise
+from undegrade.degrade.noise_grain_quality import AddedNoise
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Impulse(enum.StrEnum):
-    """What a pixel that is hit holds instead."""
+    """What replaces a pixel."""
 
     SALT_AND_PEPPER = "salt and pepper"
     """Black or white."""
     RANDOM = "random"
-    """In every channel anything, evenly drawn."""
+    """Any value in every channel, drawn uniformly."""
     HOT = "hot"
-    """One channel at its brightest, as of a sensor's pixel that is broken."""
+    """One channel at its brightest, like a broken pixel of a sensor."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Impulses(AddedNoise):
 
     Attributes:
         kind: what the pixels hold.
-        share: range of the share of the pixels that are hit.
+        share: range of the share of the pixels that are replaced.
     """
 
     kind: Impulse

@@ -54,7 +54,7 @@ _LOG_STEPS = np.array([np.log(quantisation_tables(quality)[0]).mean() for qualit
 
 
 def nearest_quality(luminance: NDArray[np.integer]) -> int:
-    """The quality factor, 1 to 100, whose luminance steps are nearest to (8, 8) steps of whatever making.
+    """The quality factor, 1 to 100, whose luminance steps are nearest to (8, 8) steps of any origin.
 
     Steps of the Independent JPEG Group's scale give their quality exactly. Those of other makers (cameras, Adobe) are
     compared by the mean of their logarithms, which is how much is lost.
@@ -107,7 +107,7 @@ class Jpeg(Degradation):
         subsampling: of the chroma of RGB images, each of these equally likely; ``"4:2:0"`` alone is what Table VII
             measures.
         twice: share of images that were saved once before, as a crop of a saved picture was. Their f(T) is the lower
-            of the two qualities, which says how much is damaged; the second one stands in a file's header.
+            of the two qualities, which gives the strength of the degradation; the second one stands in a file's header.
         first: first and last quality factor of that first time; None for those of ``quality``.
         shift: how many rows and columns before the image the 8x8 grid of that first time starts, 0 to 7 each; None for
             any, equally likely.

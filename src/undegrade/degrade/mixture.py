@@ -1,4 +1,4 @@
-"""Two kinds of damage in one batch: what a model trains on that has to serve both."""
+"""Two kinds of degradation in one batch, to train one model for both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Mixture(Degradation):
         share: 0 to 1.
 
     Raises:
-        ValueError: on construction, where the two do not go together or the share is none.
+        ValueError: on construction, if the two differ in scale, grid or quantity, or the share is not in [0, 1].
     """
 
     first: Degradation

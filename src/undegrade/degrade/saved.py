@@ -1,4 +1,4 @@
-"""Lossy saving as files on the web went through it: JPEG, WebP and AVIF by Pillow, grids anywhere, once or twice."""
+"""Lossy saving, as of pictures on the web: JPEG, WebP and AVIF by Pillow, once or twice, with the grid at any place."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
-from undegrade.degrade.damage import DAMAGE, saving_params
 from undegrade.degrade.jpeg import Subsampling, decode, encode, side_by_side
+from undegrade.degrade.noise_grain_quality import NOISE_GRAIN_QUALITY, saving_params
 from undegrade.degrade.numbers import Numbers
 from undegrade.errors import UndegradeError
 from undegrade.lazy import torch
@@ -76,7 +76,7 @@ def as_jpeg(codec: Codec, quality: float) -> float:
 class Saved(Degradation):
     """Every image is saved at a quality of its own; f(T) knows that of the last saving, as a JPEG's.
 
-    Where an earlier saving was coarser, the quality is not taught (nan): the pixels show the earlier one.
+    Where an earlier saving was coarser, the quality is not learned (nan): the pixels show the earlier one.
 
     Attributes:
         codec: the format.
@@ -94,7 +94,7 @@ class Saved(Degradation):
     twice: float = 0.0
     first: tuple[int, int] = (1, 100)
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __post_init__(self) -> None:
         for low, high in (self.quality, self.first):

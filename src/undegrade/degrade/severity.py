@@ -1,4 +1,4 @@
-"""Damage along one axis, from little to much: what the figures of the latent vary."""
+"""Degradation along one axis, from mild to strong, which the figures of the latent vary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Severity:
         symbol: of the number in axes and titles, e.g. ``"σ"``.
         unit: of the number.
         steps: values for Fig. 7, evenly spaced.
-        own, mild, strong: the values of Fig. 5: of the image itself, and of less and more damage.
+        own, mild, strong: the values of Fig. 5: of the image itself, and of less and more degradation.
         reach: how far the latent is steered either way from ``own``.
         at: the degradation of a value.
         read: EST(c) in the quantity's unit, (P, ...), to this number, (...).

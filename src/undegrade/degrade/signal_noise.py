@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from undegrade.degrade.base import Generator, standard_normal, uniform
-from undegrade.degrade.damage import AddedNoise
+from undegrade.degrade.noise_grain_quality import AddedNoise
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Runs an exported graph in ONNX Runtime beside the pipeline, before anybody else does."""
+"""Compares an exported graph in ONNX Runtime with the pipeline, before it is written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What darktable asks of a model, in words: the fields that it shows, and the page that its collection asks for.
 
 The headings and the rows of the table are those of the repository darktable-org/darktable-ai (its README.md, "Model
-card"). What is not known, or does not meet its criteria, is said as it is.
+card"). What is not known, or does not meet its criteria, is stated too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from undegrade.model.architecture import Architecture
+from undegrade.model.restorers import RESTORERS
 from undegrade.tasks import Task
 from undegrade.weights.card import Card
 from undegrade.weights.licence import LICENCE, licence
@@ -19,13 +20,6 @@ LIMITS = (
     "the licences of the training images allow is for their owners to say."
 )
 PAPER = 'J. W. Soh and N. I. Cho, "Variational Deep Image Restoration", IEEE Transactions on Image Processing, 2022'
-
-_RESTORERS = {
-    "full": "25 residual blocks of 64 filters at full resolution",
-    "fast": "5 residual blocks of 96 filters at half of the resolution",
-    "wide": "the fast one with two coarser levels, at a quarter and an eighth of the resolution",
-    "ffdnet": "the chain of FFDNet: 12 convolutions of 96 filters at half of the resolution",
-}
 
 
 def source() -> str:
@@ -120,12 +114,12 @@ def page(
         for card in cards
     )
     notes = "\n".join((*(f"- {remark}" for remark in remarks), trained))
-    restorer = _RESTORERS.get(architectures[0].restorer, f"the restorer {architectures[0].restorer}")
+    restorer = RESTORERS[architectures[0].restorer].summary
     return (
         f"# {name}\n\n{summary(tasks)}\n\n"
         f"## Source\n\n- Repository: {said['source']}\n- Paper: {said['paper']}\n- License: {said['license']}\n\n"
-        "## Architecture\n\nAn encoder of six convolutions infers a latent of four numbers for every 4 x 4 pixels\n"
-        f"(VDIR), and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
+        "## Architecture\n\nAn encoder of five convolutions and two heads infers a latent of four numbers for\n"
+        f"every 4 x 4 pixels (VDIR), and a restorer takes the picture and the latent. The restorer: {restorer}.\n\n"
         f"## ONNX Models\n\n{models}\n"
         "## Notes\n\n- The output is not clipped to [0, 1].\n- The picture is all that the model is given: no noise "
         f"level, no camera.\n{notes}\n\n"

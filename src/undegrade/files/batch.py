@@ -48,7 +48,7 @@ class How:
 
 
 class Told(Protocol):
-    """What a batch tells while it is at work."""
+    """Receives the progress of a batch."""
 
     def start(self, index: int) -> None:
         """A file is begun, also when it is begun again."""
@@ -74,7 +74,7 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def restore_turn(turn: Turn, how: How, progress: Callable[[float], None] | None = None) -> Outcome:
-    """Restore one file of a batch, unless its result is there or another process is at it.
+    """Restore one file of a batch, unless its result is there or another process is restoring it.
 
     A result that another run wrote since the batch began is kept, also without ``skip_existing``: two runs on one
     folder share the work.

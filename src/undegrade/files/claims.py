@@ -1,9 +1,9 @@
-"""Who is at work on a result: two runs on one folder do not restore the same picture twice.
+"""Which process restores a file: two runs on one folder do not restore the same picture twice.
 
 A claim is a hidden file beside the result, ``.NAME.undegrade-claim``. Its owner holds a lock on it; the system lets go
 of the lock when the owner ends, for any reason, so that the claim of a dead process is taken over at once. Where the
 file system has no locks, the claim says whose it is, the owner renews its time, and one that is older than :data:`OLD`
-seconds is dead. Ages are told by the clock of the file system, which may be another machine's.
+seconds is dead. Ages are measured by the clock of the file system, which may be another machine's.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def claim_path(output: Path) -> Path:
 
 @contextmanager
 def claim(output: Path) -> Iterator[bool]:
-    """Claim a result for the time of the block: True, or False if another process is at it.
+    """Claim a result for the time of the block: True, or False if another process has claimed it.
 
     The folder of the result is made; if it is still empty at the end, it is removed again. Where no claim can be made,
     in a folder that cannot be written to, it is True: writing the result says why.

@@ -1,4 +1,4 @@
-"""The estimated damage of a picture, with names, units and words."""
+"""The estimated degradation of a picture, with names, units and words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from undegrade.inference.pipeline import Pipeline
 
 @dataclass(frozen=True)
 class Estimate:
-    """The estimated damage.
+    """The estimated degradation.
 
     Attributes:
         name: of the quantity, e.g. ``"noise level"``.

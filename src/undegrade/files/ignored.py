@@ -1,4 +1,4 @@
-"""What a folder holds beside pictures, by suffix, so that nobody misses a file without knowing why."""
+"""What a folder holds besides pictures, by suffix: the last line of a batch names it."""
 
 from __future__ import annotations
 

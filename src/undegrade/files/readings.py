@@ -1,4 +1,4 @@
-"""What was found in a picture: named numbers with unit and spread, in words, and as a map; from whichever models."""
+"""What was found in a picture: named numbers with unit and spread, in words, and as a map; from any model."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def beside(output: Path, options: RestoreOptions) -> list[Path]:
 
 
 class Status(enum.StrEnum):
-    """The final state of a file. LEFT: copied without restoration. BUSY: another run is at it."""
+    """The final state of a file. LEFT: copied without restoration. BUSY: another run is restoring it."""
 
     RESTORED = "restored"
     LEFT = "left"
@@ -94,7 +94,7 @@ class Outcome:
         task: the task that restored it.
         variant: of the task, e.g. ``"fast"``.
         weights_sha256: of the weights file.
-        estimate: the estimated damage, if the task has an estimator.
+        estimate: the estimated degradation, if the task has an estimator.
         level: what replaced the estimate; None if nothing did.
         seconds: time for reading, restoring and writing.
         uncertainty: how far off the result may be, if that was asked for.

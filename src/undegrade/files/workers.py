@@ -151,7 +151,7 @@ class Workers:
         if self._deaths[turn.index] == 1:
             self._waiting.append(turn)
             return None
-        reason = f"its process ended twice ({how}), as for want of memory; give fewer --jobs or less --memory."
+        reason = f"its process ended twice ({how}), perhaps out of memory; give fewer --jobs or less --memory."
         return turn.index, Outcome(turn.job.source, turn.job.output, reason=reason)
 
     def _stop(self) -> None:

@@ -68,7 +68,7 @@ class Calls(ABC):
         uncertainty: bool = False,
         progress: Progress | None = None,
     ) -> Restoration[Any]:
-        """Restore an image and estimate its damage; the encoder runs once.
+        """Restore an image and estimate its degradation; the encoder runs once.
 
         Args:
             image: see the module; float values outside [0, 1] are kept, not clipped. Of a JPEG file, what its header

@@ -55,7 +55,7 @@ class Reaches(NamedTuple):
 
 
 class Engine(ABC):
-    """A model at work on a device.
+    """A model on a device.
 
     Attributes:
         architecture: of the networks.
@@ -150,10 +150,10 @@ class Engine(ABC):
         return restored
 
     def steered(self, y: Window, posterior: Posterior, amount: float) -> Posterior:
-        """q(c|y') of the same image with ``amount`` times the damage: y' = xhat + amount (y - xhat).
+        """q(c|y') of the same image with ``amount`` times the degradation: y' = xhat + amount (y - xhat).
 
-        The residual y - xhat is the model's estimate of the damage. Encoding y' moves the latent towards weaker or
-        stronger damage, at each position according to the residual there.
+        The residual y - xhat is the model's estimate of the degradation. Encoding y' moves the latent towards weaker or
+        stronger degradation, at each position according to the residual there.
         """
         if amount == 1:
             return posterior

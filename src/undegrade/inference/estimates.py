@@ -1,4 +1,4 @@
-"""The estimate of an image's damage, collected tile by tile: EST(c) at every latent position, and for the image."""
+"""The estimated degradation of an image, collected tile by tile: EST(c) at every latent position, and for the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures by their path: read where an array would do."""
+"""Pictures that are given by their path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of an image whose latent is kept, so that another strength of it comes soon."""
+"""A part of an image whose latent is kept, so that it is quickly restored at another strength."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Held:
     """A part of an image, to be restored at one strength after another; see :meth:`Pipeline.hold`.
 
     What the strength does not change is computed once: the latent at strength 1 and its restoration, from which the
-    damage y - xhat follows. Each strength then costs one encoding and one restoration of the part and its halo.
+    degradation y - xhat follows. Each strength then costs one encoding and one restoration of the part and its halo.
 
     Args:
         engine: with the model.

@@ -33,7 +33,7 @@ class RestoreOptions:
 
     Attributes:
         strength: 0 returns the input unchanged, 1 is the model's own result, more (up to 4) removes more. The latent is
-            moved to that of the same image with ``strength`` times the damage. Even the latent of an undamaged image
+            moved to that of the same image with ``strength`` times the degradation. Even the latent of a clean image
             changes the image a little; below :data:`BLEND` the result is therefore also blended with the input.
         level: replaces the estimate, in the units of the task's quantity (noise level, JPEG quality): the latent is
             moved until the estimate equals this value.
@@ -175,6 +175,14 @@ class Restoration(Generic[Kind]):
         """What was found, for people: ``"noise level 24.0 (8-bit levels)"``; empty if the task has no estimator."""
         return "" if self.origin is None else self.origin.words(self.estimate)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noticed while a file was read, e.g. that a broken colour profile was left out; empty for arrays.
+
+        Each is a sentence without a full stop.
+        """
+        return () if self.origin is None else self.origin.notes
+
     def save(self, path: str | PathLike[str], *, strip_metadata: bool = False) -> None:
         """Write the restored image, whole or not at all, with the metadata of the file that was given.
 
@@ -213,7 +221,7 @@ class Restoration(Generic[Kind]):
 
 @dataclass(frozen=True, repr=False)
 class EstimateMap:
-    """The estimate of the damage at every position of an image.
+    """The estimate of the degradation at every position of an image.
 
     Attributes:
         estimate: (P,), :attr:`Restoration.estimate`.

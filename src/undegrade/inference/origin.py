@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.degrade.base import Quantity
+from undegrade.image import Picture
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Origin:
     model: str
     quantity: Quantity | None
     reason: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks from reading the file; empty if no file was given."""
+        return tuple(self.given.notes) if isinstance(self.given, Picture) else ()
 
     def words(self, estimate: npt.NDArray[np.float64] | None) -> str:
         """An estimate for people; empty if there is none."""

@@ -28,7 +28,7 @@ _DROPPED = ("transparency", "background")
 
 
 def is_pil(image: Any) -> TypeGuard[Image]:
-    """Whether it is an image of Pillow; nobody has one who has not imported it."""
+    """Whether it is an image of Pillow. Pillow is not imported for this."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(image, module.Image)
 

@@ -127,7 +127,7 @@ class Pipeline(Calls):
         memory: float | None = None,
         white: float | None = None,
     ) -> npt.NDArray[np.float64]:
-        """The damage of an image, without restoring it; arguments as for :meth:`__call__`.
+        """The degradation of an image, without restoring it; arguments as for :meth:`__call__`.
 
         Returns:
             (P,), :attr:`Restoration.estimate`; for a batch the mean over its images.
@@ -151,7 +151,7 @@ class Pipeline(Calls):
         white: float | None = None,
         progress: Progress | None = None,
     ) -> EstimateMap:
-        """The damage at every position of one image, without restoring it; arguments as for :meth:`__call__`.
+        """The degradation at every position of one image, without restoring it; arguments as for :meth:`__call__`.
 
         Raises:
             UndegradeError: see :meth:`estimate`; or the input is a batch.
@@ -163,7 +163,7 @@ class Pipeline(Calls):
         return found.as_map(quantity)
 
     def look(self, image: Any, options: RestoreOptions, progress: Progress | None = None) -> Look:
-        """Encode one image: what :meth:`run` needs, and what it estimates, which tells whether it should run.
+        """Encode one image: what :meth:`run` needs, and what it estimates.
 
         Raises:
             UndegradeError: see :meth:`__call__`; or the input is a batch.

@@ -9,7 +9,7 @@ The model's own reading decides:
    close to the original (:mod:`undegrade.inference.jpeg_projection`).
 
 Otherwise the picture is left alone: restoring what is clean loses some of its finest texture. So are tiny pictures,
-which tell too little, and pictures of few colours: noise and lossy formats leave many.
+which show too little, and pictures of few colours: noise and lossy formats leave many.
 
 Super-resolution is never selected, because it changes the size of the picture; the user must request it.
 ``reproduce/task_choice.py`` measures how often the rule is right.
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undegrade.degrade.damage import Found
+from undegrade.degrade.noise_grain_quality import Found
 from undegrade.inference.arrays import Image, centre, is_grey
 from undegrade.inference.jpeg_projection import NOISY, RESAVE_LIMIT
 from undegrade.inference.look import Look
@@ -30,7 +30,7 @@ from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 
 UNIVERSAL = "universal"
-"""The task that is not told what happened."""
+"""The task for every kind of degradation."""
 NOISE = NOISY
 """Lowest noise level, in 8-bit levels, that is removed."""
 QUIET, QUIET_NOISE = 20, 1.0
@@ -43,7 +43,7 @@ FEW_COLOURS = 0.01
 """Fewer colours than this share of the pixels are those of graphics."""
 _MIDDLE = 512
 LEAST_SIDE = 16
-"""A picture with a shorter side, in pixels, shows too little to tell damage from what it shows."""
+"""A picture with a shorter side, in pixels, shows too little to separate its degradation from its content."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ FILTERS = 64
 
 
 CONTRAST = 6.0
-"""How much the encoder's first filters amplify at the start what differs between neighbouring pixels, and nothing else.
+"""Factor on the encoder's first filters at the start of training. Their means are 0: they see differences between
+neighbouring pixels only.
 
-Neighbours of a photograph are alike, and most of what He's start passes on is their common brightness, a hundred times
-what JPEG leaves behind: with it the estimate of the quality had not left its median after 2,000 training steps, with
-this start it does within 200.
+He's start passes on mostly the common brightness of neighbours, a hundred times as strong as what JPEG leaves behind:
+with it the estimate of the quality had not left its median after 2,000 training steps, with this start it does within
+200.
 """
 
 

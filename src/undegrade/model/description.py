@@ -16,6 +16,7 @@ class RestorerDescription:
 
     Attributes:
         name: as in :class:`undegrade.model.architecture.Architecture` and on weight cards.
+        summary: what it is made of, for people; no full stop.
         build: (channels, scale, cond_channels) -> a module that maps y, (B, channels, H, W), and the condition,
             (B, cond_channels, ceil(H / 4), ceil(W / 4)), to xhat, (B, channels, H scale, W scale); with 0 of them the
             condition is ignored.
@@ -27,6 +28,7 @@ class RestorerDescription:
     """
 
     name: str
+    summary: str
     build: Callable[[int, int, int], RestorerModule]
     scales: tuple[int, ...]
     bytes_per_pixel: int

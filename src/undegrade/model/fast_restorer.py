@@ -4,7 +4,7 @@
     h' = ResBlock^N(conv(u ++ c))                         (F filters)
     xhat = y enlarged by s + shuffle(conv(h'), r s)
 
-A lower resolution buys a wide reach for little; residual blocks instead of FFDNet's plain chain learn several times
+At a lower resolution a wide reach costs little; residual blocks instead of FFDNet's plain chain learn several times
 faster at the same cost. With the encoder:
 
     s   parameters   MMAC per input pixel   per output pixel

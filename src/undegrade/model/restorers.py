@@ -40,10 +40,31 @@ def _ffdnet(channels: int, scale: int, cond_channels: int) -> RestorerModule:
 
 
 _ALL = (
-    RestorerDescription("full", _full, scales=(1, 2, 4), bytes_per_pixel=1400),
-    RestorerDescription("fast", _fast, scales=(1, 2, 4), bytes_per_pixel=500),
-    RestorerDescription("wide", _wide, scales=(1, 2, 4), bytes_per_pixel=650, tile=768),
-    RestorerDescription("ffdnet", _ffdnet, scales=(1,), bytes_per_pixel=550),
+    RestorerDescription(
+        "full", "25 residual blocks of 64 filters at full resolution", _full, scales=(1, 2, 4), bytes_per_pixel=1400
+    ),
+    RestorerDescription(
+        "fast",
+        "5 residual blocks of 96 filters at half of the resolution",
+        _fast,
+        scales=(1, 2, 4),
+        bytes_per_pixel=500,
+    ),
+    RestorerDescription(
+        "wide",
+        "the fast one with two coarser levels, at a quarter and an eighth of the resolution",
+        _wide,
+        scales=(1, 2, 4),
+        bytes_per_pixel=650,
+        tile=768,
+    ),
+    RestorerDescription(
+        "ffdnet",
+        "the chain of FFDNet: 12 convolutions of 96 filters at half of the resolution",
+        _ffdnet,
+        scales=(1,),
+        bytes_per_pixel=550,
+    ),
 )
 RESTORERS: Mapping[str, RestorerDescription] = MappingProxyType({d.name: d for d in _ALL})
 """The paper's restorer, the ten times cheaper one, the same with a wider view, and FFDNet's chain (Table XI)."""

@@ -1,8 +1,8 @@
 """VDIR: the encoder infers the latent c ~ q(c|y), the restorer acts on it (paper Fig. 3).
 
-Decoder and estimator belong to the model as well: they shape c while training, and the estimator lets a user
-read off the damage afterwards. Only the encoder and the restorer are needed to restore. A scale head, where there is
-one, says how far off the restoration may be.
+Decoder and estimator belong to the model as well: they shape c while training, and the estimator reads the
+degradation from c. Only the encoder and the restorer are needed to restore. A scale head, where there is one, says how
+far off the restoration may be.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Guard:
         limits: of the service.
         names: host names under which the service may be called, besides addresses where ``token`` is given.
         token: that every call needs; None for none.
-        free: paths of the page's own files, which need no token: they hold nothing of anybody.
+        free: paths of the page's own files, which need no token: they hold no data.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The tasks, one value each: what damages the images, which networks repair it, how they are trained and measured.
+"""The tasks, one value each: what degrades the images, which networks repair it, how they are trained and measured.
 
 Command line, tables, weights and tests iterate over :data:`TASKS`.
 """

@@ -1,4 +1,4 @@
-"""A task is one value: what damages the images, which networks repair it, how they are trained and measured."""
+"""A task is one value: what degrades the images, which networks repair it, how they are trained and measured."""
 
 from __future__ import annotations
 

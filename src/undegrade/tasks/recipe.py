@@ -1,8 +1,8 @@
-"""How a model is trained: one frozen value, and two named presets.
+"""How a model is trained: one frozen value, and three named presets.
 
-:data:`PAPER` is the paper's section IV-F with the authors' weights where it is silent. :data:`SHORT` reaches much
-further in little time: a higher rate with warm-up and cosine decay, gradient clipping, an average of the weights,
-and a wide range of data per step.
+:data:`PAPER` is the paper's section IV-F with the authors' weights where it is silent. :data:`SHORT` is for
+short runs: a higher rate with warm-up and cosine decay, gradient clipping, an average of the weights. :data:`SHORT_CPU`
+is for CPUs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Blind super-resolution (paper section VI; Tables IV, V), for the paper's images and for people's.
+"""Blind super-resolution (paper section VI; Tables IV, V), for the paper's images and for ordinary files.
 
-The paper's are blurred by a Gaussian and decimated directly; people's were made small by an ordinary resizer or a
+The paper's are blurred by a Gaussian and decimated directly; ordinary files were made small by a resizer or a
 sensor. One model serves both: its batches hold both, the latter brought onto the grid of the former, as the pipeline
 does with ordinary files (:mod:`undegrade.degrade.resize`).
 """

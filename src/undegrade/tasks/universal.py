@@ -1,6 +1,6 @@
 """One model for everything that happens to pictures: noise of all kinds, lossy saving, noise and then saving, nothing.
 
-The estimator reads noise level, grain and JPEG quality (:mod:`undegrade.degrade.damage`).
+The estimator reads noise level, grain and JPEG quality (:mod:`undegrade.degrade.noise_grain_quality`).
 """
 
 from dataclasses import replace
@@ -9,7 +9,7 @@ from undegrade.data.benchmark import Benchmark, photographs
 from undegrade.data.catalogue import CBSD68, CC15, LIVE1
 from undegrade.data.clean import Clean, CleanMixture
 from undegrade.degrade import (
-    DAMAGE,
+    NOISE_GRAIN_QUALITY,
     AdditiveNoise,
     CameraNoise,
     Chain,
@@ -122,7 +122,10 @@ UNIVERSAL = Task(
     name="universal",
     summary="Remove noise and compression of all kinds; leave what is clean as it is.",
     degradation=_TRAINING,
-    variants={name: Architecture(params=DAMAGE.size, restorer=name, bounds=DAMAGE.bounds) for name in ("wide", "fast")},
+    variants={
+        name: Architecture(params=NOISE_GRAIN_QUALITY.size, restorer=name, bounds=NOISE_GRAIN_QUALITY.bounds)
+        for name in ("wide", "fast")
+    },
     recipes={"wide": _RECIPES, "fast": _RECIPES},
     validation=_VALIDATION,
     protocol=Protocol(colour="rgb", border=0, metrics=("psnr",)),

@@ -1,4 +1,4 @@
-"""What a training step costs in arithmetic, to tell how near the machine's peak it runs."""
+"""What a training step costs in arithmetic, to compare its speed with the machine's peak."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from undegrade.tasks.recipe import Recipe
 def flops_per_step(architecture: Architecture, recipe: Recipe, restorer_alone: bool = False) -> float:
     """Floating-point operations (2 per multiply-add) of one iteration, backward passes counted as twice forward.
 
-    With ``restorer_alone`` of a step in which the others are at rest: the encoder runs forward only. Of a model with a
+    With ``restorer_alone`` of a step that trains the restorer alone: the encoder runs forward only. Of a model with a
     scale head the same, with the head in the restorer's place.
 
     The discriminator judges y and yhat in its own step, and yhat once more, forward and to its input only, in the

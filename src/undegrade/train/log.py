@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: one line for every stretch of a run."""
+"""``metrics.jsonl``: one line for every few steps of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small C++ sources beside this file, compiled for the CPU at hand the first time that they are used.
+"""Small C++ sources beside this file, compiled for this machine's CPU at their first use.
 
 The library is kept in a cache folder and serves until source, compiler or CPU change. Without a compiler there is
 none, and the caller goes on with what torch does.

@@ -1,4 +1,4 @@
-"""What ``undegrade train`` can be asked for, and what of it makes no sense."""
+"""The options of ``undegrade train``, and their checks."""
 
 from __future__ import annotations
 

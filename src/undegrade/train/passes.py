@@ -54,5 +54,5 @@ class Passes:
     def two_stage(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """xhat and the estimate of a two-stage model."""
         estimate = self.model.estimate(self.model.encode(y).mean)
-        # Without its gradient: what the restorer would like to be told is not for the estimator to learn.
+        # Without its gradient: the estimator learns f(T) only, not what would help the restorer.
         return self.model.restorer(y, estimate.detach()), estimate

@@ -4,7 +4,7 @@
     latent      encoder, decoder and estimator: eq. (19) without the restoration
     restorer    the restorer on latents of a frozen encoder: eq. (14)
     two_stage   the restorer and, apart from it, encoder and estimator: eqs. (6) and (7)
-    scale       the scale head on a model at rest: the first term of eq. (9)
+    scale       the scale head on a frozen model: the first term of eq. (9)
 
 Each returns the values of :data:`TERMS` but the last, not a number where a term is not worked out, and the norm of the
 gradient.
@@ -55,7 +55,7 @@ def kind_at(done: int, architecture: Architecture, recipe: Recipe) -> Step:
 
 
 def loss_of_most(trainer: Trainer, batch: Batch) -> Tensor:
-    """What a step of the kind that the run has most of would descend along, without the adversarial term."""
+    """The loss of the kind of step that the run has most of, without the adversarial term."""
     passes, architecture = trainer.passes, trainer.architecture
     if architecture.scale_head:
         xhat, b = passes.scale(batch.y, batch.noise)
@@ -93,7 +93,7 @@ def joint(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tens
 
 
 def latent(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-    """Encoder, decoder and estimator learn: eq. (19) without the restoration, and without an adversary."""
+    """Encoder, decoder and estimator learn: eq. (19) without the restoration and the adversarial term."""
     with trainer.precision():
         mean, logvar, yhat, estimate = trainer.passes.latent(batch.y, batch.noise)
     terms = losses(

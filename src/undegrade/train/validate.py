@@ -78,7 +78,7 @@ class Validation:
                 rows[f"nll/{label}"] = float(torch.stack(nlls).mean())
             if self.estimated:
                 rows |= _misses(label, degradation.quantity, torch.stack(misses))
-        # Over all cases: a channel may speak up at some kinds of damage only.
+        # Over all cases: a channel may be active for some kinds of degradation only.
         channels = torch.stack(kls).mean(0).tolist()
         rows |= {f"kl/{i}": kl for i, kl in enumerate(channels)}
         return rows | {"kl": float(np.mean(channels)), "active_units": float(sum(kl > ACTIVE for kl in channels))}
@@ -148,7 +148,7 @@ def centre_crops(folder: Path, channels: int, size: int, device: torch.device | 
 
 
 def health(rows: Mapping[str, float]) -> str | None:
-    """A sentence to warn with where what :meth:`Validation.measure` found says that the latent is dead."""
+    """A sentence to warn with where what :meth:`Validation.measure` found says that the posterior has collapsed."""
     return collapse_warning([value for name, value in rows.items() if name.startswith("kl/")])
 
 

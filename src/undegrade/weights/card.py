@@ -72,7 +72,7 @@ class Card:
     Attributes:
         task: name of the task it was trained for.
         variant: of the task, e.g. ``"fast"``.
-        architecture: :meth:`undegrade.model.vdir.Architecture.to_dict`.
+        architecture: :meth:`undegrade.model.architecture.Architecture.to_dict`.
         data: the training images, e.g. names and counts.
         licence: of the training images.
         steps: training iterations.

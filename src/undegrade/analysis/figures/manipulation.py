@@ -16,11 +16,11 @@ CROP = 128
 
 
 def draw_restorations(found: Manipulated, axis: Severity, path: Path, corner: tuple[int, int] | None = None) -> Path:
-    """Fig. 5: the picture with a frame around the crop, the damaged crop, and four restorations with their PSNR.
+    """Fig. 5: the picture with a frame around the crop, the degraded crop, and four restorations with their PSNR.
 
     Args:
         found: the results to draw.
-        axis: of the damage.
+        axis: of the degradation.
         path: a PNG or JPEG file.
         corner: top and left of the crop in pixels of the restored picture; None for the centre.
     """
@@ -46,10 +46,10 @@ def draw_restorations(found: Manipulated, axis: Severity, path: Path, corner: tu
         whole.add_patch(_frame(left - x0, top - y0, side))
         cut = (slice(top, top + side), slice(left, left + side))
         small = (slice(top // scale, (top + side) // scale), slice(left // scale, (left + side) // scale))
-        damaged = f"(b) {axis.label(axis.own)}"
+        degraded = f"(b) {axis.label(axis.own)}"
         if scale == 1:
-            damaged += f": {psnr(found.x, found.y):.2f} dB"
-        style.picture(grid[0, 1], found.y[small], damaged)
+            degraded += f": {psnr(found.x, found.y):.2f} dB"
+        style.picture(grid[0, 1], found.y[small], degraded)
         places = (grid[0, 2], grid[1, 0], grid[1, 1], grid[1, 2])
         for place, latent in zip(places, LATENTS, strict=True):
             result = found.results[latent]

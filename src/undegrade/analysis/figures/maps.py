@@ -17,12 +17,12 @@ from undegrade.degrade.severity import Severity
 
 
 def draw_levels(codes: Codes, plane: NDArray[Any], axis: Severity, path: Path, seed: int = 0) -> Path:
-    """Fig. 7: (a) thumbnails, (b) the same points coloured by the level of damage.
+    """Fig. 7: (a) thumbnails, (b) the same points coloured by the level of degradation.
 
     Args:
         codes: N points.
         plane: their positions, (N, 2).
-        axis: of the damage.
+        axis: of the degradation.
         path: a PNG or JPEG file.
         seed: of the random order of drawing, which keeps one level from covering the others.
     """

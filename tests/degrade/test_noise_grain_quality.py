@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from undegrade.degrade import (
-    DAMAGE,
+    NOISE_GRAIN_QUALITY,
     AdditiveNoise,
     CameraNoise,
     Chain,
@@ -23,7 +23,7 @@ from undegrade.degrade import (
     Sparing,
     Speckle,
 )
-from undegrade.degrade.damage import noise_params
+from undegrade.degrade.noise_grain_quality import noise_params
 
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 
@@ -39,7 +39,7 @@ def coloured(count: int = 2, side: int = 128) -> torch.Tensor:
 
 def readings(params: torch.Tensor) -> torch.Tensor:
     """In units, (3, B)."""
-    return DAMAGE.decode(params.T)
+    return NOISE_GRAIN_QUALITY.decode(params.T)
 
 
 def correlation(n: torch.Tensor) -> float:
@@ -218,13 +218,14 @@ def test_a_chain_tells_the_noise_and_then_the_saving() -> None:
 
 def test_numbers_are_bounded_and_come_back() -> None:
     levels = torch.tensor([0.0, 2.0, 50.0, 100.0, 300.0])
-    learned = DAMAGE.encode(levels, levels / 100, levels)
+    learned = NOISE_GRAIN_QUALITY.encode(levels, levels / 100, levels)
     assert bool((learned >= 0).all())
-    assert bool((learned <= torch.tensor(DAMAGE.bounds)).all())
-    torch.testing.assert_close(DAMAGE.decode(learned.T)[0], levels.clamp(max=100))
-    np.testing.assert_allclose(DAMAGE.decode(learned.T.numpy())[2], [1, 2, 50, 100, 100], rtol=1e-4)
-    assert DAMAGE.words([12.34, 0.2, 89.6]) == "noise level 12.3 (8-bit levels), grain 0.20, JPEG quality 90"
-    assert DAMAGE.words([0.4, 0.2, 99.6]) == "no noise, no compression"
+    assert bool((learned <= torch.tensor(NOISE_GRAIN_QUALITY.bounds)).all())
+    torch.testing.assert_close(NOISE_GRAIN_QUALITY.decode(learned.T)[0], levels.clamp(max=100))
+    np.testing.assert_allclose(NOISE_GRAIN_QUALITY.decode(learned.T.numpy())[2], [1, 2, 50, 100, 100], rtol=1e-4)
+    words = NOISE_GRAIN_QUALITY.words
+    assert words([12.34, 0.2, 89.6]) == "noise level 12.3 (8-bit levels), grain 0.20, JPEG quality 90"
+    assert words([0.4, 0.2, 99.6]) == "no noise, no compression"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""f(T) of what happens to pictures: noise level, grain and JPEG quality; and how they are measured on what was added.
+"""Noise level, grain and JPEG quality as f(T), and how they are measured on the noise that was added.
 
 noise level   rms of n = y - x before any saving, over pixels and channels, in 8-bit levels
 grain         correlation of n at neighbouring pixels (mean of rows and columns), 0 to 1; nan below one level
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """An estimate of the damage: noise level in 8-bit levels, grain 0 to 1, JPEG quality 1 to 100 (none)."""
+    """An estimate of the degradation: noise level in 8-bit levels, grain 0 to 1, JPEG quality 1 to 100 (none)."""
 
     noise: float
     grain: float
     quality: float
 
 
-class _Damage(Numbers):
+class _NoiseGrainQuality(Numbers):
     def words(self, values: Sequence[float]) -> str:
         found = Found(*values)
         said = [number.words(value) for number, value in zip(self.numbers, found, strict=True)]
-        if found.noise < LEAST_NOISE:  # there is no grain to speak of
+        if found.noise < LEAST_NOISE:  # the grain is not given
             said[:2] = ["no noise"]
         if round(found.quality) >= _UNSAVED:
             said[-1] = "no compression"
@@ -40,17 +40,17 @@ class _Damage(Numbers):
 
 
 LEAST_NOISE = 1.0
-"""Noise level, in 8-bit levels, below which there is no grain to speak of."""
+"""Noise level, in 8-bit levels, below which the grain is not given."""
 _UNSAVED = 98
-"""Quality from which a lossy compression cannot be told from none."""
+"""Quality from which a lossy compression cannot be distinguished from none."""
 
-DAMAGE = _Damage.of(
-    "damage",
+NOISE_GRAIN_QUALITY = _NoiseGrainQuality.of(
+    "degradation",
     Number("noise level", "8-bit levels", low=0.0, high=100.0, power=2.0),
     Number("grain", "", low=0.0, high=1.0, digits=2, weight=0.25),
     Number("JPEG quality", "", low=1.0, high=100.0, digits=0, weight=0.5),
 )
-"""Grain and quality weigh less in the estimation term: they are harder to see, and their errors would rule it."""
+"""Grain and quality weigh less in the estimation term: they are harder to see, and their errors would dominate it."""
 
 _GREY_NOISE = 0.5
 """Share of grey images (three equal channels) that get one noise plane in all three channels."""
@@ -79,12 +79,12 @@ def noise_params(n: Tensor, spared: Tensor | None = None) -> Tensor:
     if spared is not None:
         unknown = (count < n[0].numel() / 2) & (count > 0)
         level, grain = (v.masked_fill(unknown, torch.nan) for v in (level, grain))
-    return DAMAGE.encode(level, grain, torch.full_like(level, 100.0))
+    return NOISE_GRAIN_QUALITY.encode(level, grain, torch.full_like(level, 100.0))
 
 
 def saving_params(quality: Tensor) -> Tensor:
     """f(T) of a saving without noise: (B,) qualities, nan where not known -> (B, 3)."""
-    return DAMAGE.encode(torch.zeros_like(quality), torch.full_like(quality, torch.nan), quality)
+    return NOISE_GRAIN_QUALITY.encode(torch.zeros_like(quality), torch.full_like(quality, torch.nan), quality)
 
 
 def grey_images(x: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ def grey_images(x: Tensor) -> Tensor:
 class AddedNoise(Degradation):
     """Noise of some kind, neither clipped nor rounded; f(T) is measured on it."""
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     @abstractmethod
     def noise(self, x: Tensor, generator: Generator) -> Tensor:
@@ -112,7 +112,7 @@ class AddedNoise(Degradation):
 class Nothing(Degradation):
     """y = x: what is clean must come back unchanged."""
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         return Degraded(x.clone(), saving_params(x.new_full((len(x),), 100.0)))
@@ -128,7 +128,7 @@ class Measured(Degradation):
 
     noise: Degradation
 
-    quantity: ClassVar[Numbers] = DAMAGE
+    quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         y = self.noise(x, generator).image
