@@ -38,6 +38,7 @@ class Reading:
         plane: the number at every position of the latent, (ceil(H / 4), ceil(W / 4)).
         interval: between which values the truth lies with a probability of 90 %, as measured on held-out pictures;
             None if that is not known of the model.
+        defined: whether the number means anything here: without noise there is no grain.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Reading:
     words: str
     plane: Plane
     interval: tuple[float, float] | None = None
+    defined: bool = True
 
     def to_record(self) -> dict[str, Any]:
         """The attributes as JSON values, without the plane."""
@@ -89,7 +91,8 @@ def _without_intervals(quantity: Quantity, found: EstimateMap) -> Iterator[Readi
         ]
         clean = any(reading.name == "noise level" and reading.value < NOISE for reading in found_here)
         yield from (
-            replace(r, words="not defined without noise") if clean and r.name == "grain" else r for r in found_here
+            replace(r, words="not defined without noise", defined=False) if clean and r.name == "grain" else r
+            for r in found_here
         )
     elif isinstance(quantity, Kernel):
         widths = np.sqrt(np.maximum(_wider(found.map), 0))
@@ -143,8 +146,8 @@ def _noise(level: float) -> str:
 
 def _grain(correlation: float) -> str:
     if correlation < 0.1:
-        return "fine: every pixel on its own"
-    return "soft: neighbours share it, as behind a camera" if correlation < 0.45 else "coarse, as on film"
+        return "fine grain: every pixel on its own"
+    return "soft grain: neighbours share it, as behind a camera" if correlation < 0.45 else "coarse grain, as on film"
 
 
 def _saving(quality: float) -> str:

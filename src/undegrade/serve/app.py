@@ -21,7 +21,9 @@ from starlette.background import BackgroundTask
 import undegrade
 from undegrade.errors import UndegradeError
 from undegrade.serve import pages
+from undegrade.serve.archive import ZIP, zipped
 from undegrade.serve.desks import TYPES, Desks, plain_name, result_name
+from undegrade.serve.forms import BoundedRoute
 from undegrade.serve.guard import LOCAL, App, Guard
 from undegrade.serve.limits import Limits
 from undegrade.serve.pool import Full, Pool
@@ -44,6 +46,7 @@ class Service:
         token: that every call needs; None for none.
         device: see :func:`undegrade.inference.load.load_pipeline`.
         log_names: whether its lines name pictures.
+        visit: name and value of the cookie of its pages, see :class:`undegrade.serve.guard.Guard`.
     """
 
     folder: Path
@@ -52,6 +55,9 @@ class Service:
     token: str | None = None
     device: str | None = None
     log_names: bool = False
+    visit: tuple[str, str] = field(
+        default_factory=lambda: (f"undegrade-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+    )
 
     def log(self, name: str, line: str) -> None:
         """One line for something that ended; pictures have no names in it unless asked for."""
@@ -80,6 +86,7 @@ def make_app(service: Service) -> App:
         docs_url=None,  # FastAPI's pages fetch scripts from another site; /api is ours
         redoc_url=None,
     )
+    app.router.route_class = BoundedRoute
     app.state.service, app.state.pool, app.state.desks = service, pool, desks
 
     @app.exception_handler(UndegradeError)
@@ -98,7 +105,7 @@ def make_app(service: Service) -> App:
 
     _add_calls(app, service, pool)
     app.include_router(pages.router)
-    return Guard(app, service.limits, service.names, service.token, pages.is_free)
+    return Guard(app, service.limits, service.names, service.token, service.visit, pages.is_free)
 
 
 async def _tidy(desks: Desks) -> None:
@@ -115,9 +122,12 @@ def wishes(
     samples: Annotated[int, Form(description="Latents drawn; the result is the mean. 0, or 2 to 32.")] = 0,
     save_as: Annotated[SaveAs, Form(description="The file format of the result.")] = "same",
     strip_metadata: Annotated[bool, Form(description="Leave out place, camera and comments.")] = False,
+    uncertainty: Annotated[
+        bool, Form(description="The answer is a zip: the result, and how far off it may be.")
+    ] = False,
 ) -> Wishes:
     """The options as form fields."""
-    return Wishes(task or None, strength, sigma, quality, samples, save_as, strip_metadata)
+    return Wishes(task or None, strength, sigma, quality, samples, save_as, strip_metadata, uncertainty)
 
 
 Picture = Annotated[UploadFile, File(description="PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM.")]
@@ -141,7 +151,12 @@ def _add_calls(app: FastAPI, service: Service, pool: Pool) -> None:
 
     @app.post(
         "/restore", tags=["pictures"], response_class=Response,
-        responses={200: {"content": {"image/*": {}}, "description": f"The restored file; {FOUND}: what was found."}},
+        responses={
+            200: {
+                "content": {"image/*": {}, "application/zip": {}},
+                "description": f"The restored file, or with uncertainty a zip; {FOUND}: what was found.",
+            }
+        },
     )  # fmt: skip
     async def restore(request: Request, file: Picture, wanted: Annotated[Wishes, Depends(wishes)]) -> Response:
         """Restore one file as the command line does: the result is the same, bit for bit."""
@@ -149,26 +164,34 @@ def _add_calls(app: FastAPI, service: Service, pool: Pool) -> None:
         try:
             message = {
                 "do": "restore", "source": str(folder / "source"), "folder": str(folder),
-                "output": str(folder / "result"), "wishes": vars(wanted),
+                "output": str(folder / "result"), "wishes": vars(wanted), "views": False,
             }  # fmt: skip
             record = await _unless_gone(request, pool, message)
+            name = plain_name(file.filename or "")
+            format = record.pop("result")["format"]
+            path, named, kind = folder / "result", result_name(name, format, wanted.save_as), TYPES[format]
+            if wanted.uncertainty:
+                path, named, kind = await asyncio.to_thread(zipped, path, named), f"{Path(named).stem}.zip", ZIP
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        name = plain_name(file.filename or "")
-        format = record.pop("result")["format"]
         service.log(name, f"restore: {record['status']} in {record['seconds']:.1f} s")
         return FileResponse(
-            folder / "result", media_type=TYPES[format], filename=result_name(name, format, wanted.save_as),
+            path, media_type=kind, filename=named,
             headers={FOUND: json.dumps(record)}, background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
         )  # fmt: skip
 
     @app.post("/estimate", tags=["pictures"])
-    async def estimate(request: Request, file: Picture) -> dict[str, Any]:
+    async def estimate(
+        request: Request, file: Picture,
+        task: Annotated[str | None, Form(description="Whose model reads; left out, the universal one.")] = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """What was done to a picture: named numbers with unit and spread, and the task that would restore it."""
         folder = await _received(service, file)
         facts: dict[str, Any] = {}
-        message = {"do": "look", "source": str(folder / "source"), "folder": str(folder), "views": False}
+        message = {
+            "do": "look", "source": str(folder / "source"), "folder": str(folder), "views": False, "task": task or None,
+        }  # fmt: skip
         try:
             found = await _unless_gone(request, pool, message, facts)
         finally:

@@ -21,7 +21,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-COOKIE = "undegrade-token"
 LOCAL = ("localhost", "127.0.0.1", "::1")
 FORM = 100_000
 """Bytes that a request may have beside the file."""
@@ -52,14 +51,17 @@ class Guard:
         limits: of the service.
         names: host names under which the service may be called, besides addresses where ``token`` is given.
         token: that every call needs; None for none.
+        visit: name and value of the cookie that does instead of the token. Not the token itself: browsers send cookies
+            to every port of a host.
         free: paths of the page's own files, which need no token: they hold no data.
     """
 
     def __init__(
         self, app: App, limits: Limits, names: Iterable[str] = LOCAL, token: str | None = None,
-        free: Callable[[str], bool] = lambda path: False,
+        visit: tuple[str, str] = ("", ""), free: Callable[[str], bool] = lambda path: False,
     ) -> None:  # fmt: skip
         self._app, self._limits, self._names, self._token, self._free = app, limits, set(names), token, free
+        self._visit = visit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,9 +95,7 @@ class Guard:
         if host not in self._names and not (self._token is not None and _is_address(host)):
             raise Refused(421, "this host name is not known here; use the address that was printed.")
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-        foreign = site not in ("none", "same-origin") or (
-            origin is not None and urlsplit(origin).netloc != headers.get("host")
-        )
+        foreign = site not in ("none", "same-origin") or (origin is not None and _netloc(origin) != headers.get("host"))
         visit = method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
         if foreign and not visit:
             raise Refused(403, "a page of another site may not call this service.")
@@ -106,15 +106,15 @@ class Guard:
             raise Refused(413, self._too_large())
 
     def _knows(self, headers: Headers) -> bool:
-        given = headers.get("authorization", "").removeprefix("Bearer ")
+        given, right = headers.get("authorization", "").removeprefix("Bearer "), self._token
         if not given:
+            name, right = self._visit
             try:
-                cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+                cookie = SimpleCookie(headers.get("cookie", "")).get(name)
             except CookieError:
                 cookie = None
             given = "" if cookie is None else cookie.value
-        assert self._token is not None
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+        return bool(right) and hmac.compare_digest(given.encode("utf-8", "replace"), str(right).encode())
 
     def _paced(self, receive: Receive, headers: Headers) -> Receive:
         """The body as it comes: not more than allowed, and not slower."""
@@ -142,6 +142,14 @@ class Guard:
 
     def _too_large(self) -> str:
         return f"the file is larger than {self._limits.bytes / 1e6:g} MB; allow more with --max-bytes."
+
+
+def _netloc(origin: str) -> str:
+    """Host and port of an Origin header; empty if it has none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _host(header: str) -> str:

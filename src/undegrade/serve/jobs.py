@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from undegrade import image
+from undegrade.degrade.blur import Kernel
 from undegrade.errors import UndegradeError
 from undegrade.files.level import check_level, task_of_level
 from undegrade.files.plan import Job
@@ -32,6 +33,8 @@ TILE = 320
 """Side of the tiles. Smaller than the command line's, which is a little faster: between two tiles a job can be
 cancelled, and a part of another strength is computed. Tiles never change the result."""
 LEVELS = 255.0
+BLUR = 8
+"""Number of the map of the blur: those below are of what every picture is searched for."""
 
 Progress = Callable[[float], None]
 Tell = Callable[..., None]
@@ -88,24 +91,32 @@ class Jobs:
             format=str(picture.format), quality=picture.quality, notes=list(picture.notes),
             view="view.png" if with_view else None,
         )  # fmt: skip
+        if message.get("task") is not None:  # what another model reads
+            reader = self._load(message["task"])
+            seen = reader.estimate_map(picture.pixels, tile=TILE, progress=progress)
+            return self._found(list(readings_of(reader, seen)), folder, picture, reader.task.name, "")
         universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
         choice = select_task(picture.pixels, universal, options, picture.quality, lambda done: progress(0.95 * done))
         found = []
         if choice.look is not None and choice.look.estimates is not None and universal.quantity is not None:
             found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
         progress(1.0)
-        return {
-            "found": [self._record(reading, folder, i) for i, reading in enumerate(found)],
-            "quality": picture.quality,
-            "task": None if choice.pipeline is None else choice.pipeline.task.name,
-            "reason": choice.reason,
-        }
+        task = None if choice.pipeline is None else choice.pipeline.task.name
+        return self._found(found, folder, picture, task, choice.reason)
+
+    def _found(
+        self, found: list[Reading], folder: Path, picture: Picture, task: str | None, reason: str
+    ) -> dict[str, Any]:
+        records = [self._record(reading, folder, i) for i, reading in enumerate(found)]
+        return {"found": records, "quality": picture.quality, "task": task, "reason": reason}
 
     def restore(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
         """Restore a picture into a file, as ``undegrade restore`` does."""
         wishes = Wishes.of(message["wishes"])
         source, output = Path(message["source"]), Path(message["output"])
         given = self._given(wishes)
+        if wishes.uncertainty:  # before anything is computed
+            (given or self._load(UNIVERSAL)).check_intervals()
         restore = RestoreOptions(
             strength=wishes.strength,
             level=wishes.sigma if wishes.sigma is not None else wishes.quality,
@@ -130,6 +141,10 @@ class Jobs:
             "format": str(format), "width": scale * (outcome.width or 0), "height": scale * (outcome.height or 0),
             "bytes": output.stat().st_size, "view": None, "std": None,
         }  # fmt: skip
+        if not message.get("views", True):  # for programs
+            return record
+        if given is not None and isinstance(given.quantity, Kernel):
+            record["found"] = self._blur(given, str(source), Path(message["folder"]))
         shown = views.range_of(self._picture(str(source)))
         if views.needs_view(format, shown):
             view = output.with_name(f"{output.name}-view.png")
@@ -140,6 +155,11 @@ class Jobs:
         elif wishes.samples and outcome.status is Status.RESTORED and std_path(output).exists():
             record["result"]["std"] = self._sure(output, std_path(output), LEVELS * STD_PEAK / 65535, "std")
         return record
+
+    def _blur(self, pipeline: Pipeline, source: str, folder: Path) -> list[dict[str, Any]]:
+        """What a model of super-resolution reads, and the universal one does not. The encoder alone is quick."""
+        seen = pipeline.estimate_map(self._picture(source).pixels, tile=TILE)
+        return [self._record(reading, folder, BLUR + i) for i, reading in enumerate(readings_of(pipeline, seen))]
 
     def _sure(self, output: Path, file: Path, step: float, kind: str) -> dict[str, Any]:
         """A plane for the page of a 16-bit picture of standard deviations or half-widths, of so many levels a step."""

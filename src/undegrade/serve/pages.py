@@ -6,7 +6,7 @@ import asyncio
 import functools
 import importlib.resources
 import json
-import zipfile
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +16,8 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
 from undegrade.errors import UndegradeError
+from undegrade.serve.archive import ZIP, write_zip
 from undegrade.serve.desks import TYPES, Desk, Item
-from undegrade.serve.guard import COOKIE
 from undegrade.serve.pool import Full
 from undegrade.serve.wishes import Wishes
 
@@ -91,7 +91,8 @@ AnItem = Annotated[Item, Depends(item_of)]
 async def open_desk(request: Request, response: Response) -> dict[str, Any]:
     service = request.app.state.service
     if service.token is not None:  # for what cannot send headers: pictures and events
-        response.set_cookie(COOKIE, service.token, httponly=True, samesite="strict")
+        name, value = service.visit
+        response.set_cookie(name, value, httponly=True, samesite="strict")
     limits = service.limits
     return {
         "desk": request.app.state.desks.open(),
@@ -184,21 +185,6 @@ async def everything(desk: ADesk) -> Response:
     done = [(item.folder / item.result["file"], item.result["name"]) for item in desk.items.values() if item.result]
     if not done:
         raise HTTPException(404, "no picture is restored yet.")
-    path = desk.folder / f"all-{id(done):x}.zip"
-    await asyncio.to_thread(_write_zip, path, done)
-    return FileResponse(
-        path, media_type="application/zip", filename="restored.zip", background=BackgroundTask(path.unlink)
-    )
-
-
-def _write_zip(path: Path, files: list[tuple[Path, str]]) -> None:
-    taken: set[str] = set()
-    with zipfile.ZipFile(path, "w") as archive:  # stored: pictures are compressed already
-        for file, name in files:
-            stem, dot, suffix = name.rpartition(".")
-            n, unique = 1, name
-            while unique.casefold() in taken:
-                n += 1
-                unique = f"{stem}-{n}{dot}{suffix}" if dot else f"{name}-{n}"
-            taken.add(unique.casefold())
-            archive.write(file, unique)
+    path = desk.folder / f"all-{secrets.token_hex(8)}.zip"
+    await asyncio.to_thread(write_zip, path, done)
+    return FileResponse(path, media_type=ZIP, filename="restored.zip", background=BackgroundTask(path.unlink, True))

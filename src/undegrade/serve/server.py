@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -28,17 +29,42 @@ CLIENTS = 128
 
 
 class Impatient(H11Protocol):
-    """HTTP, but a connection that asks for nothing is closed: uvicorn alone would wait for its headers for ever."""
+    """HTTP for clients that send the head of a request in time and read the answer; uvicorn would wait for ever."""
 
     PATIENCE = 20.0
+    _head: asyncio.TimerHandle | None = None
+    _answer: asyncio.TimerHandle | None = None
+    """While one of them is awaited: what ends the connection."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.loop.call_later(self.PATIENCE, self._end_unless_asked)
+        self._head = self.loop.call_later(self.PATIENCE, self.transport.close)
 
-    def _end_unless_asked(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        begun = self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]
+        if begun and self._head is None:  # of a further request; the first has its time from the beginning
+            self._head = self.loop.call_later(self.PATIENCE, self.transport.close)
+        elif self.conn.their_state is not h11.IDLE:
+            self._head = _stop(self._head)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._answer = self._answer or self.loop.call_later(self.PATIENCE, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._answer = _stop(self._answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head, self._answer = _stop(self._head), _stop(self._answer)
+        super().connection_lost(exc)
+
+
+def _stop(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+    if timer is not None:
+        timer.cancel()
+    return None
 
 
 def run(
