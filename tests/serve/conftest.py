@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +19,9 @@ import pytest
 from PIL import Image
 
 from tests.pictures import make_photo
+from undegrade.model.architecture import Architecture
+from undegrade.weights.card import Card, save_weights
+from undegrade.weights.intervals import LEVELS, Intervals, Widths
 
 
 class Running:
@@ -80,6 +85,42 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "--max-bytes", "2", "--max-pixels", "4", "--max-queue", "16", "--max-seconds", "60", "--max-silence", "3",
         temporary=tmp_path_factory.mktemp("service"),
     )  # fmt: skip
+    running.wait_until_ready()
+    yield running
+    running.stop()
+
+
+KNOWING = """
+import pathlib
+import undegrade.weights.card as card
+card._folder = lambda: pathlib.Path({folder!r})
+"""
+"""Makes a process ship other weights: this file is run first by every Python that finds it."""
+
+
+@pytest.fixture(scope="session")
+def sure_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service whose gaussian-fast has a made-up scale head and made-up intervals, and the universal model none."""
+    import torch
+
+    from tools.graphs import random_model
+
+    folder, start = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("start")
+    shipped = Path(str(importlib.resources.files("undegrade") / "weights"))
+    for file in shipped.glob("universal-*"):
+        shutil.copy(file, folder)
+    model = random_model(Architecture(restorer="fast", scale_head=True))
+    with torch.no_grad():
+        model.scale.tail.weight.mul_(5)
+        model.estimator.conv2.weight.mul_(0.03)
+        model.estimator.conv2.bias.fill_(0.1)
+    widths = Widths((0.001, 1.0), {level: (0.001 * k, 1.0 * k) for k, level in enumerate(LEVELS, 1)})
+    known = Intervals(widths, {}, "a test").to_dict()
+    card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {}, intervals=known)
+    save_weights(model, folder, "gaussian-fast", card)
+    (start / "sitecustomize.py").write_text(KNOWING.format(folder=str(folder)))
+    path = os.pathsep.join(filter(None, (str(start), os.environ.get("PYTHONPATH"))))
+    running = Running(temporary=tmp_path_factory.mktemp("sure"), environment={"PYTHONPATH": path})
     running.wait_until_ready()
     yield running
     running.stop()

@@ -169,6 +169,7 @@ def test_a_broken_file_among_good_ones_and_all_as_zip(opened: Opened, tmp_path: 
         opened.pick(name)
         opened.wait_for_state("Restored by")
     opened.pick("broken.png")
+    assert page.locator("#state").inner_text() == "This file cannot be used."
     assert "damaged" in page.locator("#placeholder").inner_text()
     assert "damaged" in page.locator(".pick", has_text="broken.png").get_attribute("aria-label")
     with page.expect_download() as download:
@@ -248,6 +249,98 @@ def test_zoom_keeps_both_halves_in_step(opened: Opened, tmp_path: Path) -> None:
     page.mouse.up()
     moved, also = stages()
     assert moved == also
+
+
+def test_two_fingers_zoom_both_halves(playwright: sync_api.Playwright, running: Running, tmp_path: Path) -> None:
+    opened = Opened(playwright, running.url, tmp_path / "profile", width=400, has_touch=True)
+    page = opened.page
+    try:
+        opened.take(write(tmp_path, "photo.png", png(300, 400)))
+        opened.wait_for_state("Restored by")
+        box = page.locator("#view").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + 60
+        fingers = page.context.new_cdp_session(page)
+
+        def touch(kind: str, apart: float | None) -> None:
+            points = [] if apart is None else [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", 30)
+        for apart in (40, 60, 90, 120):
+            touch("touchMove", apart)
+        touch("touchEnd", None)
+        one, other = page.evaluate("[...document.querySelectorAll('.stage')].map(e => getComputedStyle(e).transform)")
+        assert one == other
+        assert float(one.removeprefix("matrix(").split(",")[0]) == pytest.approx(4, rel=0.1)
+        assert page.evaluate("visualViewport.scale") == 1  # the picture, not the page
+        assert opened.wrong == []
+    finally:
+        opened.context.close()
+
+
+def test_a_pasted_picture(opened: Opened) -> None:
+    page = opened.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        "async bits => navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([new Uint8Array(bits)], "
+        "{ type: 'image/png' }) })])", list(png(40, 50)),
+    )  # fmt: skip
+    page.keyboard.press("Control+v")
+    opened.wait_for_state(re.compile("Restored by.*50 × 40"))
+
+
+def test_blur_is_shown_where_it_is_read(opened: Opened, tmp_path: Path) -> None:
+    page = opened.page
+    opened.take(write(tmp_path, "photo.png", png(40, 50)))
+    opened.wait_for_state("Restored by")
+    top = "document.querySelector('#strength').getBoundingClientRect().top"
+    before = page.evaluate(top)
+    blur = page.locator("#found div", has_text="blur")
+    assert "only read when enlarging" in blur.inner_text()
+    page.locator("#more summary").click()
+    page.locator("#task").select_option("sr-x2")
+    opened.wait_for_state(re.compile("Enlarged by sr-x2.*100 × 80"))
+    assert float(blur.locator(".number").inner_text()) >= 0
+    assert page.locator("#percent").inner_text() == "100 %"  # pixels of the result
+    blur.locator("button").click()
+    page.locator("#overlay:not([hidden])").wait_for()
+    page.locator("#view").hover()
+    assert re.search(r"blur \d+\.\d+ pixels of the result", page.locator("#under").inner_text())
+    assert page.evaluate(top) == pytest.approx(before, abs=1)  # nothing jumped
+    page.locator("#task").select_option("gaussian")
+    opened.wait_for_state("Restored by gaussian")
+    assert "only read when enlarging" in blur.inner_text()
+    page.locator("#overlay[hidden]").wait_for(state="attached")
+
+
+def test_how_sure_says_what_is_missing_and_works_where_it_is_known(
+    playwright: sync_api.Playwright, sure_service: Running, tmp_path: Path
+) -> None:
+    opened = Opened(playwright, sure_service.url, tmp_path / "profile")
+    page = opened.page
+    try:
+        opened.take(write(tmp_path, "photo.png", png(60, 80)))
+        opened.wait_for_state("Restored by universal")
+        text = page.locator("#sure-text")
+        assert "cannot tell how far off a pixel may be: its weights have no scale head yet" in text.inner_text()
+        page.locator("#more summary").click()
+        page.locator("#task").select_option("gaussian")
+        opened.wait_for_state("Restored by gaussian")
+        assert "with a probability of 90 %" in text.inner_text()
+        page.locator("#measure").click()
+        page.locator("#measure", has_text="Hide").wait_for(timeout=LONG)
+        assert "is off by no more than" in text.inner_text()
+        page.locator("#view").hover()
+        assert "may be off by" in page.locator("#under").inner_text()
+        assert page.locator("#command").inner_text().endswith("--uncertainty")
+        page.locator("#strength").focus()
+        page.keyboard.press("ArrowLeft")
+        opened.wait_for_state("Restored by gaussian")
+        page.locator("#measure", has_text="Measure").wait_for()
+        assert "is known at strength 1" in text.inner_text()
+        assert opened.wrong == []
+    finally:
+        opened.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

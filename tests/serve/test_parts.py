@@ -83,7 +83,8 @@ def test_readings_of_several_numbers_have_names_units_and_words() -> None:
     noise, grain, quality = readings_of(several, found)
     assert (noise.name, noise.unit, noise.value, noise.spread) == ("noise level", "8-bit levels", 12.0, 1.0)
     assert noise.words == "noisy, like ISO 12800 on a full-frame camera"
-    assert grain.words == "coarse, as on film"
+    assert grain.words == "coarse grain, as on film"
+    assert grain.defined
     assert quality.words == "looks like a JPEG of quality 55"
     assert (quality.low, quality.high, quality.digits) == (55.0, 55.0, 0)
     assert noise.to_record()["value"] == 12.0
@@ -98,6 +99,7 @@ def test_grain_has_no_meaning_without_noise() -> None:
         np.array([1.0, 0.1, 4.0]),
         np.full((3, 6, 8), [[[0.5]], [[0.5]], [[95.0]]], np.float32),
     )
+    assert [reading.defined for reading in readings_of(several, found)] == [True, False, True]
     assert [reading.words for reading in readings_of(several, found)] == [
         "no visible noise",
         "not defined without noise",

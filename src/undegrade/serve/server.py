@@ -94,7 +94,8 @@ def run(
     if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable()):
         raise UndegradeError(f"the token is not {SHORTEST_TOKEN} or more ASCII characters; give another, or none.")
     local = is_loopback(host)
-    if not local and token is None:
+    made = token is None and not local
+    if made:
         token = secrets.token_urlsafe(24)
     listening = _listening(host, port)
     port = listening.getsockname()[1]
@@ -111,7 +112,7 @@ def run(
             server_header=False, proxy_headers=False, limit_concurrency=CLIENTS, timeout_keep_alive=15,
             timeout_graceful_shutdown=2,
         )  # fmt: skip
-        _say_where(host, port, token, local)
+        _say_where(host, port, token, made, local)
         server = uvicorn.Server(config)
         try:
             asyncio.run(server.serve(sockets=[listening]))
@@ -151,15 +152,16 @@ def _listening(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _say_where(host: str, port: int, token: str | None, local: bool) -> None:
+def _say_where(host: str, port: int, token: str | None, made: bool, local: bool) -> None:
+    """Only a token that was made up is printed: lines that are printed are often kept."""
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{port}/" + (f"#token={token}" if token is not None else "")
+    address = f"http://{shown}:{port}/" + ("" if token is None else f"#token={token if made else 'TOKEN'}")
     lines = [f"undegrade serves its page at {address}", "Ctrl-C stops it."]
     if not local:
         lines[1:1] = [
             f"It listens on {host}: every machine that can reach this one can call it, and what it sends is not "
             "encrypted.",
-            f"Each call needs the token {token}; keep it to yourself, and use a proxy with HTTPS beyond your own "
-            "network.",
+            f"Each call needs the token{f' {token}' if made else ''}; keep it to yourself, and use a proxy with HTTPS "
+            "beyond your own network.",
         ]
     print("\n".join(lines), file=sys.stderr, flush=True)

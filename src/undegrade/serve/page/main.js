@@ -155,7 +155,7 @@ function restored(item, record) {
   item.choice = record.choice ?? item.choice;
   item.command = record.command;
   if (record.result.std) item.shown = "sure";
-  else if (item.shown === "sure") item.shown = null;
+  else if (item.shown === "sure" || !panel.readings(item)[Number(item.shown?.slice(4))]) item.shown = null;
   set(item, record.status === "left" ? "left" : "restored");
   say(`${item.name}: ${record.status === "left" ? "left alone" : `restored in ${record.seconds.toFixed(1)} seconds`}`);
   if (item === current) { showPicture(true); showFound(); }
@@ -181,6 +181,7 @@ function show(item) {
   current = item;
   strip.setCurrent(item);
   viewer.clearPart();
+  $("under").textContent = "";
   panel.showWishes(item, models);
   showPicture(false);
   showFound();
@@ -196,9 +197,11 @@ let shownSize = null;
 async function showPicture(keep) {
   const item = current, now = size(item);
   viewer.setBefore(item.before);
+  $("after-tag").textContent = item.result?.status === "left" ? "unchanged" : "restored";
   if (now) {
-    viewer.setSize(...now, keep && shownSize?.item === item);
+    const kept = keep && shownSize?.item === item;
     shownSize = { item };
+    viewer.setSize(...now, kept);
   } else if (item.before) {
     const image = new Image(); // the browser's own preview, before the service has looked
     image.src = item.before;
@@ -211,21 +214,27 @@ async function showPicture(keep) {
 
 function showFound() {
   panel.showFound(current, where);
-  panel.showSure(current);
+  showSure();
   showPlane();
   showSave();
+}
+
+function showSure() {
+  const item = current, task = item?.wishes.task ?? item?.task ?? null;
+  const variant = item?.result?.task === task && item?.result?.variant;
+  panel.showSure(item, item && knowsIntervals(item), task && (variant ? `${task}-${variant}` : task));
 }
 
 function showPlane() {
   const item = current, shown = item?.shown ?? null, still = () => item === current && item.shown === shown;
   if (shown === null) return viewer.setPlane(null);
   const sure = shown === "sure";
-  const one = sure ? null : item.found[Number(shown.slice(4))];
+  const one = sure ? null : panel.readings(item)[Number(shown.slice(4))];
   const from = sure ? item.result.result.std : one.map;
   viewer.setFade(sure ? $("fade").value : 0.72);
   return viewer.setPlane({
     url: calls.file(item.number, from.file), low: from.low, high: from.high, kind: sure ? "sure" : "map",
-    name: sure ? (from.kind === "interval" ? "may be off by" : "differs by") : one.name, unit: sure ? "levels" : one.unit.startsWith("8-bit") ? "levels" : "",
+    name: sure ? (from.kind === "interval" ? "may be off by" : "differs by") : one.name, unit: sure || one.unit.startsWith("8-bit") ? "levels" : one.unit,
   }, still);
 }
 
@@ -260,13 +269,14 @@ function left(item) {
 }
 
 function ended(item) {
-  if (item.state === "failed") return item.reason;
+  if (item.state === "failed") return item.facts ? item.reason : "This file cannot be used."; // the reason is above
   if (item.state === "cancelled") return item.result ? "Cancelled; the result before is shown." : "Cancelled. Move the strength to begin again.";
   const { result } = item;
   if (!result) return "";
-  const facts = `${result.width} × ${result.height}, ${result.bits} bit ${result.format.toUpperCase()}`;
+  const { width, height, format } = result.result;
+  const facts = `${width} × ${height}, ${result.bits} bit ${format.toUpperCase()}`;
   if (item.state === "left") return `Left alone: the result is the file itself. ${facts}`;
-  return `Restored by ${result.task}-${result.variant} in ${result.seconds.toFixed(1)} s. ${facts}`;
+  return `${width > result.width ? "Enlarged" : "Restored"} by ${result.task}-${result.variant} in ${result.seconds.toFixed(1)} s. ${facts}`;
 }
 
 function showSave() {
@@ -282,14 +292,17 @@ function wish(samples = 0, uncertainty = false) {
   for (const id of ["sigma", "quality"]) if (!$(id).reportValidity()) return;
   item.wishes = panel.readWishes(samples, uncertainty);
   panel.showWishes(item, models);
+  showFound();
   restore(item);
 }
 
-// Whether the model that restores a picture knows how far off it may be; its intervals are those of strength 1 and its own estimate.
+// Whether the model that restores a picture knows how far off it may be: "here", or only with other wishes, as its
+// intervals are those of strength 1 and of its own estimate; or "".
 function knowsIntervals(item) {
-  const task = item.wishes?.task ?? item.result?.task ?? item.task;
-  const replaced = item.wishes && (item.wishes.sigma !== null || item.wishes.quality !== null);
-  return item.wishes?.strength === 1 && !replaced && models.some((model) => model.task === task && model.intervals);
+  const task = item.wishes.task ?? item.result?.task ?? item.task;
+  if (!models.some((model) => model.task === task && model.intervals)) return "";
+  const { strength, sigma, quality } = item.wishes;
+  return strength === 1 && sigma === null && quality === null ? "here" : "elsewhere";
 }
 
 const parts = { side: 192, box: null, busy: false, next: null };
@@ -351,7 +364,7 @@ function wire() {
     $(id).addEventListener("change", () => { if ($(id).value) $(other).value = ""; wish(); });
   }
   $("measure").addEventListener("click", () => {
-    if (!current.result?.result.std) return knowsIntervals(current) ? wish(0, true) : wish(SAMPLES);
+    if (!current.result?.result.std) return knowsIntervals(current) === "here" ? wish(0, true) : wish(SAMPLES);
     current.shown = current.shown === "sure" ? null : "sure";
     return showFound();
   });
@@ -365,7 +378,7 @@ function wire() {
     } catch { getSelection().selectAllChildren($("command")); }
   });
   let pointer = null;
-  const under = () => { $("under").textContent = current ? viewer.under(pointer) : ""; };
+  const under = () => { $("under").textContent = current && shownSize?.item === current ? viewer.under(pointer) : ""; };
   $("view").addEventListener("pointermove", (event) => { pointer = event; under(); });
   $("view").addEventListener("pointerleave", () => { pointer = null; under(); });
   viewer.onChange(under);
@@ -393,6 +406,8 @@ try {
   models = await calls.models();
   panel.showModels(models);
   panel.showWishes(current, models);
+  showSure();
 } catch (error) {
-  warn(error.message);
+  warn(error.status === 401 ? "This service needs its token: open this page with #token=TOKEN at the end of the address." : error.message);
+  clearTimeout(warn.timer); // it stays: nothing works without
 }

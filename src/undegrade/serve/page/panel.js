@@ -6,14 +6,32 @@ const number = (value, digits) => (value === null ? "–" : value.toFixed(digits
 // --- what was found ---
 
 export function showFound(item, where) {
-  const found = item?.found ?? null;
-  $("summary").textContent = found === null ? "" : sentence(item);
-  $("reason").textContent = item?.choice ?? "";
-  $("found").replaceChildren(...(found ?? []).map((one, i) => reading(item, one, i, where)));
+  const found = readings(item);
+  const soon = !item ? "" : item.state === "failed" ? "Nothing: the picture could not be read." : "This comes when the picture is read.";
+  $("summary").textContent = item?.found ? sentence(item) : soon;
+  $("summary").classList.toggle("soft", !item?.found);
+  $("reason").textContent = why(item);
+  const rows = found.map((one, i) => reading(item, one, i, where));
+  // Its place is kept, so that nothing jumps when a picture is enlarged.
+  if (item?.found && !found.some((one) => one.name === "blur")) rows.push(line("blur", "only read when enlarging"));
+  $("found").replaceChildren(...rows);
+  const map = found[Number(item?.shown?.slice(4))]?.map;
+  $("map-scale").classList.toggle("unseen", !map);
+  if (map) setScale($("map-scale"), map.low, map.high, found[Number(item.shown.slice(4))].digits);
+}
+
+// What every picture is searched for, and what the model that enlarged it has read.
+export const readings = (item) => [...(item?.found ?? []), ...(item?.result?.found ?? [])];
+
+function why(item) {
+  if (item?.wishes.task) return `The task ${item.wishes.task} is your choice.`;
+  const reason = item?.choice ?? "";
+  if (!reason) return "";
+  return reason.startsWith("left alone") ? `L${reason.slice(1)}.` : `Why it is restored: ${reason}.`;
 }
 
 function sentence(item) {
-  const words = item.found.map((one) => one.words).filter(Boolean);
+  const words = readings(item).filter((one) => one.defined).map((one) => one.words).filter(Boolean);
   if (item.quality !== null) words.push(`the file says JPEG quality ${item.quality}`);
   const text = words.join("; ");
   return text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "";
@@ -22,7 +40,14 @@ function sentence(item) {
 function reading(item, one, i, where) {
   const row = document.createElement("div");
   const name = document.createElement("dt");
-  name.textContent = one.name + (one.unit && one.unit !== "QF" ? `, ${one.unit}` : "");
+  name.textContent = one.name;
+  if (one.unit && one.unit !== "QF") {
+    const unit = document.createElement("span");
+    unit.className = "unit";
+    unit.textContent = one.unit;
+    name.append(unit);
+  }
+  if (!one.defined) return line(one.name, one.words);
   const value = document.createElement("dd");
   const large = document.createElement("span");
   large.className = "number";
@@ -43,20 +68,20 @@ function reading(item, one, i, where) {
   button.dataset.map = i;
   button.addEventListener("click", () => where(i));
   row.append(name, value, button);
-  if (on) row.append(scale("map", one.map.low, one.map.high, one.digits));
   return row;
 }
 
-function scale(kind, low, high, digits) {
-  const line = document.createElement("dd");
-  line.className = "scale";
-  const [from, to] = [document.createElement("span"), document.createElement("span")];
-  from.textContent = low.toFixed(digits);
-  to.textContent = high.toFixed(digits);
-  const ramp = document.createElement("i");
-  ramp.className = `ramp ${kind}`;
-  line.append(from, ramp, to);
-  return line;
+function line(name, words) {
+  const row = document.createElement("div"), term = document.createElement("dt"), value = document.createElement("dd");
+  term.textContent = name;
+  value.textContent = words;
+  row.append(term, value);
+  return row;
+}
+
+function setScale(line, low, high, digits) {
+  line.firstElementChild.textContent = low.toFixed(digits);
+  line.lastElementChild.textContent = high.toFixed(digits);
 }
 
 // --- the wishes ---
@@ -124,18 +149,27 @@ function enable(item, models) {
 
 // --- how sure, and saving ---
 
-export function showSure(item) {
+const EIGHT = "“Measure” shows where eight restorations from draws of the latent differ. It takes eight times as long.";
+
+// `known`: whether the model knows how far off its pixels may be, "here" if also at this strength.
+export function showSure(item, known, model) {
   const std = item?.result?.result.std ?? null;
   $("measure").textContent = std === null ? "Measure" : item.shown === "sure" ? "Hide" : "Show";
   $("measure").setAttribute("aria-pressed", item?.shown === "sure");
   $("fade").disabled = std === null || item.shown !== "sure";
   $("sure-text").textContent = std === null
-    ? "Shows how far off each pixel may be where the model knows it; else where eight restorations from draws of the latent differ, which takes eight times as long."
+    ? !model
+      ? EIGHT
+      : known === "here"
+        ? "“Measure” shows how far off each pixel may be: by no more than that, with a probability of 90 %."
+        : known
+          ? `How far off a pixel may be is known at strength 1 and with the values that were found. ${EIGHT}`
+          : `The model ${model} cannot tell how far off a pixel may be: its weights have no scale head yet. ${EIGHT}`
     : std.kind === "interval"
     ? `With a probability of 90 % a pixel is off by no more than ${std.mean.toFixed(1)} levels of 255, on average; ${item.result.uncertainty.words}.`
     : `Eight restorations differ by ${std.mean.toFixed(2)} levels of 255 on average. A pixel that differs more is less certain; its error can be larger than the number.`;
   const line = $("sure-scale");
-  line.hidden = std === null || item.shown !== "sure";
+  line.classList.toggle("unseen", std === null || item.shown !== "sure");
   if (std !== null) {
     line.firstElementChild.textContent = "0";
     line.lastElementChild.textContent = `${std.high.toFixed(1)} levels`;

@@ -16,7 +16,10 @@ export function add(item, pick, remove) {
   name.className = "name";
   name.textContent = item.name;
   name.title = item.name;
-  button.append(image, name);
+  const thumb = document.createElement("span");
+  thumb.className = "thumb";
+  thumb.append(image);
+  button.append(thumb, name);
   button.addEventListener("click", () => pick(item));
   const mark = document.createElement("span");
   mark.className = "mark";

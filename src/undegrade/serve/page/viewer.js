@@ -56,13 +56,15 @@ function move(dx, dy) {
 
 export function onChange(call) { changed = call; }
 
-// A picture's size in pixels of the result, shown at 100 % in its middle; the same size keeps the place.
+// A picture's size in pixels of the result, shown at 100 % in its middle; or the place is kept, also where an enlarged
+// picture takes the place of the one before.
 export function setSize(w, h, keep) {
-  const times = w / place.w;
+  const middle = centre(), times = w / place.w;
   place.w = w;
   place.h = h;
   if (keep) {
-    place.z /= times;
+    place.x = paneWidth() / 2 - middle.x * times * place.z;
+    place.y = view.clientHeight / 2 - middle.y * times * place.z;
   } else {
     place.z = 1 / dots();
     place.x = (paneWidth() - w * place.z) / 2;
