@@ -113,4 +113,4 @@ def test_cancels_from_everywhere_leave_nothing(service: Running) -> None:
     answer = httpx.post(f"{service.url}/restore", files={"file": png(16, 16)}, data={"task": "gaussian"}, timeout=60)
     assert answer.status_code == 200
     health = httpx.get(f"{service.url}/health").json()
-    assert (health["waiting"], health["restarts"]) == (0, restarts)
+    assert (health["waiting"], health["restarts"]) == (0, restarts), service.said()

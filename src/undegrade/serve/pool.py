@@ -17,8 +17,9 @@ from typing import Any
 from undegrade.errors import UndegradeError
 from undegrade.serve.limits import Limits
 
-GRACE = 4.0
-"""Seconds in which the worker must heed that a job is cancelled, before it is ended."""
+GRACE = 15.0
+"""Seconds in which the worker must heed that a job is cancelled, before it is ended: several tiles on a busy machine.
+Who cancelled does not wait for it."""
 RESTART = 1.0
 """Seconds between two starts of a worker that cannot start."""
 LINE = 1 << 24

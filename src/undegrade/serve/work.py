@@ -99,11 +99,11 @@ class Worker:
 
         def progress(fraction: float) -> None:
             nonlocal told
-            if job in self._cancelled:
-                raise Cancelled
-            while self._urgent:
+            while job not in self._cancelled and self._urgent:
                 urgent = self._urgent.popleft()
                 self._do(urgent, lambda _: None)
+            if job in self._cancelled:  # after what was done in between, too
+                raise Cancelled
             now = time.monotonic()
             if now - told >= REPORTS or fraction >= 1:
                 told = now
