@@ -30,7 +30,10 @@ def head(service: Running, path: str) -> bytes:
 def test_half_a_head_after_a_whole_request_is_not_waited_for(service: Running) -> None:
     with connected(service) as connection:
         connection.sendall(head(service, "/health"))
-        assert b"200 OK" in connection.recv(65536)
+        answer = b""
+        while not answer.endswith(b"}"):  # head and body may come apart
+            answer += connection.recv(65536)
+        assert b" 200 " in answer
         for byte in b"GET /":  # each of them keeps the connection alive
             connection.sendall(bytes([byte]))
             time.sleep(0.05)

@@ -45,6 +45,7 @@ class FileOptions:
     strip_metadata: bool = False
 
 
+NO_MEMORY = "there is not enough memory; close other programs, cut the picture up, or use another device."
 STD_PEAK = 16 / 255
 """The standard deviation that is shown white, for images in [0, 1]."""
 
@@ -269,7 +270,7 @@ def _reason(error: Exception) -> str:
         if (torch := sys.modules.get("torch")) is not None:
             torch.cuda.empty_cache()  # free memory for the next file; does nothing without a GPU
         # Not for want of a smaller tile: where a tile needs too much, it has been halved already.
-        return "there is not enough memory; close other programs, cut the picture up, or use another device."
+        return NO_MEMORY
     if isinstance(error, OSError):
         return f"the system reports an error ({error.strerror or error}); check file, folder and permissions."
     lines = str(error).strip().splitlines()
