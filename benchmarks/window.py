@@ -1,4 +1,4 @@
-"""How much memory a window takes per pixel while it is restored, by restorer: ``bytes_per_pixel`` in
+"""How much memory a window takes per pixel while it is encoded and restored, by restorer: ``bytes_per_pixel`` in
 its description (``undegrade.model.restorers``).
 
     python benchmarks/window.py
@@ -25,32 +25,37 @@ def measure(engine: str, restorer: str, scale: int, side: int) -> int:
     import torch
 
     from undegrade.inference.onnx_engine import OnnxEngine
+    from undegrade.inference.pipeline import Pipeline
     from undegrade.inference.torch_engine import TorchEngine
     from undegrade.model.architecture import Architecture
     from undegrade.model.vdir import VDIR
+    from undegrade.tasks import TASKS
 
     torch.set_num_threads(1)
+    task = TASKS["gaussian" if scale == 1 else f"sr-x{scale}"]
     architecture = Architecture(restorer=restorer, scale=scale, params=1 if scale == 1 else 3)
     model = VDIR(architecture).requires_grad_(False)
     tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     used = TorchEngine(model) if engine == "torch" else OnnxEngine(architecture, tensors, 1)
-    y = np.random.default_rng(0).random((1, architecture.channels, side, side), np.float32)
-    used.restore(y, used.encode(y).mean)
+    image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    Pipeline(used, task)(image, tile=side)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> int:
-    if len(sys.argv) == 5:  # one of the processes
+    if len(sys.argv) == 5 and sys.argv[1] != "--engines":  # one of the processes
         engine, restorer, scale, side = sys.argv[1:]
         print(json.dumps(measure(engine, restorer, int(scale), int(side))))
         return 0
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engines", nargs="+", choices=("torch", "onnx"), default=["torch", "onnx"])
+    engines = parser.parse_args().engines
     from undegrade.inference.graphs import has_graphs
     from undegrade.model.architecture import Architecture
     from undegrade.model.restorers import RESTORERS
 
     for restorer, scale in ((name, scale) for name, d in RESTORERS.items() for scale in d.scales):
-        for engine in ("torch", "onnx"):
+        for engine in engines:
             if engine == "onnx" and not has_graphs(Architecture(restorer=restorer, scale=scale, params=3)):
                 continue
             sides = [s // scale for s in SIDES]

@@ -1,6 +1,8 @@
 """Both engines say the same, whatever the network, the size and the options; which one is chosen; and after a fork."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -148,3 +150,29 @@ def test_a_child_process_restores_after_its_parent_has() -> None:
         said = answer.read(1) if ready else b""
     os.waitpid(child, 0)
     assert said == b"\x01"
+
+
+_GROWTH = """
+import sys
+import numpy as np
+from undegrade.inference.load import load_pipeline
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
+
+model = load_pipeline("gaussian", "fast", device="cpu", engine="onnx", threads=1)
+model(np.zeros((40, 40, 3), np.uint8))
+before = peak()
+for side in (320, 448):  # a smaller one first must not be kept beside it
+    model(np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8), tile=side)
+print((peak() - before) / side**2, model.engine.bytes_per_pixel)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_window_takes_no_more_memory_than_is_counted() -> None:
+    """Encoder and restorer in turns in the same memory: each with its own, they took half more."""
+    ran = subprocess.run([sys.executable, "-c", _GROWTH], capture_output=True, text=True, check=True)
+    taken, counted = map(float, ran.stdout.split())
+    assert taken <= 1.1 * counted

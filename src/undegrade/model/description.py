@@ -21,8 +21,8 @@ class RestorerDescription:
             (B, cond_channels, ceil(H / 4), ceil(W / 4)), to xhat, (B, channels, H scale, W scale); with 0 of them the
             condition is ignored.
         scales: output pixels per input pixel along each side that it can do.
-        bytes_per_pixel: peak of memory while restoring, per input pixel of a window, at scale 1; measured on the CPU by
-            ``benchmarks/window.py``.
+        bytes_per_pixel: peak of memory while restoring, per input pixel of a window, at scale 1, by the engine that
+            takes more; measured on the CPU by ``benchmarks/window.py``.
         tile: default side of a tile, in output pixels, beyond which little gets faster, only larger; the wider the
             reach, the larger the halo and with it the tile that is worth its memory.
     """

@@ -41,7 +41,7 @@ def _ffdnet(channels: int, scale: int, cond_channels: int) -> RestorerModule:
 
 _ALL = (
     RestorerDescription(
-        "full", "25 residual blocks of 64 filters at full resolution", _full, scales=(1, 2, 4), bytes_per_pixel=1400
+        "full", "25 residual blocks of 64 filters at full resolution", _full, scales=(1, 2, 4), bytes_per_pixel=1450
     ),
     RestorerDescription(
         "fast",
