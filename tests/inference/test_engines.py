@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.inference.models import WHOLE, image
 from tests.pictures import make_photo
@@ -100,6 +101,19 @@ def test_which_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         make_engine(weights, "cuda", engine="onnx")
     with pytest.raises(UndegradeError, match="0 threads"):
         make_engine(weights, threads=0)
+
+
+def test_pytorch_takes_no_more_threads_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = read_weights(find_weights("gaussian", ["fast"]))
+    before = torch.get_num_threads()
+    monkeypatch.setattr(engines, "usable_cores", lambda: 2)
+    try:
+        for given, wanted, got in ((4, None, 2), (1, None, 1), (4, 3, 3)):
+            torch.set_num_threads(given)
+            make_engine(weights, "cpu", engine="torch", threads=wanted)
+            assert torch.get_num_threads() == got
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_networks_without_a_graph_need_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ from undegrade.inference.machine import multiplies_bfloat16, usable_cores
 )
 def test_cores_of_a_container(limit: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    assert usable_cores(tmp_path) == 8
+    own = tmp_path / "own"
+    assert usable_cores(tmp_path, own) == 8
     (tmp_path / "cpu.max").write_text(limit + "\n")
-    assert usable_cores(tmp_path) == cores
+    assert usable_cores(tmp_path, own) == cores
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("-1", 8), ("300000", 3)])
@@ -25,13 +26,34 @@ def test_cores_of_an_older_container(quota: str, cores: int, tmp_path: Path, mon
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
-    assert usable_cores(tmp_path) == cores
+    assert usable_cores(tmp_path, tmp_path / "own") == cores
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "name"),
+    [("0::/system.slice/a.service\n", "", "cpu.max"), ("1:cpu,cpuacct:/system.slice/a.service\n", "cpu", "")],
+)
+@pytest.mark.parametrize("limited", ["system.slice", "system.slice/a.service"])
+def test_cores_of_a_service_by_its_group_and_those_around_it(
+    line: str, folder: str, name: str, limited: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside of a container the limit is not in the topmost folder."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    own, group = tmp_path / "own", tmp_path / folder / limited
+    own.write_text("4:memory:/other\n" + line)
+    group.mkdir(parents=True)
+    if name:
+        (group / name).write_text("300000 100000\n")
+    else:
+        (group / "cpu.cfs_quota_us").write_text("300000")
+        (group / "cpu.cfs_period_us").write_text("100000")
+    assert usable_cores(tmp_path, own) == 3
 
 
 def test_fewer_cores_by_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3}, raising=False)
     (tmp_path / "cpu.max").write_text("400000 100000")
-    assert usable_cores(tmp_path) == 1
+    assert usable_cores(tmp_path, tmp_path / "own") == 1
 
 
 def test_bfloat16_by_the_flags_of_the_cpu(tmp_path: Path) -> None:

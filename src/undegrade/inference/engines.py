@@ -7,7 +7,7 @@ import enum
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine
 from undegrade.inference.graphs import has_graphs
-from undegrade.inference.machine import may_have_gpu, multiplies_bfloat16
+from undegrade.inference.machine import may_have_gpu, multiplies_bfloat16, usable_cores
 from undegrade.lazy import has_torch, needs_torch
 from undegrade.weights.card import Weights, built
 
@@ -70,8 +70,8 @@ def make_engine(
 
     from undegrade.inference.torch_engine import TorchEngine
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    # PyTorch itself does not see the limits of a container. Fewer threads, as by OMP_NUM_THREADS, stay.
+    torch.set_num_threads(threads or min(torch.get_num_threads(), usable_cores()))
     return TorchEngine(built(weights), device, half)
 
 

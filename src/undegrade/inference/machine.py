@@ -6,31 +6,49 @@ import os
 import sys
 from pathlib import Path
 
-_GROUPS = Path("/sys/fs/cgroup")
+_GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
-def usable_cores(groups: Path = _GROUPS) -> int:
-    """Cores by the process's affinity and the limits of its control group (containers), at least 1.
+def usable_cores(groups: Path = _GROUPS, own: Path = _OWN) -> int:
+    """Cores by the process's affinity and the limits of its control groups (containers, services), at least 1.
 
     Args:
-        groups: where the control group's files are, version 2 or 1.
+        groups: where the control groups' files are, version 2 or 1.
+        own: the file that says which groups are the process's.
     """
     try:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
         allowed = os.cpu_count() or 1
-    quota = _quota(groups)
-    return allowed if quota is None else max(1, min(allowed, int(quota)))
+    quotas = [quota for folder in _folders(groups, own) if (quota := _quota(folder)) is not None]
+    return max(1, min([allowed, *map(int, quotas)]))
 
 
-def _quota(groups: Path) -> float | None:
-    """Cores' worth of time that the control group allows; None for no limit."""
+def _folders(groups: Path, own: Path) -> list[Path]:
+    """The folders of the process's control groups and of all that they are in: the smallest limit of them holds."""
+    found = {groups, groups / "cpu"}
     try:
-        if (groups / "cpu.max").exists():
-            limit, period = (groups / "cpu.max").read_text().split()
+        lines = own.read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    for line in lines:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers == "" or "cpu" in controllers.split(","):
+            top = groups / "cpu" if controllers else groups
+            inner = Path(path.lstrip("/"))
+            if ".." not in inner.parts:  # a group outside of the container, which cannot be seen
+                found |= {top / inner, *(top / outer for outer in inner.parents)}
+    return sorted(found)
+
+
+def _quota(folder: Path) -> float | None:
+    """Cores' worth of time that a control group allows; None for no limit."""
+    try:
+        if (folder / "cpu.max").exists():
+            limit, period = (folder / "cpu.max").read_text().split()
         else:
-            limit = (groups / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (groups / "cpu" / "cpu.cfs_period_us").read_text()
+            limit = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
         share = float(limit) / float(period)
     except (OSError, ValueError, ZeroDivisionError):  # "max" is no number
         return None
