@@ -3,7 +3,8 @@
 Everything is measured in turns within one run, so that a busy machine slows all alike: compare the ratios. The peak is
 that of a matrix product (1024 x 1024, float32), measured before every turn. Yardsticks: FFDNet's network with random
 weights, and OpenCV's non-local means, which needs `pip install 'undegrade[benchmark]'`. `--file` adds a JPEG of 12
-megapixels, read, restored and written; `--start` adds the CPU time of the command until its first result.
+megapixels, read, restored and written; `--start` adds the CPU time of the command until its first result. `--linear`
+prints instead the time per pixel of growing pictures, each in turn with the smallest.
 """
 
 from __future__ import annotations
@@ -88,9 +89,14 @@ def measured_pixels(name: str, image: np.ndarray) -> int:
     return part.shape[0] * part.shape[1]
 
 
+def picture(megapixels: float) -> np.ndarray:
+    """Of that size, 4:3, or square for the quarter of a megapixel."""
+    return photo(1)[:512, :512].copy() if round(megapixels * 1e6) == 512 * 512 else photo(megapixels)
+
+
 def table(models: list[str], megapixels: float, threads: int, repeats: int) -> None:
     """Print one table."""
-    image = photo(megapixels)
+    image = picture(megapixels)
     chosen = ways(models, threads)
     speeds: dict[str, list[float]] = {name: [] for name in chosen}
     shares: dict[str, list[float]] = {name: [] for name in chosen}
@@ -140,13 +146,43 @@ def start() -> None:
         from undegrade.image import Picture, write
 
         source = Path(name) / "in.png"
-        write(source, Picture(photo(512 * 512 / 1e6)))
-        restore = ["restore", str(source), "-o", name + "/out", "--task", "gaussian"]
-        for what, arguments in (("--help", ["--help"]), ("restore of 512 x 512", restore)):
+        write(source, Picture(picture(512 * 512 / 1e6)))
+        restore = ["restore", str(source), "-o", name + "/out"]
+        chosen = [*restore, "--task", "gaussian"]
+        ways = {"--help": ["--help"], "restore of 512 x 512": restore, "the same, --task gaussian": chosen}
+        subprocess.run([sys.executable, "-m", "undegrade", *restore], check=True, stdout=subprocess.DEVNULL)  # compile
+        for what, arguments in ways.items():
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([sys.executable, "-m", "undegrade", *arguments], check=True, stdout=subprocess.DEVNULL)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             print(f"undegrade {what}: {after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime:.2f} s CPU")
+
+
+def linear(models: list[str], sizes: list[float], threads: int, repeats: int) -> None:
+    """Print the time per pixel of growing pictures, with ONNX Runtime.
+
+    The smallest is restored before and after each larger one, as often as it takes for a comparison within the same
+    minutes: on a busy machine the ratio holds where the times do not.
+    """
+    smallest, *larger = sorted(sizes)
+    print(f"\nTime per pixel beside that of {smallest:g} megapixels, {threads} thread(s), {repeats} turn(s)\n")
+    print("| model | megapixels | s per megapixel | beside the smallest |\n|:--|--:|--:|--:|")
+    for card in shipped_cards():
+        if card.name not in (models or ["gaussian-fast"]):
+            continue
+        pipeline = load_pipeline(card.task, card.variant, device="cpu", engine="onnx", threads=threads)
+        base = photo(smallest)
+        pipeline(base[:64, :64].copy())
+        for megapixels in larger:
+            image = photo(megapixels)
+            each, ratios = [], []
+            for _ in range(repeats):
+                before = seconds(lambda pipeline=pipeline, base=base: pipeline(base)) / base[..., 0].size
+                this = seconds(lambda pipeline=pipeline, image=image: pipeline(image)) / image[..., 0].size
+                after = seconds(lambda pipeline=pipeline, base=base: pipeline(base)) / base[..., 0].size
+                each.append(this * 1e6)
+                ratios.append(2 * this / (before + after))
+            print(f"| {card.name} | {megapixels:g} | {np.median(each):.2f} | {np.median(ratios):.3f} |", flush=True)
 
 
 def main() -> int:
@@ -171,11 +207,17 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="turns (default: 3)")
     parser.add_argument("--file", action="store_true", help="also a JPEG of 12 megapixels, from file to file")
     parser.add_argument("--start", action="store_true", help="also the CPU time of starting the command")
+    parser.add_argument(
+        "--linear", type=float, nargs="+", metavar="MP", help="instead the time per pixel of growing pictures: 1 10 100"
+    )
     args = parser.parse_args()
     print(f"{os.cpu_count()} CPUs, of which {usable_cores()} may be used; torch {torch.__version__}")
     if args.start:
         start()
     for threads in args.threads:
+        if args.linear:
+            linear(args.models, args.linear, threads, args.repeats)
+            continue
         for megapixels in args.sizes:
             table(args.models, megapixels, threads, args.repeats)
         if args.file:
