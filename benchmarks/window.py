@@ -44,8 +44,7 @@ def measure(engine: str, restorer: str, scale: int, side: int) -> int:
 
 def main() -> int:
     if len(sys.argv) == 5 and sys.argv[1] != "--engines":  # one of the processes
-        engine, restorer, scale, side = sys.argv[1:]
-        print(json.dumps(measure(engine, restorer, int(scale), int(side))))
+        print(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", nargs="+", choices=("torch", "onnx"), default=["torch", "onnx"])
