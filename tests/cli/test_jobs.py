@@ -20,17 +20,12 @@ from undegrade.files import batch
 from undegrade.files.claims import claim
 from undegrade.image import read
 
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")]
+pytestmark = [
+    pytest.mark.usefixtures("here", "sigint_is_not_ignored"),
+    pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
+]
 
 COMMAND = [sys.executable, "-m", "undegrade", "restore"]
-
-
-@pytest.fixture(autouse=True)
-def sigint_is_not_ignored():
-    """A shell that starts the tests in the background has them ignore Ctrl-C, and what they start, too."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def children(pid: int) -> list[int]:

@@ -16,15 +16,10 @@ from tests.pictures import make_photo
 from undegrade.cli import interrupts, main, streams
 from undegrade.image import vips
 
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")]
-
-
-@pytest.fixture(autouse=True)
-def sigint_is_not_ignored():
-    """A shell that starts the tests in the background has them ignore Ctrl-C, and what they start, too."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = [
+    pytest.mark.usefixtures("here", "sigint_is_not_ignored"),
+    pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
+]
 
 
 COMMAND = [sys.executable, "-m", "undegrade"]

@@ -23,6 +23,7 @@ pytest.importorskip("ray", reason="make test-ray installs it")
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.slow,
+    pytest.mark.usefixtures("sigint_is_not_ignored"),
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes as Linux shows them"),
 ]
 
