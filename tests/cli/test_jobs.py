@@ -82,7 +82,7 @@ def test_the_cores_are_divided(weights: str, monkeypatch: pytest.MonkeyPatch) ->
     seen: list[tuple[int, int]] = []
 
     class Counted:
-        def __init__(self, turns, how, jobs, told):
+        def __init__(self, turns, how, jobs, told, tell):
             seen.append((jobs, how.select.threads))
 
         def run(self):

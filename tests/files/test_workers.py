@@ -143,6 +143,26 @@ def test_processes_that_cannot_start_are_one_sentence(tmp_path, notes):
         list(Workers(batch(tmp_path, 20), How(FileOptions(), Unable()), 1, Told()).run())
 
 
+def test_a_system_without_room_for_so_many_processes_goes_on_with_fewer(tmp_path, notes, monkeypatch):
+    process = workers.SpawnProcess
+    start, started, heard, room = process.start, [], [], 1
+
+    def limited(self):
+        if len(started) >= room:
+            raise OSError(24, "Too many open files")
+        started.append(self)
+        start(self)
+
+    monkeypatch.setattr(process, "start", limited)
+    run = Workers(batch(tmp_path, 20, 21, 22), How(FileOptions(), Leave(weights=notes)), 3, Told(), heard.append)
+    assert {i: o.status for i, o in run.run()} == dict.fromkeys(range(3), Status.LEFT)
+    assert heard == ["1 of 3 processes can be started (Too many open files); they go on."]
+    room = 0
+    started.clear()
+    with pytest.raises(UndegradeError, match=r"^no process of --jobs can be started \(Too many open files\)"):
+        list(Workers(batch(tmp_path, 20), How(FileOptions(), Leave(weights=notes)), 1, Told()).run())
+
+
 def test_stopping_stops_the_files_at_work_and_leaves_nothing(tmp_path, notes):
     with closing(Workers(batch(tmp_path, LONG, 20), How(FileOptions(), Leave(weights=notes)), 2, Told()).run()) as run:
         assert next(run)[0] == 1

@@ -209,7 +209,7 @@ def _outcomes(
 
     threads = how.select.threads or max(usable_cores() // jobs, 1)
     how = dataclasses.replace(how, select=dataclasses.replace(how.select, threads=threads))
-    yield from Workers(turns, how, jobs, report.progress).run()
+    yield from Workers(turns, how, jobs, report.progress, report.complain).run()
 
 
 def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:

@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, resource_tracker
@@ -53,10 +53,13 @@ class Workers:
         how: how they are restored; its selector has the threads of each process.
         count: of the processes, at least 1.
         told: is told how far each file is.
+        tell: is told, for the user, if the system has no room for so many.
     """
 
-    def __init__(self, batch: Sequence[Turn], how: How, count: int, told: Told) -> None:
-        self._how, self._count, self._told = how, count, told
+    def __init__(
+        self, batch: Sequence[Turn], how: How, count: int, told: Told, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._how, self._count, self._told, self._tell = how, count, told, tell
         self._waiting = deque(batch)
         self._busy: deque[Turn] = deque()
         self._deaths: Counter[int] = Counter()
@@ -95,16 +98,34 @@ class Workers:
     def _start_missing(self) -> None:
         wanted = min(self._count, len(self._waiting) + sum(worker.turn is not None for worker in self._workers))
         while len(self._workers) < wanted:
-            if os.name == "posix":  # Windows has none
-                resource_tracker.ensure_running()  # it would let SIGINT through while it is started
-            with _signals_later(), _environment(self._how.select.threads):
-                ours, theirs = multiprocessing.Pipe()
+            try:
+                self._workers.append(self._start())
+            except OSError as error:  # no more processes, open files or memory
+                reason = error.strerror or error
+                if not self._workers:
+                    raise UndegradeError(
+                        f"no process of --jobs can be started ({reason}); leave out --jobs."
+                    ) from error
+                self._tell(f"{len(self._workers)} of {self._count} processes can be started ({reason}); they go on.")
+                self._count = len(self._workers)
+                return
+
+    def _start(self) -> _Worker:
+        if os.name == "posix":  # Windows has none
+            resource_tracker.ensure_running()  # it would let SIGINT through while it is started
+        with _signals_later(), _environment(self._how.select.threads):
+            ours, theirs = multiprocessing.Pipe()
+            try:
                 process = multiprocessing.get_context("spawn").Process(
                     target=_work, args=(theirs, self._how), daemon=True
                 )
                 process.start()
+            except OSError:
+                ours.close()
+                raise
+            finally:
                 theirs.close()  # else its end would not be seen
-                self._workers.append(_Worker(process, ours))
+        return _Worker(process, ours)
 
     def _give(self) -> None:
         for worker in self._workers:
