@@ -1,5 +1,6 @@
 """Two runs on one folder: a result is claimed by one of them, and the claim of a dead process by another."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -215,6 +216,79 @@ def test_a_new_claim_that_another_run_looks_at_for_a_moment_is_kept(tmp_path, mo
     monkeypatch.setattr(claims, "lock", lock_late)
     with claim(tmp_path / "a.png") as mine:
         assert mine
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_a_locked_claim_is_renewed_for_those_who_cannot_see_its_lock(tmp_path, monkeypatch):
+    """As on NFS, which locks only what may be written: the claim of another user is none."""
+    monkeypatch.setattr(claims, "RENEW", 0.01)
+    output = tmp_path / "a.png"
+    with claim(output) as mine:
+        assert mine
+        os.utime(claim_path(output), (1, 1))
+        deadline = time.time() + 10
+        while claim_path(output).stat().st_mtime == 1 and time.time() < deadline:
+            time.sleep(0.01)
+        monkeypatch.setattr(claims, "lock", lambda descriptor: None)
+        with claim(output) as other:
+            assert not other
+        assert claims.remove_dead(tmp_path) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_a_claim_without_a_lock_counts_until_it_is_old_also_for_those_who_have_locks(tmp_path, monkeypatch):
+    """One machine has mounted the folder with locks, the other without."""
+    real = claims.lock
+    output = tmp_path / "a.png"
+    monkeypatch.setattr(claims, "lock", lambda descriptor: None)
+    with claim(output) as mine:
+        monkeypatch.setattr(claims, "lock", real)
+        assert mine
+        with claim(output) as other:
+            assert not other
+        assert claims.remove_dead(tmp_path) == 0
+        os.utime(claim_path(output), (1, 1))  # as of a machine that has died
+        with claim(output) as taken_over:
+            assert taken_over
+            monkeypatch.setattr(claims, "lock", lambda descriptor: None)
+            with claim(output) as third:
+                assert not third
+            monkeypatch.setattr(claims, "lock", real)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_a_claim_that_a_network_file_system_knows_of_no_more_is_looked_at_again(tmp_path, monkeypatch, holder):
+    output = tmp_path / "a.png"
+    holder(output)
+    real, failures = claims._opened, [errno.ESTALE]
+
+    def opened(path):
+        if failures:
+            raise OSError(failures.pop(), "Stale file handle")
+        return real(path)
+
+    monkeypatch.setattr(claims, "_opened", opened)
+    with claim(output) as mine:
+        assert not mine
+    assert not failures
+
+
+def test_a_new_claim_that_is_gone_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    output = tmp_path / "a.png"
+    tries = []
+
+    def gone_at_first(descriptor):
+        tries.append(descriptor)
+        if len(tries) == 1:
+            claim_path(output).unlink()
+
+    monkeypatch.setattr(claims, "lock", gone_at_first)
+    with claim(output) as mine:
+        assert mine
+        assert claim_path(output).exists()
+        with claim(output) as other:
+            assert not other
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")

@@ -2,12 +2,14 @@
 
 A claim is a hidden file beside the result, ``.NAME.undegrade-claim``. Its owner holds a lock on it; the system lets go
 of the lock when the owner ends, for any reason, so that the claim of a dead process is taken over at once. Where the
-file system has no locks, the claim says whose it is, the owner renews its time, and one that is older than :data:`OLD`
-seconds is dead. Ages are measured by the clock of the file system, which may be another machine's.
+file system has no locks, the claim says whose it is, and one that is older than :data:`OLD` seconds is dead. Its owner
+renews its time, also that of a locked one: another machine or user may not see the lock (a network file system locks
+only what may be written). Ages are measured by the clock of the file system, which may be another machine's.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -28,7 +30,8 @@ RENEW = 30.0
 """Seconds between renewals."""
 
 _TRIES = 100
-"""How often the folder of a claim is made again, while others remove it."""
+"""How often the folder of a claim is made again, while others remove it, and a claim is looked at that is gone on the
+server of a network file system."""
 _LOST, _WAIT = 20, 0.01
 """How often a claim that was just made is locked, and seconds in between: who looks for dead ones holds the lock for a
 moment."""
@@ -117,7 +120,7 @@ def remove_of(process: int, output: Path) -> None:
 
 def _take(path: Path, made: list[Path]) -> _Claim | None:
     """The claim; None if another process has it. ``made`` gets the new folders."""
-    missing = lost = 0
+    missing = lost = stale = 0
     while True:
         try:
             descriptor, new = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666), True
@@ -130,6 +133,11 @@ def _take(path: Path, made: list[Path]) -> _Claim | None:
                 if _age(path) < OLD:
                     return None
                 raise
+            except OSError as error:
+                if error.errno != errno.ESTALE or stale == _TRIES:
+                    raise
+                stale += 1
+                continue
         except FileNotFoundError:  # the folder: it is not there yet, or was removed by who made it
             missing += 1
             if missing > _TRIES:
@@ -144,21 +152,28 @@ def _take(path: Path, made: list[Path]) -> _Claim | None:
                 os.write(descriptor, owner)
             except OSError:  # the disk is full
                 owner = b""
-            return _Claim(path, descriptor, False, owner)
-        if locked and _is_same(descriptor, path):
-            with suppress(OSError):  # another user's
-                os.utime(path)
-            return _Claim(path, descriptor, True, b"")
-        os.close(descriptor)
-        if locked is None:
-            if not _remove_if_old(path):
+            mine = _Claim(path, descriptor, False, owner)
+            if _is_ours(mine) or stale == _TRIES:
+                return mine
+            stale += 1
+        elif locked:
+            if not new and _is_renewed(path):
+                os.close(descriptor)
                 return None
-        elif locked is False:
+            if _is_same(descriptor, path):
+                with suppress(OSError):  # another user's
+                    os.ftruncate(descriptor, 0)  # whose it was, if that had no locks
+                    os.utime(path)
+                return _Claim(path, descriptor, True, b"")
+        os.close(descriptor)
+        if locked is False:
             lost += 1 if new or lost else 0
             if not 0 < lost < _LOST:
                 return None
             time.sleep(_WAIT)
-        # else it was given up after it was opened
+        elif locked is None and not new and not _remove_if_old(path):
+            return None
+        # else it was given up after it was opened, or removed before it was locked, since it looked dead
 
 
 def _opened(path: Path) -> int:
@@ -172,7 +187,7 @@ def _remove_if_dead(path: Path) -> bool:
     descriptor = _opened(path)
     try:
         locked = lock(descriptor)
-        if locked and _is_same(descriptor, path):
+        if locked and not _is_renewed(path) and _is_same(descriptor, path):
             path.unlink()  # before the lock goes: nobody else can hold this file then
             return True
     finally:
@@ -200,10 +215,25 @@ def _give_up(mine: _Claim) -> None:
     if not mine.locked:
         os.close(mine.descriptor)  # Windows, which has no such locks, cannot remove an open file
     with suppress(OSError):
-        if mine.locked or _owner(mine.path) == mine.owner:  # it may have been taken for dead
+        if _is_ours(mine):  # it may have been taken for dead
             mine.path.unlink()  # before the lock goes: nobody else can hold this file then
     if mine.locked:
         os.close(mine.descriptor)
+
+
+def _is_ours(mine: _Claim) -> bool:
+    try:
+        return _is_same(mine.descriptor, mine.path) if mine.locked else _owner(mine.path) == mine.owner
+    except FileNotFoundError:
+        return False
+
+
+def _is_renewed(path: Path) -> bool:
+    """Whether a claim was made without a lock and is not dead; False also if it is gone."""
+    try:
+        return bool(_owner(path)) and _age(path) <= OLD
+    except FileNotFoundError:
+        return False
 
 
 def _owner(path: Path) -> bytes:
@@ -260,10 +290,7 @@ def _is_same(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def _renewed(mine: _Claim) -> Iterator[None]:
-    """Renew the claim's time while the block runs, unless it is locked."""
-    if mine.locked:
-        yield
-        return
+    """Renew the claim's time while the block runs."""
     over = threading.Event()
     renewing = threading.Thread(target=_renew, args=(mine, over), daemon=True)
     renewing.start()
@@ -277,5 +304,5 @@ def _renewed(mine: _Claim) -> Iterator[None]:
 def _renew(mine: _Claim, over: threading.Event) -> None:
     while not over.wait(RENEW):
         with suppress(OSError):
-            if _owner(mine.path) == mine.owner:
+            if _is_ours(mine):
                 os.utime(mine.path)  # by its name: Windows takes no open file
