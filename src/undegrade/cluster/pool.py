@@ -17,6 +17,7 @@ from undegrade.cluster.schedule import Call, WorkerDied
 from undegrade.cluster.storage import first_line
 from undegrade.errors import UndegradeError
 from undegrade.files.restore_file import Outcome
+from undegrade.files.workers import THREADS
 
 _SECONDS = 10.0
 """In which a cluster must answer."""
@@ -27,6 +28,8 @@ class Restorer:
 
     def __init__(self, how: RemoteHow) -> None:
         self._how = how
+        for name in THREADS:  # before the libraries are loaded; else each worker would take all cores of its machine
+            os.environ.setdefault(name, str(how.select.threads or 1))
 
     def ready(self) -> None:
         """Load what the first picture needs, and remove what killed workers left on the machine.

@@ -31,8 +31,10 @@ GRACE = 3.0
 STARTS = 3
 """How many processes in a row may end while they start."""
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VIPS_CONCURRENCY")
+"""Environment variables by which libraries are told how many threads to use."""
+
 _READY = "ready"
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VIPS_CONCURRENCY")
 
 
 @dataclass
@@ -274,7 +276,7 @@ def _let_signals_through() -> None:
 @contextmanager
 def _environment(threads: int | None) -> Iterator[None]:
     """Libraries of a process that is started in the block use this many threads, unless the user has said so."""
-    new = [name for name in _THREADS if threads is not None and name not in os.environ]
+    new = [name for name in THREADS if threads is not None and name not in os.environ]
     os.environ.update({name: str(threads) for name in new})
     try:
         yield
