@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from undegrade.inference.machine import multiplies_bfloat16, usable_cores
+from undegrade.inference.machine import cpu_name, multiplies_bfloat16, usable_cores
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,10 @@ def test_bfloat16_by_the_flags_of_the_cpu(tmp_path: Path) -> None:
     assert not multiplies_bfloat16(info)
     info.write_text("flags : fpu avx2 fma\nflags : fpu avx512f amx_bf16\n")
     assert multiplies_bfloat16(info)
+
+
+def test_the_processor_has_a_name_with_and_without_that_file(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    assert cpu_name(info)
+    info.write_text("processor\t: 0\nmodel name\t: A: B\nmodel name\t: C\n")
+    assert cpu_name(info) == "A: B"

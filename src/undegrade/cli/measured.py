@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import platform
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from undegrade.errors import UndegradeError
+from undegrade.inference.machine import cpu_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +67,7 @@ def choose_method(args: argparse.Namespace, task: Task) -> Method:
             raise UndegradeError(f"--{name.replace('_', '-')} is for models of this package; leave it out.")
     scale = task.degradation.scale
     foreign = from_onnx(args.onnx, scale) if args.onnx is not None else from_module(args.module, scale)
-    machine = {"cpu": _cpu_name(), "engine": foreign.software}
+    machine = {"cpu": cpu_name(), "engine": foreign.software}
     name = foreign.name
     return Method(name, name, name, foreign.sha256, machine, lambda direct: (foreign.restore, None))
 
@@ -122,7 +121,7 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
 
 def describe_machine(engine: Engine) -> dict[str, str]:
     """The hardware and software of a measurement: CPU, GPU if used, the engine, and half precision if used."""
-    machine = {"cpu": _cpu_name(), "engine": engine.software}
+    machine = {"cpu": cpu_name(), "engine": engine.software}
     if engine.device.startswith("cuda"):
         import torch
 
@@ -130,12 +129,3 @@ def describe_machine(engine: Engine) -> dict[str, str]:
     if engine.half:
         machine["precision"] = "half precision"
     return machine
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -53,6 +54,15 @@ def _quota(folder: Path) -> float | None:
     except (OSError, ValueError, ZeroDivisionError):  # "max" is no number
         return None
     return share if share > 0 else None
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor as the system names it."""
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 _NATIVE_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
