@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.places import fill, forget, png
 from undegrade.cli import main
 from undegrade.cluster.remote import restore_item
+from undegrade.cluster.schedule import WorkerDied
 from undegrade.cluster.storage import Place
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -156,6 +157,25 @@ def test_an_interrupted_batch_keeps_its_records_and_says_how_to_go_on(photos, po
     assert capsys.readouterr().err.endswith("interrupted, 1 done; the same command with --skip-existing goes on.\n")
     assert pools[0].closed
     assert [r["source"] for r in records("log")] == ["memory://bucket/photos/a.png"]
+
+
+def test_what_a_worker_was_writing_when_it_was_killed_is_removed(photos, pools, monkeypatch):
+    left = Path("out/trip/.undegrade-0123456789abcdef.part")
+    real, killed = Local.result, []
+
+    def result(self, call):
+        if real(self, call) == "worker" or killed:
+            return real(self, call)
+        killed.append(call)
+        left.parent.mkdir(parents=True, exist_ok=True)  # after the folder was looked at
+        left.write_bytes(b"half")
+        raise WorkerDied("SIGKILL")
+
+    monkeypatch.setattr(Local, "result", result)
+    trip = photos.shown("trip")
+    assert main(["restore", trip, "-o", "out/trip", "--task", "gaussian", "--ray"]) == 0
+    assert killed
+    assert sorted(path.name for path in Path("out/trip").iterdir()) == ["b.png", "c.png"]
 
 
 def test_records_that_cannot_be_written_stop_the_batch(photos, pools, capsys, monkeypatch):

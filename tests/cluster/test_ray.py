@@ -123,6 +123,29 @@ def test_a_thousand_files_with_a_stop_and_a_killed_worker(tmp_path):
     assert (code, said, err) == (0, f"all {count} results exist already; nothing was done.\n", "")
 
 
+def test_a_killed_command_takes_its_cluster_along_and_the_next_one_goes_on(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i in range(300):
+        Image.fromarray(make_photo(16, 16, i)).save(tmp_path / "in" / f"{i:03}.png")
+    out = tmp_path / "out"
+    command = [str(tmp_path / "in"), "-o", str(out), "--task", "gaussian", "--skip-existing"]
+    killed = Run(*command)
+    killed.until(out, 100)
+    assert len(killed.workers()) == 2
+    killed.process.kill()
+    killed.end()
+    patience = time.monotonic() + 60
+    while killed.workers() and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert not killed.workers()
+    done = len(list(out.glob("[!.]*")))
+    assert 100 <= done < 300
+    code, said, err = Run(*command).end()
+    assert (code, err) == (0, "")
+    assert said.splitlines()[-1] == f"{300 - done} restored; {done} skipped (result exists)"
+    assert sorted(path.name for path in out.iterdir()) == [f"{i:03}.png" for i in range(300)]  # and no leftovers
+
+
 def test_from_store_to_store(s3):
     root = s3()
     photos = Place.of(f"{root}/photos")

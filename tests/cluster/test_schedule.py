@@ -133,3 +133,13 @@ def test_the_user_is_told_once_that_there_is_no_worker():
     found, told = run(pool, items("a"))
     assert len(found) == 1
     assert told == ["no worker has started yet; the cluster has no room for one, or is starting machines."]
+
+
+def test_where_workers_ended_amid_a_file_is_known():
+    pool = Played()
+    plan = Schedule(items("a", "trip/b", "kills", "kills once"), pool, 2, lambda i: (i.source, i.output), print)
+    run = plan.run()
+    next(run)
+    assert plan.unclean == {"trip"}  # it is still at work there
+    list(run)
+    assert plan.unclean == {""}

@@ -113,6 +113,7 @@ def _outcomes(
     if first is None:
         return
     pool = RayPool(address, how, gpus)
+    schedule = None
     try:
         count = count or pool.room
         if count < 1:
@@ -129,3 +130,5 @@ def _outcomes(
             yield None, outcome
     finally:
         pool.close()
+        for folder in sorted(schedule.unclean) if schedule is not None else ():
+            how.output.clean(folder)  # what a worker was writing when it ended

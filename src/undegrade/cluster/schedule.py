@@ -76,6 +76,12 @@ class Schedule:
         self._starting: set[Call] = set()
         self._at_work: dict[Call, tuple[Any, Item]] = {}
         self._failed_starts = 0
+        self._left: set[str] = set()
+
+    @property
+    def unclean(self) -> set[str]:
+        """Folders of results, below the output, in which workers have ended amid a file, or are at work now."""
+        return self._left | {_folder(item) for _, item in self._at_work.values()}
 
     def run(self) -> Generator[Outcome]:
         """Restore the items.
@@ -138,6 +144,7 @@ class Schedule:
             self._idle.append(worker)
         except WorkerDied as error:
             self._starting.add(self._pool.start())
+            self._left.add(_folder(item))
             reason = f"its worker ended ({error}); give the workers more memory, or look at the file."
             outcome = Outcome(*self._shown(item), reason=reason)
         if outcome.status == Status.FAILED and item not in self._second:
@@ -145,3 +152,7 @@ class Schedule:
         else:
             self._second.discard(item)
             yield outcome
+
+
+def _folder(item: Item) -> str:
+    return item.output.rpartition("/")[0]
