@@ -176,11 +176,11 @@ def _restore(
         outcome.notes += (f"{picture.format.upper()} is only read, the result is a PNG",)
     outcome.strength, outcome.level = options.restore.strength, options.restore.level
     image.check_fits(job.output, picture, format)
-    black_and_white = find_range(picture.pixels, options.restore.white)
+    black_and_white = find_range(picture.visible, options.restore.white)
     if not black_and_white.is_full:
         outcome.notes += (black_and_white.note,)
     looking, restoring = in_two_steps(progress)
-    choice = select(picture.pixels, picture.quality, looking)
+    choice = select(picture.visible, picture.quality, looking)
     outcome.choice = choice.reason or None
     pipeline, look = choice.pipeline, choice.look
     if look is not None and choice.reader is not None:
@@ -201,7 +201,7 @@ def _restore(
     ):
         # Decide before the restoration, which takes most of the time.
         if look is None and pipeline.quantity is not None:
-            look = pipeline.look(picture.pixels, options.restore, looking)
+            look = pipeline.look(picture.visible, options.restore, looking)
         if look is not None:
             outcome.estimate = estimate_of(pipeline, look)
         values = None if outcome.estimate is None else outcome.estimate.values

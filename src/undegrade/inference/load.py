@@ -152,7 +152,7 @@ def restore(
     if isinstance(image, Picture):
         return _restored_file(pipeline, image, options, progress)
     layout = Layout.of(image)
-    images = layout.images(image)
+    images = layout.shown(image)
     return layout.back(
         [_restored(pipeline, x, options, _share(progress, i, len(images))) for i, x in enumerate(images)]
     )
@@ -163,7 +163,7 @@ def _restored_file(
 ) -> Restoration[Image]:
     """The picture of a file restored by the universal model, or as it is if nothing is found in it."""
     looking, restoring = in_two_steps(progress)
-    choice = select_task(picture.pixels, pipeline, options, picture.quality, looking)
+    choice = select_task(picture.visible, pipeline, options, picture.quality, looking)
     if choice.pipeline is None:
         if progress is not None:
             progress(1.0)

@@ -96,7 +96,7 @@ class Jobs:
             seen = reader.estimate_map(picture.pixels, tile=TILE, progress=progress)
             return self._found(list(readings_of(reader, seen)), folder, picture, reader.task.name, "")
         universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
-        choice = select_task(picture.pixels, universal, options, picture.quality, lambda done: progress(0.95 * done))
+        choice = select_task(picture.visible, universal, options, picture.quality, lambda done: progress(0.95 * done))
         found = []
         if choice.look is not None and choice.look.estimates is not None and universal.quantity is not None:
             found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
@@ -232,4 +232,4 @@ class Jobs:
     def _hold(
         self, source: str, task: str, rows: tuple[int, int], columns: tuple[int, int], level: float | None
     ) -> Held:
-        return self._load(task).hold(self._picture(source).pixels, rows, columns, level)
+        return self._load(task).hold(self._picture(source).visible, rows, columns, level)
