@@ -18,6 +18,7 @@ from undegrade.files.readings import Reading, readings_of
 from undegrade.files.restore_file import NO_MEMORY, STD_PEAK, FileOptions, Status, TaskSelector, restore_file, std_path
 from undegrade.files.uncertainty import PER_LEVEL, uncertainty_path
 from undegrade.image import Format, Picture
+from undegrade.inference.clean_first import choose
 from undegrade.inference.held import Held
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import RestoreOptions
@@ -210,7 +211,8 @@ class Jobs:
     def _selector(self, given: Pipeline | None, known: dict[str, Any] | None, options: RestoreOptions) -> TaskSelector:
         """The choice of the task: the client's, or what was chosen when the picture was looked at."""
         if given is not None:
-            return lambda image, quality, progress: Choice(given)
+            universal = functools.partial(self._load, UNIVERSAL)
+            return lambda image, quality, progress: choose(given, image, universal, options, quality, progress)
         if known is not None:
             choice = Choice(None if known["task"] is None else self._load(known["task"]), known["reason"])
             return lambda image, quality, progress: choice
