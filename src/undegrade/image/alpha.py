@@ -99,7 +99,7 @@ def _halved(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _divided(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The mean colours of blocks; of those without a visible pixel any."""
     weight = sums[..., -1:]
-    means: npt.NDArray[np.float32] = sums[..., :-1] / np.where(weight > 0, weight, 1)
+    means: npt.NDArray[np.float32] = sums[..., :-1] / np.where(weight > 0, weight, np.float32(1))
     return means
 
 
@@ -108,6 +108,6 @@ def _doubled(means: npt.NDArray[np.float32], height: int, width: int) -> npt.NDA
     for axis, size in ((0, height), (1, width)):
         means = means.swapaxes(0, axis)
         edge = np.concatenate([means[:1], means, means[-1:]])
-        near, before, after = 0.75 * means, 0.25 * edge[:-2], 0.25 * edge[2:]
+        near, before, after = np.float32(0.75) * means, np.float32(0.25) * edge[:-2], np.float32(0.25) * edge[2:]
         means = np.stack([near + before, near + after], 1).reshape(-1, *means.shape[1:])[:size].swapaxes(0, axis)
     return means
