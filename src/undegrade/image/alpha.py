@@ -99,7 +99,7 @@ def _halved(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _divided(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The mean colours of blocks; of those without a visible pixel any."""
     weight = sums[..., -1:]
-    means: npt.NDArray[np.float32] = sums[..., :-1] / np.where(weight > 0, weight, np.float32(1))
+    means: npt.NDArray[np.float32] = np.divide(sums[..., :-1], np.where(weight > 0, weight, 1), dtype=np.float32)
     return means
 
 

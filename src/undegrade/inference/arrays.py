@@ -134,7 +134,7 @@ class Layout:
         Images get their alpha again, enlarged if they were, or what it hides; planes of an image of Pillow are arrays.
         """
         dimensions = len(self.shape)
-        if self.alpha is not None and not planes:
+        if self.alpha is not None and self.colours is not None and not planes:
             given = zip(self.alpha, self.colours, strict=True) if dimensions == 4 else [(self.alpha, self.colours)]
             images = [_with_alpha(x, *beside) for x, beside in zip(images, given, strict=True)]
         result: Any = images[0] if dimensions < 4 else np.stack(images)
