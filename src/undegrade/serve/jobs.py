@@ -94,7 +94,7 @@ class Jobs:
         )  # fmt: skip
         if message.get("task") is not None:  # what another model reads
             reader = self._load(message["task"])
-            seen = reader.estimate_map(picture.pixels, tile=TILE, progress=progress)
+            seen = reader.estimate_map(picture.visible, tile=TILE, progress=progress)
             return self._found(list(readings_of(reader, seen)), folder, picture, reader.task.name, "")
         universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
         choice = select_task(picture.visible, universal, options, picture.quality, lambda done: progress(0.95 * done))
@@ -161,7 +161,7 @@ class Jobs:
 
     def _blur(self, pipeline: Pipeline, source: str, folder: Path) -> list[dict[str, Any]]:
         """What a model of super-resolution reads, and the universal one does not. The encoder alone is quick."""
-        seen = pipeline.estimate_map(self._picture(source).pixels, tile=TILE)
+        seen = pipeline.estimate_map(self._picture(source).visible, tile=TILE)
         return [self._record(reading, folder, BLUR + i) for i, reading in enumerate(readings_of(pipeline, seen))]
 
     def _sure(self, output: Path, file: Path, step: float, kind: str) -> dict[str, Any]:
