@@ -24,7 +24,7 @@ def beside_results(own: Path, names: Sequence[str]) -> tuple[str, bool]:
 
     Args:
         own: what ``undegrade evaluate --json`` wrote.
-        names: of files in ``results/``.
+        names: of files in ``results/``; none where nothing was measured yet.
 
     Returns:
         A Markdown table and a sentence; whether all is well: the weights are others, or every cell is close.
@@ -64,9 +64,10 @@ def beside_results(own: Path, names: Sequence[str]) -> tuple[str, bool]:
     verdict = f"{len(off) - sum(off)} of {len(off)} numbers are as expected (within 0.01 dB, 0.0005 SSIM)."
     if not same_weights:
         verdict = "These are other weights than those of the expected numbers."
-    return f"{own.name} | results/{', '.join(names)}\n\n{table(header, rows, words=2)}\n{verdict}", not (
-        same_weights and any(off)
-    )
+    beside_what = f"results/{', '.join(names)}" if names else "no expected numbers yet"
+    if not names:
+        verdict = f"Put it into results/ as {own.name}: then these numbers are the expected ones."
+    return f"{own.name} | {beside_what}\n\n{table(header, rows, words=2)}\n{verdict}", not (same_weights and any(off))
 
 
 def beside_documented(ablation: Ablation, measured: Sequence[Measured]) -> str:

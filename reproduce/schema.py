@@ -100,7 +100,8 @@ class Experiment:
         hours: how long it takes there, without training; of an ablation with its trainings, as documented.
         expected: the documented numbers in words, and where more of them stand.
         data: benchmark sets that must be in DATA.
-        results: file that a command writes in ``{out}`` -> files in ``results/`` with the numbers to expect in it.
+        results: file that a command writes in ``{out}`` -> files in ``results/`` with the numbers to expect in it;
+            none where it was not measured yet.
         training: the command that trains the model anew, where ``--train`` and ``--val`` are given; a template that
             writes to ``{out}/training``. What it makes takes the place of the first ``{weights:NAME}``.
         training_hours: how long that takes.

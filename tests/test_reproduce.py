@@ -206,6 +206,14 @@ def result(psnr: float, count: int, sha256: str = "ab") -> Result:
     return Result("gaussian", "fast", False, sha256, {}, 1.0, (cell,))
 
 
+def test_what_was_never_measured_is_no_failure(tmp_path):
+    result(30.0, 2).write(tmp_path / "own.json")
+    text, close = report.beside_results(tmp_path / "own.json", [])
+    assert close
+    assert "no expected numbers yet" in text
+    assert "as expected" not in text
+
+
 def test_a_part_is_compared_with_the_same_part(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     result(30.0, 3).write(tmp_path / "known.json")

@@ -1,5 +1,7 @@
 """Batches hold what their source says, in the places it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -36,6 +38,19 @@ def test_synthetic_pairs_are_a_crop_and_its_degraded_version(images: TrainingIma
     torch.testing.assert_close(params, torch.full((4, 1), 10 / 255))
     x, y, _ = Synthetic(images, Blur.training(2)).draw(2, 16, seeded())
     assert (x.shape[-1], y.shape[-1]) == (32, 16)
+
+
+def test_twins_share_a_crop_and_their_losses_are_those_of_the_degradation(images: TrainingImages) -> None:
+    blur = replace(Blur.training(2), twins=True)
+    source = Synthetic(images, blur)
+    x, y, params = source.draw(4, 16, seeded())
+    assert torch.equal(x[0], x[1])
+    assert torch.equal(x[2], x[3])
+    assert not torch.equal(x[0], x[2])
+    assert not torch.equal(y[0], y[1])
+    torch.testing.assert_close(params[0, 2], -params[1, 2], atol=1e-5, rtol=0)
+    estimate = torch.rand(4, 3, 5, 5)
+    torch.testing.assert_close(source.misses(estimate, params), blur.quantity.misses(estimate, params))
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])

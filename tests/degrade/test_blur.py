@@ -1,12 +1,15 @@
 """Kernels have the moments they claim; blurring and decimation are what scipy computes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
 
+from undegrade.degrade import GaussianNoise, Mixture
+from undegrade.degrade.base import at_each_place
 from undegrade.degrade.blur import (
     G_2_0,
     G_ANI,
@@ -155,3 +158,46 @@ def test_a_kernel_that_is_read_is_the_one_that_blurs(shape: Shape) -> None:
     first, second = (max(value, SHARPEST) for value in shape[:2])
     blurs = gaussian_kernel(*(torch.tensor([v], dtype=torch.float64) for v in (first, second, shape.angle)))[0]
     np.testing.assert_allclose(kernel_of(sigma.tolist()), blurs.numpy(), rtol=0, atol=1e-9)
+
+
+def test_twins_are_one_crop_under_kernels_at_right_angles() -> None:
+    blur = replace(Blur.training(2), twins=True)
+    assert blur.crops(5) == [0, 0, 2, 2, 4]
+    assert Blur.training(2).crops(5) == [0, 1, 2, 3, 4]
+    first, second, angle = blur.shapes(5, torch.Generator().manual_seed(0), torch.zeros(0))
+    assert len(first) == len(second) == len(angle) == 5
+    sigma = covariance(first, second, angle)
+    for one, other in ((0, 1), (2, 3)):
+        # Turned by a right angle: columns for rows, and the covariance the other way round.
+        torch.testing.assert_close(sigma[other], sigma[one][[1, 0, 2]] * torch.tensor([1, 1, -1]), atol=1e-5, rtol=0)
+    assert len(set(first[::2].tolist())) == 3
+    mixture = Mixture(blur, blur, share=0.375)
+    assert mixture.crops(8) == [0, 0, 2, 2, 4, 5, 5, 7]
+
+
+def test_a_kernel_is_learned_as_the_mean_over_places() -> None:
+    quantity = Kernel()
+    sigma = torch.tensor([[0.4, 0.1, -0.1]])
+    votes = sigma[:, :, None, None] + torch.tensor([[-5.0, 5.0], [3.0, -3.0]])  # no place is right, together they are
+    torch.testing.assert_close(quantity.misses(votes, sigma), torch.zeros(1, 3), atol=1e-5, rtol=0)
+    assert GaussianNoise((0, 75)).quantity.misses(votes[:, :1], sigma[:, :1]).mean() > 3, "noise is read at each place"
+
+
+def test_turning_a_kernel_and_its_estimate_changes_no_miss() -> None:
+    def sigma(angle: float, first: float) -> torch.Tensor:
+        return covariance(*(torch.tensor([v]) for v in (first, 1.0, angle))) / Kernel().scale
+
+    def miss(angle: float) -> float:
+        return float(Kernel().misses(sigma(angle + 0.3, 3.0)[:, :, None, None], sigma(angle, 4.0)).sum())
+
+    assert miss(0.0) > 0.1
+    assert [miss(a) for a in (0.4, 1.0, 2.5)] == pytest.approx([miss(0.0)] * 3, rel=1e-4)
+
+
+def test_a_miss_of_the_direction_is_felt_beside_a_larger_one_of_the_width() -> None:
+    """By the L1 norm at each place it is not: there both variances pull the same way."""
+    estimate = torch.tensor([0.5, 0.5, 0.0])[None, :, None, None].requires_grad_()
+    truth = torch.tensor([[0.3, 0.2, 0.0]])
+    for loss, felt in ((Kernel().misses, True), (at_each_place, False)):
+        (gradient,) = torch.autograd.grad(loss(estimate, truth).sum(), estimate)
+        assert bool((gradient[0, 0] - gradient[0, 1]).abs() > 1e-6) is felt

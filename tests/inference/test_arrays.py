@@ -130,6 +130,7 @@ def test_the_advice_is_right(shape: tuple[int, ...], kind: Callable[[tuple[int, 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_alpha_comes_back_bit_for_bit_and_changes_nothing(fast: Pipeline, dtype: type, channels: int) -> None:
     y = image(19, 30, channels)
+    y[..., -1] = 0.1 + 0.9 * y[..., -1]  # nothing is hidden
     y = (y * np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else y).astype(dtype)
     found = fast(y).image
     assert (found.shape, found.dtype) == (y.shape, y.dtype)
@@ -143,7 +144,9 @@ def test_alpha_comes_back_bit_for_bit_and_changes_nothing(fast: Pipeline, dtype:
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.bfloat16])
 def test_alpha_of_tensors(fast: Pipeline, dtype: torch.dtype) -> None:
-    y = torch.from_numpy(image(4, 19, 30) * (255 if dtype is torch.uint8 else 1)).to(dtype)
+    y = image(4, 19, 30)
+    y[3] = 0.1 + 0.9 * y[3]  # nothing is hidden
+    y = torch.from_numpy(y * (255 if dtype is torch.uint8 else 1)).to(dtype)
     found = fast(y).image
     assert (found.shape, found.dtype) == (y.shape, dtype)
     assert torch.equal(found[3], y[3])

@@ -64,6 +64,18 @@ def test_what_is_not_known_is_not_taught(terms):
     assert estimate.grad[1].all()
 
 
+def test_what_is_learned_of_a_whole_image_has_its_own_norm(terms):
+    def misses(estimate, params):
+        return (estimate.mean((2, 3)) - params).square()
+
+    params = terms["params"].clone()
+    expected = (terms["estimate"].mean((2, 3)) - params).square()
+    torch.testing.assert_close(losses(**terms, misses=misses).estimation, expected.mean())
+    params[1, 0] = float("nan")
+    found = losses(**{**terms, "params": params}, misses=misses).estimation
+    torch.testing.assert_close(found, expected.mean() - expected[1, 0] / expected.numel())
+
+
 def test_total_is_the_weighted_sum_of_eq_19():
     parts = Losses(*(torch.tensor(v) for v in (1.0, 2.0, 3.0, 4.0, 5.0)))
     assert float(parts.total(beta=0.1, lambda_adv=0.01, lambda_est=2.0)) == pytest.approx(1 + 0.2 + 3 + 0.04 + 10)

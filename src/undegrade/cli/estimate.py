@@ -94,7 +94,7 @@ def _lines(file: Path, reader: Pipeline, kernels: Path | None, record: dict[str,
     record["format"], record["quality"] = str(picture.format), picture.quality
     if picture.quality is not None:
         yield f"{file}: JPEG quality from the header {picture.quality}"
-    found = reader.estimate_map(picture.pixels)
+    found = reader.estimate_map(picture.visible)
     quantity = reader.quantity
     assert quantity is not None  # checked by run()
     record["task"], record["variant"] = reader.task.name, None if reader.card is None else reader.card.variant

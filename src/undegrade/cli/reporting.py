@@ -283,6 +283,7 @@ def line_of(outcome: Outcome) -> str:
     done = "restored" if outcome.strength != 0 else "unchanged (strength 0)"
     weights = f" with {outcome.task}-{outcome.variant}" if outcome.variant is not None else ""
     why = f" ({outcome.choice})" if outcome.choice is not None else ""
+    why += f" ({outcome.first.words})" if outcome.first is not None else ""
     sure = "" if outcome.uncertainty is None else f"; {outcome.uncertainty.words}"
     return (
         f"{outcome.source}: {outcome.width} x {outcome.height}, {kind}{found}; {done}{weights}{why} "

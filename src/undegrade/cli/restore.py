@@ -112,6 +112,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "that holds the true value with a probability of 90 %%; needs weights with a scale head "
         "(docs/uncertainty.md says which have one)",
     )
+    result.add_argument(
+        "--keep-damage",
+        action="store_true",
+        help="with --task sr-x2 or sr-x4: enlarge noise and compression too, instead of removing them first",
+    )
     result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     result.add_argument(
         "--white", type=float, metavar="N",
@@ -225,6 +230,7 @@ def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:
         options=options.restore,
         threads=args.threads,
         level=next((option for option in LEVELS if getattr(args, option) is not None), None),
+        keep_damage=args.keep_damage,
     )
 
 

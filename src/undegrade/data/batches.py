@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from undegrade.data.clean import Crops
 from undegrade.data.training_images import TrainingImages, turn_grey
 from undegrade.degrade import Degradation
+from undegrade.degrade.base import at_each_place
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Source(ABC):
     @abstractmethod
     def device(self) -> torch.device:
         """Where the batches are made, and trained on."""
+
+    def misses(self, estimate: Tensor, params: Tensor) -> Tensor:
+        """How far off estimates of f(T) are, see :meth:`undegrade.degrade.base.Quantity.misses`."""
+        return at_each_place(estimate, params)
 
     @abstractmethod
     def draw(self, batch: int, patch: int, generator: torch.Generator) -> Sample:
@@ -66,9 +71,14 @@ class Synthetic(Source):
     def device(self) -> torch.device:
         return self.images.device
 
+    def misses(self, estimate: Tensor, params: Tensor) -> Tensor:
+        return self.degradation.quantity.misses(estimate, params)
+
     def draw(self, batch: int, patch: int, generator: torch.Generator) -> Sample:
         x = self.images.crops(batch, patch * self.degradation.scale, generator)
         x = turn_grey(x, self.grey, generator)
+        if (made_of := self.degradation.crops(batch)) != list(range(batch)):
+            x = x[made_of]
         return Sample(x, *self.degradation(x, generator))
 
 
@@ -115,6 +125,9 @@ class MixedBatches(Source):
     @property
     def device(self) -> torch.device:
         return self.first.device
+
+    def misses(self, estimate: Tensor, params: Tensor) -> Tensor:
+        return self.first.misses(estimate, params)
 
     def draw(self, batch: int, patch: int, generator: torch.Generator) -> Sample:
         count = round(self.share * batch)

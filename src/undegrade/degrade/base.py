@@ -81,6 +81,18 @@ class Quantity:
         """Name and unit of each of the P numbers."""
         return tuple((name, self.unit) for name in self.names or (self.name,) * self.size)
 
+    def misses(self, estimate: Tensor, params: Tensor) -> Tensor:
+        """How far off estimates are, as the estimator learns from it: the third term of eq. (18) before its mean.
+
+        Args:
+            estimate: (B, P, h, w), as the estimator says it.
+            params: f(T), (B, P), as it is to be learned.
+
+        Returns:
+            (B, P, ...), 0 where the estimate is right; here :func:`at_each_place`.
+        """
+        return at_each_place(estimate, params)
+
     def of_image(self, learned: NDArray[np.float32], spread: NDArray[np.float32]) -> NDArray[np.float64]:
         """What holds for a whole image, from what the estimator learned to say at each place.
 
@@ -100,6 +112,11 @@ class Quantity:
     def words(self, values: Sequence[float]) -> str:
         """An estimate (P,), in :attr:`unit`, for people: ``"noise level 12.3 (8-bit levels)"``."""
         return f"{self.name} {', '.join(f'{value:.{self.digits}f}' for value in values)} ({self.unit})"
+
+
+def at_each_place(estimate: Tensor, params: Tensor) -> Tensor:
+    """|f(T) - EST(c)| at each place: (B, P, h, w) and (B, P) to (B, P, h, w)."""
+    return (estimate - params[:, :, None, None]).abs()
 
 
 def median_of_surest(values: NDArray[np.float32], spread: NDArray[np.float32], share: float) -> float:
@@ -135,6 +152,10 @@ class Degradation(ABC):
     def severity(self) -> Severity | None:
         """The axis along which the latent is analysed, from mild to strong; None where there is none."""
         return None
+
+    def crops(self, count: int) -> list[int]:
+        """Which of ``count`` clean crops each image of a training batch is made of: usually each of its own."""
+        return list(range(count))
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:

@@ -52,6 +52,10 @@ class Mixture(Degradation):
     def severity(self) -> Severity | None:
         return self.first.severity
 
+    def crops(self, count: int) -> list[int]:
+        of_first = count - round(self.share * count)
+        return self.first.crops(of_first) + [of_first + i for i in self.second.crops(count - of_first)]
+
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         count = len(x) - round(self.share * len(x))
         parts = [d(part, generator) for d, part in ((self.first, x[:count]), (self.second, x[count:])) if len(part)]

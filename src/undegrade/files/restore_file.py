@@ -20,7 +20,7 @@ from undegrade.files.estimate import Estimate, estimate_of, in_words
 from undegrade.files.plan import Job
 from undegrade.files.uncertainty import UncertaintyRecord, uncertainty_path, write_uncertainty
 from undegrade.image import Picture
-from undegrade.inference import jpeg_projection
+from undegrade.inference import clean_first, jpeg_projection
 from undegrade.inference.arrays import Image, from_float
 from undegrade.inference.engine import out_of_memory
 from undegrade.inference.one_image import in_two_steps
@@ -64,6 +64,28 @@ def beside(output: Path, options: RestoreOptions) -> list[Path]:
     return [naming(output) for naming, wanted in asked.items() if wanted]
 
 
+@dataclass(frozen=True)
+class First:
+    """What was done to a picture before it was enlarged.
+
+    Attributes:
+        task, variant, weights_sha256, estimate: of the model that did it, as in :class:`Outcome`.
+        choice: why.
+    """
+
+    task: str
+    variant: str | None
+    weights_sha256: str | None
+    estimate: Estimate | None
+    choice: str
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        model = self.task if self.variant is None else f"{self.task}-{self.variant}"
+        return f"first cleaned by {model}: {self.choice}; --keep-damage leaves that out"
+
+
 class Status(enum.StrEnum):
     """The final state of a file. LEFT: copied without restoration. BUSY: another run is restoring it."""
 
@@ -99,6 +121,7 @@ class Outcome:
         level: what replaced the estimate; None if nothing did.
         seconds: time for reading, restoring and writing.
         uncertainty: how far off the result may be, if that was asked for.
+        first: what was removed before the picture was enlarged; None if nothing was.
     """
 
     source: Path | str
@@ -121,6 +144,7 @@ class Outcome:
     strength: float = 1.0
     level: float | None = None
     uncertainty: UncertaintyRecord | None = None
+    first: First | None = None
 
     def to_record(self) -> dict[str, Any]:
         """The attributes by name, as JSON values: paths as strings, the estimate as an object."""
@@ -176,11 +200,11 @@ def _restore(
         outcome.notes += (f"{picture.format.upper()} is only read, the result is a PNG",)
     outcome.strength, outcome.level = options.restore.strength, options.restore.level
     image.check_fits(job.output, picture, format)
-    black_and_white = find_range(picture.pixels, options.restore.white)
+    black_and_white = find_range(picture.visible, options.restore.white)
     if not black_and_white.is_full:
         outcome.notes += (black_and_white.note,)
     looking, restoring = in_two_steps(progress)
-    choice = select(picture.pixels, picture.quality, looking)
+    choice = select(picture.visible, picture.quality, looking)
     outcome.choice = choice.reason or None
     pipeline, look = choice.pipeline, choice.look
     if look is not None and choice.reader is not None:
@@ -201,7 +225,7 @@ def _restore(
     ):
         # Decide before the restoration, which takes most of the time.
         if look is None and pipeline.quantity is not None:
-            look = pipeline.look(picture.pixels, options.restore, looking)
+            look = pipeline.look(picture.visible, options.restore, looking)
         if look is not None:
             outcome.estimate = estimate_of(pipeline, look)
         values = None if outcome.estimate is None else outcome.estimate.values
@@ -212,7 +236,11 @@ def _restore(
             )
             _leave(job, options, picture, format)
             return Status.LEFT
-    found = jpeg_projection.restored(pipeline, picture, options.restore, progress if look is None else restoring, look)
+    if choice.first is not None:
+        cleaning, restoring = clean_first.in_steps(restoring)
+        picture, outcome.first = _cleaned(picture, choice.first, options, cleaning)
+    has_looked = look is not None or choice.first is not None
+    found = jpeg_projection.restored(pipeline, picture, options.restore, restoring if has_looked else progress, look)
     outcome.estimate = in_words(pipeline, found.estimate, found.spread)
     _make_folder(job.output.parent)
     try:
@@ -232,6 +260,17 @@ def _restore(
             _remove_beside(job, options)
         raise
     return Status.RESTORED
+
+
+def _cleaned(picture: Picture, first: Choice, options: FileOptions, progress: Progress | None) -> tuple[Picture, First]:
+    """The picture without the damage that is not to be enlarged, and what was done."""
+    pipeline = first.pipeline
+    assert pipeline is not None  # see Choice.first
+    card = pipeline.card
+    picture, found = clean_first.cleaned(picture, first, options.restore, progress)
+    estimate = in_words(pipeline, found.estimate, found.spread)
+    variant, sha256 = (None, None) if card is None else (card.variant, card.sha256)
+    return picture, First(pipeline.task.name, variant, sha256, estimate, first.reason)
 
 
 def _remove_beside(job: Job, options: FileOptions) -> None:

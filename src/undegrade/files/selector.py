@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from undegrade.errors import UndegradeError
 from undegrade.files.level import check_level, task_of_level
 from undegrade.inference.arrays import Image
 from undegrade.inference.calls import Progress
+from undegrade.inference.clean_first import choose
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
@@ -25,6 +27,7 @@ class Selector:
         variant, weights, device, half, threads: see :func:`undegrade.inference.load.load_pipeline`.
         options: with which a picture is restored; for looking at it.
         level: a key of :data:`undegrade.files.level.LEVELS` whose estimate the user replaces; None for none.
+        keep_damage: enlarge noise and compression too, instead of removing them first.
     """
 
     task: str | None = None
@@ -35,6 +38,7 @@ class Selector:
     options: RestoreOptions = field(default_factory=RestoreOptions)
     threads: int | None = None
     level: str | None = None
+    keep_damage: bool = False
 
     def __call__(self, image: Image, quality: int | None, progress: Progress | None = None) -> Choice:
         """Select the pipeline; arguments as for :func:`undegrade.inference.select_task.select_task`.
@@ -43,7 +47,9 @@ class Selector:
             UndegradeError: see :attr:`given` and :meth:`load`.
         """
         if self.given is not None:
-            return Choice(self.given)
+            return choose(
+                self.given, image, self._universal, self.options, quality, progress, keep_damage=self.keep_damage
+            )
         return select_task(image, self.load(UNIVERSAL), self.options, quality, progress)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -57,21 +63,33 @@ class Selector:
         """
         return load_pipeline(task, self.variant, self.weights, self.device, self.half, threads=self.threads)
 
+    def _universal(self) -> Pipeline:
+        """The shipped universal model, beside the one that is given."""
+        return load_pipeline(UNIVERSAL, device=self.device, half=self.half, threads=self.threads)
+
     @functools.cached_property
     def given(self) -> Pipeline | None:
         """The pipeline for every picture; None where it is selected for each.
 
         Raises:
-            UndegradeError: see :meth:`load`; or it does not estimate what :attr:`level` replaces.
+            UndegradeError: see :meth:`load`; or it does not estimate what :attr:`level` replaces, or does not enlarge
+                what :attr:`keep_damage` keeps.
         """
         task = self.task
         if task is None and self.weights is None:
-            if self.level is None:
+            if self.level is None and not self.keep_damage:
                 return None
+            if self.level is None:
+                raise UndegradeError("--keep-damage is for tasks that enlarge; give one too, e.g. --task sr-x2.")
             task = task_of_level(self.level)
         pipeline = self.load(task)
         if self.level is not None:
             check_level(self.level, pipeline)
+        if self.keep_damage and pipeline.architecture.scale == 1:
+            raise UndegradeError(
+                f"--keep-damage is for tasks that enlarge, and {pipeline.task.name} does not; leave it out, or give "
+                "--task sr-x2."
+            )
         return pipeline
 
     def check(self) -> dict[str, str]:

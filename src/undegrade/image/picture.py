@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.errors import UndegradeError
-from undegrade.image.alpha import enlarged
+from undegrade.image.alpha import continued, enlarged, with_hidden
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -209,11 +210,25 @@ class Picture:
         joined: npt.NDArray[Any] = np.dstack([self.pixels, self.alpha])
         return joined
 
+    @functools.cached_property
+    def visible(self) -> Pixels:
+        """The pixels, with the visible ones continued where alpha is 0: what a network is shown."""
+        if self.alpha is None:
+            return self.pixels
+        colours = self.pixels[..., None] if self.grey else self.pixels
+        shown: Pixels = continued(colours, self.alpha).reshape(self.pixels.shape)
+        return shown
+
     def with_pixels(self, pixels: Pixels) -> Picture:
-        """The same picture with new pixels, possibly enlarged by an integer factor; alpha is enlarged too."""
+        """The same picture with new pixels, possibly enlarged by an integer factor; alpha is enlarged too.
+
+        What alpha hides stays as it was, unless the picture is enlarged.
+        """
         alpha = self.alpha
         if alpha is not None and alpha.shape != pixels.shape[:2]:
             alpha = enlarged(alpha, pixels.shape[0], pixels.shape[1])
+        elif alpha is not None:
+            pixels = with_hidden(pixels, self.pixels, alpha)
         return dataclasses.replace(self, pixels=pixels, alpha=alpha)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
-from undegrade.image.alpha import enlarged
+from undegrade.image.alpha import continued, enlarged, with_hidden
 from undegrade.inference.pil import array_of, image_of, is_pil
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ class Layout:
         shape: of the caller's array or tensor.
         tensor: None for a numpy array, else the dtype and the device of the torch tensor.
         alpha: transparency, (H, W) or (B, H, W), of the type of the image; None if there is none.
+        colours: what was given beside alpha, (H, W, 1 or 3) or (B, H, W, 1 or 3).
         pil: the image of Pillow that was given, if it was one.
     """
 
     shape: tuple[int, ...]
     tensor: tuple[torch.dtype, torch.device] | None
     alpha: Image | None = None
+    colours: Image | None = None
     pil: PIL.Image.Image | None = None
 
     @classmethod
@@ -86,7 +88,8 @@ class Layout:
             raise UndegradeError("the image holds NaN or infinity; replace these values.")
         _check_values(image)
         if len(shape) > 2 and shape[channels] in (2, 4):
-            return replace(layout, alpha=layout._array(image)[..., -1])
+            array = layout._array(image)
+            return replace(layout, alpha=array[..., -1], colours=array[..., :-1])
         return layout
 
     def images(self, image: Any) -> list[Image]:
@@ -98,11 +101,21 @@ class Layout:
         array = array[..., :-1] if self.alpha is not None else array
         return list(array) if array.ndim == 4 else [array]
 
+    def shown(self, image: Any) -> list[Image]:
+        """The same as a network is shown them: where alpha is 0, the visible colours around are continued."""
+        images = self.images(image)
+        if self.alpha is None:
+            return images
+        alphas = self.alpha if len(self.shape) == 4 else [self.alpha]
+        return [continued(x, alpha) for x, alpha in zip(images, alphas, strict=True)]
+
     def cut(self, rows: tuple[int, int], columns: tuple[int, int]) -> Layout:
         """The layout of a part of one image: rows and columns from the first to the one before the second."""
         if self.alpha is None:
             return self
-        return replace(self, alpha=self.alpha[..., rows[0] : rows[1], columns[0] : columns[1]])
+        assert self.colours is not None  # there is alpha
+        part = (..., slice(*rows), slice(*columns))
+        return replace(self, alpha=self.alpha[part], colours=self.colours[(*part, slice(None))])
 
     def _array(self, image: Any) -> Image:
         """As an array with the channels last, (H, W, C) or (B, H, W, C)."""
@@ -118,12 +131,12 @@ class Layout:
     def back(self, images: Sequence[Image], planes: bool = False) -> Any:
         """Results (H', W', 1 or 3), or (H', W') with ``planes``, in the layout of the input.
 
-        Images get their alpha again, enlarged if they were; planes of an image of Pillow are arrays.
+        Images get their alpha again, enlarged if they were, or what it hides; planes of an image of Pillow are arrays.
         """
         dimensions = len(self.shape)
-        if self.alpha is not None and not planes:
-            alphas = self.alpha if dimensions == 4 else [self.alpha]
-            images = [_with_alpha(x, alpha) for x, alpha in zip(images, alphas, strict=True)]
+        if self.alpha is not None and self.colours is not None and not planes:
+            given = zip(self.alpha, self.colours, strict=True) if dimensions == 4 else [(self.alpha, self.colours)]
+            images = [_with_alpha(x, *beside) for x, beside in zip(images, given, strict=True)]
         result: Any = images[0] if dimensions < 4 else np.stack(images)
         if not planes:
             if dimensions == 2:
@@ -157,10 +170,11 @@ def _remedy(shape: tuple[int, ...], channels: int) -> str:
     return "give one image, or a batch of one size"
 
 
-def _with_alpha(x: Image, alpha: Image) -> Image:
-    """(H, W, 1 or 3) with alpha, enlarged to its size, as the last channel."""
+def _with_alpha(x: Image, alpha: Image, colours: Image) -> Image:
+    """(H, W, 1 or 3) with alpha, enlarged to its size, as the last channel; at the same size with what it hides."""
     h, w = x.shape[:2]
-    alpha = alpha if alpha.shape == (h, w) else enlarged(alpha, h, w)
+    same = alpha.shape == (h, w)
+    x, alpha = (with_hidden(x, colours, alpha), alpha) if same else (x, enlarged(alpha, h, w))
     joined: Image = np.concatenate([x, alpha[..., None]], axis=2, dtype=x.dtype)
     return joined
 

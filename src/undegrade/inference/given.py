@@ -17,6 +17,6 @@ def opened(image: Any) -> Any:
 
 
 def pixels_of(image: Any) -> Any:
-    """The pixels of a picture or its file; else what was given."""
+    """The pixels of a picture or its file as a network is shown them; else what was given."""
     image = opened(image)
-    return image.pixels if isinstance(image, Picture) else image
+    return image.visible if isinstance(image, Picture) else image

@@ -68,7 +68,7 @@ def restored(
     Returns:
         Its image has the pixels without alpha.
     """
-    found = pipeline.run(picture.pixels, options, progress, look)
+    found = pipeline.run(picture.visible, options, progress, look)
     if applies(pipeline, picture, found.estimate, options):
         assert picture.coding is not None  # checked by applies()
         project(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))

@@ -13,6 +13,7 @@ from undegrade.errors import UndegradeError
 from undegrade.image import Picture
 from undegrade.inference.arrays import Image, Layout
 from undegrade.inference.calls import Array, Progress
+from undegrade.inference.clean_first import before, choose, cleaned, in_steps
 from undegrade.inference.engines import make_engine
 from undegrade.inference.given import opened
 from undegrade.inference.one_image import in_two_steps
@@ -84,21 +85,21 @@ def restore(
     image: str | PathLike[str] | Picture, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., keep_damage: bool = ..., progress: Progress | None = ...,
 ) -> Restoration[Image]: ...
 @overload
 def restore(
     image: PIL.Image.Image, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., keep_damage: bool = ..., progress: Progress | None = ...,
 ) -> PIL.Image.Image: ...
 @overload
 def restore(
     image: Array, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., keep_damage: bool = ..., progress: Progress | None = ...,
 ) -> Array: ...
 # fmt: on
 def restore(
@@ -118,6 +119,7 @@ def restore(
     device: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
+    keep_damage: bool = False,
     progress: Progress | None = None,
 ) -> Any:
     """Restore an image with shipped weights.
@@ -131,6 +133,8 @@ def restore(
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
         device, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
+        keep_damage: of tasks that enlarge: enlarge noise and compression too, instead of removing them first. A
+            pipeline, which is one model, does no more than enlarge.
         progress: called after each tile with the fraction done, 0 to 1.
 
     Returns:
@@ -145,6 +149,9 @@ def restore(
     pipeline = load_pipeline(task, variant, device=device, engine=engine, threads=threads)
     image = opened(image)
     if task is not None:
+        if pipeline.architecture.scale > 1 and not keep_damage:
+            universal = load_pipeline(UNIVERSAL, device=device, engine=engine, threads=threads)
+            return _enlarged(pipeline, universal, image, options, progress)
         found = pipeline.run(image, options, progress)
         return found if isinstance(image, Picture) else found.image
     if level is not None:
@@ -152,7 +159,7 @@ def restore(
     if isinstance(image, Picture):
         return _restored_file(pipeline, image, options, progress)
     layout = Layout.of(image)
-    images = layout.images(image)
+    images = layout.shown(image)
     return layout.back(
         [_restored(pipeline, x, options, _share(progress, i, len(images))) for i, x in enumerate(images)]
     )
@@ -163,7 +170,7 @@ def _restored_file(
 ) -> Restoration[Image]:
     """The picture of a file restored by the universal model, or as it is if nothing is found in it."""
     looking, restoring = in_two_steps(progress)
-    choice = select_task(picture.pixels, pipeline, options, picture.quality, looking)
+    choice = select_task(picture.visible, pipeline, options, picture.quality, looking)
     if choice.pipeline is None:
         if progress is not None:
             progress(1.0)
@@ -176,6 +183,26 @@ def _restored_file(
     else:
         found = pipeline.run(picture, options, restoring, choice.look)
     return replace(found, origin=Origin(picture, pipeline.name, pipeline.quantity, choice.reason))
+
+
+def _enlarged(
+    pipeline: Pipeline, universal: Pipeline, image: Any, options: RestoreOptions, progress: Progress | None
+) -> Any:
+    """What :func:`restore` returns for a task that enlarges, where damage is removed first."""
+    looking, restoring = in_two_steps(progress)
+    if isinstance(image, Picture):
+        given, choice = image, choose(pipeline, image.visible, lambda: universal, options, image.quality, looking)
+        if choice.first is None:
+            return pipeline.run(image, options, restoring)
+        cleaning, enlarging = in_steps(restoring)
+        image, _ = cleaned(image, choice.first, options, cleaning)
+        found = pipeline.run(image, options, enlarging)
+        return replace(found, origin=Origin(given, pipeline.name, pipeline.quantity, f"{choice.first.reason}, first"))
+    layout = Layout.of(image)
+    images = layout.shown(image)
+    cleaning, enlarging = in_steps(progress)
+    clean = [_restored(universal, x, before(options), _share(cleaning, i, len(images))) for i, x in enumerate(images)]
+    return pipeline.run(layout.back(clean), options, enlarging).image
 
 
 def _of_name(task: str | None, variant: str | None) -> tuple[str | None, str | None]:

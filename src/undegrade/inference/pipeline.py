@@ -103,7 +103,7 @@ class Pipeline(Calls):
             of_file = jpeg_projection.restored(self, image, options, progress, look)
             return replace(of_file, image=image.with_pixels(of_file.image).array, origin=origin)
         layout = Layout.of(image)
-        images = layout.images(image)
+        images = layout.shown(image)
         if look is not None and [x.shape[:2] for x in images] != [look.size]:
             raise UndegradeError(f"the look is of another image, of {look.size[0]} x {look.size[1]}; look at this one.")
         found = [self._in_range(x, options, progress, look) for x in images]
@@ -136,7 +136,7 @@ class Pipeline(Calls):
             UndegradeError: see :meth:`__call__`; or the task has no estimator.
         """
         image = pixels_of(image)
-        images = Layout.of(image).images(image)
+        images = Layout.of(image).shown(image)
         maps = [self.estimate_map(x, direct=direct, tile=tile, memory=memory, white=white) for x in images]
         mean: npt.NDArray[np.float64] = np.mean([found.estimate for found in maps], axis=0)
         return mean
@@ -172,7 +172,7 @@ class Pipeline(Calls):
 
     def _look(self, image: Any, options: RestoreOptions, progress: Progress | None, latent: bool) -> Look:
         image = pixels_of(image)
-        (source, *others) = Layout.of(image).images(image)
+        (source, *others) = Layout.of(image).shown(image)
         if others:
             raise UndegradeError("this needs a single image; pass the images of a batch one at a time.")
         black_and_white = find_range(source, options.white)
@@ -216,7 +216,7 @@ class Pipeline(Calls):
         """
         image = pixels_of(image)
         layout = Layout.of(image)
-        (source, *others) = layout.images(image)
+        (source, *others) = layout.shown(image)
         if others:
             raise UndegradeError("only a part of a single image can be kept; pass the images one at a time.")
         if self.architecture.scale != 1:

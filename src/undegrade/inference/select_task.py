@@ -11,7 +11,8 @@ The model's own reading decides:
 Otherwise the picture is left alone: restoring what is clean loses some of its finest texture. So are tiny pictures,
 which show too little, and pictures of few colours: noise and lossy formats leave many.
 
-Super-resolution is never selected, because it changes the size of the picture; the user must request it.
+Super-resolution is never selected, because it changes the size of the picture; the user must request it. Then the same
+rule says whether the small picture is restored first.
 ``reproduce/task_choice.py`` measures how often the rule is right.
 """
 
@@ -55,12 +56,14 @@ class Choice:
         reason: in words, without a full stop; empty if the user gave the task.
         reader: the pipeline that looked at the picture; None if none did.
         look: what it found, for :meth:`Pipeline.run`.
+        first: what is done before, on the small picture (:mod:`undegrade.inference.clean_first`); None for nothing.
     """
 
     pipeline: Pipeline | None
     reason: str = ""
     reader: Pipeline | None = None
     look: Look | None = None
+    first: Choice | None = None
 
 
 def select_task(

@@ -4,7 +4,7 @@
     kl              D_KL(q(c|y) || N(0, 1)), mean per element     (15), normalised as in (19)
     reconstruction  |y - yhat|_1                                  (18), first term
     adversarial     -log D(yhat)                                  (17)
-    estimation      |f(T) - EST(c)|_1                             (18), third term
+    estimation      |f(T) - EST(c)|_1                             (18), third term; of a blur kernel another norm
     total           restoration + beta kl + reconstruction + lambda_adv adversarial + lambda_est estimation   (19)
     discriminator   -log D(y) - log(1 - D(yhat))                  (16)
     scale           |x - xhat| / b + log 2b                       (9), first term, of a Laplace density of scale b
@@ -17,12 +17,13 @@ which never overflow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from undegrade.degrade.base import at_each_place
 from undegrade.model.posterior import Posterior
 
 
@@ -46,6 +47,11 @@ class Losses(NamedTuple):
         )
 
 
+Misses = Callable[[Tensor, Tensor], Tensor]
+"""EST(c), (B, P, h', w'), and f(T), (B, P), to how far off they are: (B, P, ...), as
+:meth:`undegrade.degrade.base.Quantity.misses` has it."""
+
+
 def losses(
     *,
     x: Tensor,
@@ -56,6 +62,7 @@ def losses(
     params: Tensor,
     estimate: Tensor,
     fake_logits: Tensor | None = None,
+    misses: Misses = at_each_place,
 ) -> Losses:
     """The generator's terms.
 
@@ -64,7 +71,8 @@ def losses(
         y, yhat: degraded and reconstructed, (B, C, h, w).
         posterior: q(c|y).
         params: f(T), (B, P); nan where it is not known, which teaches nothing.
-        estimate: EST(c), (B, P, h', w'); compared with params at every place.
+        estimate: EST(c), (B, P, h', w').
+        misses: how estimate and params are compared.
         fake_logits: D(yhat) as logits; None when the recipe has no adversarial term, which then is 0.
     """
     return Losses(
@@ -72,15 +80,15 @@ def losses(
         kl=posterior.kl().mean(),
         reconstruction=F.l1_loss(yhat, y),
         adversarial=x.new_zeros(()) if fake_logits is None else F.softplus(-fake_logits).mean(),
-        estimation=estimation_loss(estimate, params),
+        estimation=estimation_loss(estimate, params, misses),
     )
 
 
-def estimation_loss(estimate: Tensor, params: Tensor) -> Tensor:
-    """|f(T) - EST(c)|_1 of eq. (18): the mean over all elements, those of unknown f(T) (nan) counted as right."""
+def estimation_loss(estimate: Tensor, params: Tensor, misses: Misses = at_each_place) -> Tensor:
+    """The third term of eq. (18): the mean over all elements, those of unknown f(T) (nan) counted as right."""
     known = params.isfinite()
-    misses = (estimate - params.nan_to_num()[:, :, None, None]).abs()
-    return (misses * known[:, :, None, None]).mean()
+    found = misses(estimate, params.nan_to_num())
+    return (found * known.reshape(*known.shape, *[1] * (found.ndim - 2))).mean()
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

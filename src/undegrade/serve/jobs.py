@@ -18,6 +18,7 @@ from undegrade.files.readings import Reading, readings_of
 from undegrade.files.restore_file import NO_MEMORY, STD_PEAK, FileOptions, Status, TaskSelector, restore_file, std_path
 from undegrade.files.uncertainty import PER_LEVEL, uncertainty_path
 from undegrade.image import Format, Picture
+from undegrade.inference.clean_first import choose
 from undegrade.inference.held import Held
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import RestoreOptions
@@ -93,10 +94,10 @@ class Jobs:
         )  # fmt: skip
         if message.get("task") is not None:  # what another model reads
             reader = self._load(message["task"])
-            seen = reader.estimate_map(picture.pixels, tile=TILE, progress=progress)
+            seen = reader.estimate_map(picture.visible, tile=TILE, progress=progress)
             return self._found(list(readings_of(reader, seen)), folder, picture, reader.task.name, "")
         universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
-        choice = select_task(picture.pixels, universal, options, picture.quality, lambda done: progress(0.95 * done))
+        choice = select_task(picture.visible, universal, options, picture.quality, lambda done: progress(0.95 * done))
         found = []
         if choice.look is not None and choice.look.estimates is not None and universal.quantity is not None:
             found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
@@ -160,7 +161,7 @@ class Jobs:
 
     def _blur(self, pipeline: Pipeline, source: str, folder: Path) -> list[dict[str, Any]]:
         """What a model of super-resolution reads, and the universal one does not. The encoder alone is quick."""
-        seen = pipeline.estimate_map(self._picture(source).pixels, tile=TILE)
+        seen = pipeline.estimate_map(self._picture(source).visible, tile=TILE)
         return [self._record(reading, folder, BLUR + i) for i, reading in enumerate(readings_of(pipeline, seen))]
 
     def _sure(self, output: Path, file: Path, step: float, kind: str) -> dict[str, Any]:
@@ -210,7 +211,8 @@ class Jobs:
     def _selector(self, given: Pipeline | None, known: dict[str, Any] | None, options: RestoreOptions) -> TaskSelector:
         """The choice of the task: the client's, or what was chosen when the picture was looked at."""
         if given is not None:
-            return lambda image, quality, progress: Choice(given)
+            universal = functools.partial(self._load, UNIVERSAL)
+            return lambda image, quality, progress: choose(given, image, universal, options, quality, progress)
         if known is not None:
             choice = Choice(None if known["task"] is None else self._load(known["task"]), known["reason"])
             return lambda image, quality, progress: choice
@@ -232,4 +234,4 @@ class Jobs:
     def _hold(
         self, source: str, task: str, rows: tuple[int, int], columns: tuple[int, int], level: float | None
     ) -> Held:
-        return self._load(task).hold(self._picture(source).pixels, rows, columns, level)
+        return self._load(task).hold(self._picture(source).visible, rows, columns, level)

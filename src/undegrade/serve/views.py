@@ -28,7 +28,7 @@ def needs_view(format: Format, black_and_white: Range) -> bool:
 
 def range_of(picture: Picture) -> Range:
     """The values of a picture that are shown as black and white."""
-    return find_range(picture.pixels)
+    return find_range(picture.visible)
 
 
 def write_view(path: Path, picture: Picture, black_and_white: Range) -> None:

@@ -35,7 +35,7 @@ def _variants(scale: int) -> dict[str, Architecture]:
 
 
 def _training(scale: int) -> Degradation:
-    return Mixture(Blur.training(scale), OnDirectGrid(Resize(scale)), share=_FILES)
+    return Mixture(replace(Blur.training(scale), twins=True), OnDirectGrid(Resize(scale)), share=_FILES)
 
 
 def _validation(scale: int, shapes: dict[str, Shape]) -> dict[str, Degradation]:

@@ -62,13 +62,15 @@ def loss_of_most(trainer: Trainer, batch: Batch) -> Tensor:
         return scale_loss(batch.x, xhat.float(), b)
     if architecture.conditioning is Conditioning.ESTIMATE:
         xhat, estimate = passes.two_stage(batch.y)
-        return (batch.x - xhat.float()).abs().mean() + estimation_loss(estimate.float(), batch.params)
+        return (batch.x - xhat.float()).abs().mean() + estimation_loss(
+            estimate.float(), batch.params, trainer.source.misses
+        )
     if trainer.recipe.freeze_latent_from == 0:
         return (batch.x - passes.restorer(batch.y, batch.noise).float()).abs().mean()
     mean, _, xhat, yhat, estimate = passes.joint(batch.y, batch.noise)
     loss = (batch.x - xhat.float()).abs().mean() + (batch.y - yhat.float()).abs().mean()
     # Not of the estimate alone: a fresh estimator gives zeros, where the sign of |.| is rounding.
-    return loss + estimation_loss(estimate.float(), batch.params) + mean.float().square().mean()
+    return loss + estimation_loss(estimate.float(), batch.params, trainer.source.misses) + mean.float().square().mean()
 
 
 def joint(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
@@ -86,6 +88,7 @@ def joint(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tens
         params=batch.params,
         estimate=estimate.float(),
         fake_logits=_judged(trainer, yhat),
+        misses=trainer.source.misses,
     )
     r = trainer.recipe
     total = terms.total(beta=r.beta, lambda_adv=r.lambda_adv, lambda_est=r.lambda_est)
@@ -105,6 +108,7 @@ def latent(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Ten
         params=batch.params,
         estimate=estimate.float(),
         fake_logits=None,
+        misses=trainer.source.misses,
     )
     total = terms.total(beta=trainer.recipe.beta, lambda_adv=0.0, lambda_est=trainer.recipe.lambda_est)
     unknown = total.new_full((), float("nan"))
@@ -129,7 +133,7 @@ def two_stage(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], 
     with trainer.precision():
         xhat, estimate = trainer.passes.two_stage(batch.y)
     restoration = (batch.x - xhat.float()).abs().mean()
-    estimation = estimation_loss(estimate.float(), batch.params)
+    estimation = estimation_loss(estimate.float(), batch.params, trainer.source.misses)
     total = restoration + trainer.recipe.lambda_est * estimation
     norm = trainer.descend(total, trainer.optimizers, lr, clip=trainer.recipe.clip)
     return _known(restoration=restoration, estimation=estimation, total=total), norm
