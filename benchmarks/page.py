@@ -83,8 +83,8 @@ def measure(client: httpx.Client, server: int, megapixels: float, requests: int)
     took = []
     for strength in (1.0, 1.1, 0.9, 0.8, 1.2, 1.3, 0.7, 0.6, 1.4):
         began = time.perf_counter()
-        wishes = {"strength": strength, "task": "gaussian"}
-        part = client.post(f"{desk}/pictures/{picture}/part", json={"wishes": wishes, "rows": rows, "columns": columns})
+        asked = {"strength": strength, "task": "gaussian"}
+        part = client.post(f"{desk}/pictures/{picture}/part", json={"asked": asked, "rows": rows, "columns": columns})
         assert part.status_code == 200, part.text
         took.append(time.perf_counter() - began)
     print(

@@ -120,7 +120,7 @@ def test_the_page_is_shown_intervals(photo_file: Path, weights: Path, monkeypatc
         "source": "a.jpg",
         "output": "result-1",
         "folder": ".",
-        "wishes": {"task": "gaussian", "uncertainty": True},
+        "asked": {"task": "gaussian", "uncertainty": True},
     }
     record = jobs.restore(message, lambda fraction: None, lambda **values: None)
     shown = record["result"]["std"]
@@ -128,7 +128,7 @@ def test_the_page_is_shown_intervals(photo_file: Path, weights: Path, monkeypatc
     assert shown["mean"] == pytest.approx(record["uncertainty"]["median"], rel=0.5)
     assert "file" not in record["uncertainty"]
     assert read("result-1-sure.png").pixels.shape == (48, 64)
-    message["wishes"]["strength"] = 0.5
+    message["asked"]["strength"] = 0.5
     with pytest.raises(UndegradeError, match="a strength other than 1"):
         jobs.restore(message, lambda fraction: None, lambda **values: None)
     plain = replace(pipeline.card, intervals={})

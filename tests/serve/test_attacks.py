@@ -105,9 +105,9 @@ def test_cancels_from_everywhere_leave_nothing(service: Running) -> None:
                 return client.delete(picture).status_code
             if kind == "zip":
                 return client.get(f"{desk}/zip").status_code
-            wishes = {"task": "gaussian", "strength": chance.random()}
-            part = {"wishes": wishes, "rows": [0, 16], "columns": [0, 16]}
-            return client.post(f"{picture}/{kind}", json={"restore": wishes, "part": part}.get(kind)).status_code
+            asked = {"task": "gaussian", "strength": chance.random()}
+            part = {"asked": asked, "rows": [0, 16], "columns": [0, 16]}
+            return client.post(f"{picture}/{kind}", json={"restore": asked, "part": part}.get(kind)).status_code
 
         with ThreadPoolExecutor(8) as callers:
             assert set(callers.map(call, range(120))) <= {200, 404, 422, 429}

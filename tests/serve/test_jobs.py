@@ -21,9 +21,9 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "a"
 
 
-def restored(source: Path, **wishes: Any) -> tuple[dict[str, Any], Path]:
+def restored(source: Path, **asked: Any) -> tuple[dict[str, Any], Path]:
     output = source.with_name("result")
-    message = {"source": str(source), "output": str(output), "folder": str(source.parent), "wishes": wishes}
+    message = {"source": str(source), "output": str(output), "folder": str(source.parent), "asked": asked}
     return Jobs(source.parent, 10_000_000, "cpu").restore(message, lambda done: None, lambda **values: None), output
 
 

@@ -1,4 +1,4 @@
-"""Wishes, names, readings and views: what needs no running service."""
+"""Options of a request, names, readings and views: what needs no running service."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from undegrade.inference.options import EstimateMap
 from undegrade.serve import views
 from undegrade.serve.desks import plain_name, result_name
 from undegrade.serve.limits import Limits
-from undegrade.serve.wishes import Wishes
+from undegrade.serve.request_options import RequestOptions
 
 
 def test_the_command_is_that_of_the_wishes() -> None:
-    wishes = Wishes(strength=0.5, sigma=12.5, samples=4, save_as="png", strip_metadata=True)
-    words = shlex.split(wishes.command("my photo's.jpg"))
+    asked = RequestOptions(strength=0.5, sigma=12.5, samples=4, save_as="png", strip_metadata=True)
+    words = shlex.split(asked.command("my photo's.jpg"))
     assert words == [
         "undegrade", "restore", "my photo's.jpg", "-o", "restored", "--name", "{stem}.png", "--strength", "0.5",
         "--sigma", "12.5", "--samples", "4", "--strip-metadata",
     ]  # fmt: skip
-    assert shlex.split(Wishes().command("-o.png"))[2] == "./-o.png"
-    assert Wishes.of({"uncertainty": True}).command("a.png").endswith("-o restored --uncertainty")
+    assert shlex.split(RequestOptions().command("-o.png"))[2] == "./-o.png"
+    assert RequestOptions.of({"uncertainty": True}).command("a.png").endswith("-o restored --uncertainty")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_command_is_that_of_the_wishes() -> None:
 )
 def test_wrong_wishes(values: dict[str, object]) -> None:
     with pytest.raises(UndegradeError):
-        Wishes.of(values)
+        RequestOptions.of(values)
 
 
 def test_names() -> None:

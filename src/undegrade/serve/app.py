@@ -27,7 +27,7 @@ from undegrade.serve.forms import BoundedRoute
 from undegrade.serve.guard import LOCAL, App, Guard
 from undegrade.serve.limits import Limits
 from undegrade.serve.pool import Full, Pool
-from undegrade.serve.wishes import SaveAs, Wishes
+from undegrade.serve.request_options import RequestOptions, SaveAs
 
 FOUND = "X-Undegrade-Found"
 """The header with what was found, as JSON in ASCII."""
@@ -114,7 +114,7 @@ async def _tidy(desks: Desks) -> None:
         desks.tidy()
 
 
-def wishes(
+def asked(
     task: Annotated[str | None, Form(description="Its name; left out, it is chosen by the picture.")] = None,
     strength: Annotated[float, Form(description="0 nothing, 1 the model's own result, up to 4.")] = 1.0,
     sigma: Annotated[float | None, Form(description="Replaces the estimated noise level, 0 to 255.")] = None,
@@ -125,9 +125,9 @@ def wishes(
     uncertainty: Annotated[
         bool, Form(description="The answer is a zip: the result, and how far off it may be.")
     ] = False,
-) -> Wishes:
+) -> RequestOptions:
     """The options as form fields."""
-    return Wishes(task or None, strength, sigma, quality, samples, save_as, strip_metadata, uncertainty)
+    return RequestOptions(task or None, strength, sigma, quality, samples, save_as, strip_metadata, uncertainty)
 
 
 Picture = Annotated[UploadFile, File(description="PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM.")]
@@ -158,13 +158,13 @@ def _add_calls(app: FastAPI, service: Service, pool: Pool) -> None:
             }
         },
     )  # fmt: skip
-    async def restore(request: Request, file: Picture, wanted: Annotated[Wishes, Depends(wishes)]) -> Response:
+    async def restore(request: Request, file: Picture, wanted: Annotated[RequestOptions, Depends(asked)]) -> Response:
         """Restore one file as the command line does: the result is the same, bit for bit."""
         folder = await _received(service, file)
         try:
             message = {
                 "do": "restore", "source": str(folder / "source"), "folder": str(folder),
-                "output": str(folder / "result"), "wishes": vars(wanted), "views": False,
+                "output": str(folder / "result"), "asked": vars(wanted), "views": False,
             }  # fmt: skip
             record = await _unless_gone(request, pool, message)
             name = plain_name(file.filename or "")

@@ -19,7 +19,7 @@ from undegrade.files.plan import Naming
 from undegrade.image import Format
 from undegrade.serve.limits import Limits
 from undegrade.serve.pool import Full, Pool
-from undegrade.serve.wishes import SaveAs, Wishes
+from undegrade.serve.request_options import RequestOptions, SaveAs
 
 BEAT = 10.0
 """Seconds between two signs of life to a page."""
@@ -129,7 +129,7 @@ class Desk:
         message = {"do": "look", "source": str(item.source), "folder": str(item.folder)}
         self._begin(item, "look", message)
 
-    def restore(self, item: Item, wishes: Wishes) -> None:
+    def restore(self, item: Item, asked: RequestOptions) -> None:
         """Begin to restore a picture; what was done with it before is given up.
 
         Raises:
@@ -140,11 +140,11 @@ class Desk:
         output = item.folder / f"result-{next(item.versions)}"
         message = {
             "do": "restore", "source": str(item.source), "folder": str(item.folder), "output": str(output),
-            "wishes": vars(wishes), "choice": item.choice,
+            "asked": vars(asked), "choice": item.choice,
         }  # fmt: skip
         self._begin(item, "restore", message)
 
-    async def part(self, item: Item, wishes: Wishes, rows: list[int], columns: list[int]) -> bytes:
+    async def part(self, item: Item, asked: RequestOptions, rows: list[int], columns: list[int]) -> bytes:
         """A part of a picture at one strength, as PNG.
 
         Raises:
@@ -153,7 +153,7 @@ class Desk:
         output = item.folder / f"part-{secrets.token_hex(8)}"
         message = {
             "do": "part", "source": str(item.source), "folder": str(item.folder), "output": str(output),
-            "wishes": vars(wishes), "choice": item.choice, "rows": rows, "columns": columns,
+            "asked": vars(asked), "choice": item.choice, "rows": rows, "columns": columns,
         }  # fmt: skip
         try:
             await self._pool.at_once(message)
@@ -247,12 +247,12 @@ class Desk:
             for old in item.folder.glob(f"{item.result['file']}*"):
                 if old.name.split("-")[:2] == item.result["file"].split("-"):
                     old.unlink(missing_ok=True)
-        format, wishes = record["result"]["format"], Wishes.of(message["wishes"])
+        format, asked = record["result"]["format"], RequestOptions.of(message["asked"])
         item.result = record | {
             "file": output.name,
-            "name": result_name(item.name, format, wishes.save_as),
-            "command": wishes.command(item.name),
-            "wishes": message["wishes"],
+            "name": result_name(item.name, format, asked.save_as),
+            "command": asked.command(item.name),
+            "asked": message["asked"],
         }
         for beside in ("std", "uncertainty"):  # the page has its own picture of it
             with suppress(OSError):

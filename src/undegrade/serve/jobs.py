@@ -25,7 +25,7 @@ from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline, quantity_of
 from undegrade.inference.select_task import UNIVERSAL, Choice, select_task
 from undegrade.serve import views
-from undegrade.serve.wishes import Wishes
+from undegrade.serve.request_options import RequestOptions
 from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards
 from undegrade.weights.intervals import Intervals
@@ -113,22 +113,22 @@ class Jobs:
 
     def restore(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
         """Restore a picture into a file, as ``undegrade restore`` does."""
-        wishes = Wishes.of(message["wishes"])
+        asked = RequestOptions.of(message["asked"])
         source, output = Path(message["source"]), Path(message["output"])
-        given = self._given(wishes)
-        if wishes.uncertainty:  # before anything is computed
+        given = self._given(asked)
+        if asked.uncertainty:  # before anything is computed
             (given or self._load(UNIVERSAL)).check_intervals()
         restore = RestoreOptions(
-            strength=wishes.strength,
-            level=wishes.sigma if wishes.sigma is not None else wishes.quality,
-            samples=wishes.samples,
+            strength=asked.strength,
+            level=asked.sigma if asked.sigma is not None else asked.quality,
+            samples=asked.samples,
             tile=TILE // (1 if given is None else given.architecture.scale),
-            uncertainty=wishes.uncertainty,
+            uncertainty=asked.uncertainty,
         )
         select = self._selector(given, message.get("choice"), restore)
-        options = FileOptions(restore, max_pixels=self._max_pixels, strip_metadata=wishes.strip_metadata)
+        options = FileOptions(restore, max_pixels=self._max_pixels, strip_metadata=asked.strip_metadata)
         outcome = restore_file(
-            Job(source, output, Format.PNG if wishes.save_as == "png" else None), options, select, progress
+            Job(source, output, Format.PNG if asked.save_as == "png" else None), options, select, progress
         )
         if outcome.reason == NO_MEMORY:
             raise MemoryError  # the remedy is another one here
@@ -139,7 +139,7 @@ class Jobs:
         if outcome.uncertainty is not None:
             del record["uncertainty"]["file"]
         scale = 1 if outcome.task is None else TASKS[outcome.task].degradation.scale
-        format = Format.PNG if wishes.save_as == "png" else Format(outcome.format or "png").of_result
+        format = Format.PNG if asked.save_as == "png" else Format(outcome.format or "png").of_result
         record["result"] = {
             "format": str(format), "width": scale * (outcome.width or 0), "height": scale * (outcome.height or 0),
             "bytes": output.stat().st_size, "view": None, "std": None,
@@ -155,7 +155,7 @@ class Jobs:
             record["result"]["view"] = view.name
         if outcome.uncertainty is not None:
             record["result"]["std"] = self._sure(output, uncertainty_path(output), 1 / PER_LEVEL, "interval")
-        elif wishes.samples and outcome.status is Status.RESTORED and std_path(output).exists():
+        elif asked.samples and outcome.status is Status.RESTORED and std_path(output).exists():
             record["result"]["std"] = self._sure(output, std_path(output), LEVELS * STD_PEAK / 65535, "std")
         return record
 
@@ -178,17 +178,17 @@ class Jobs:
 
     def part(self, message: Message, progress: Progress, tell: Tell) -> dict[str, Any]:
         """Restore a part of a picture at one strength into a PNG; its latent is kept for the next one."""
-        wishes = Wishes.of(message["wishes"])
-        select = self._selector(self._given(wishes), message.get("choice"), RestoreOptions(tile=TILE))
+        asked = RequestOptions.of(message["asked"])
+        select = self._selector(self._given(asked), message.get("choice"), RestoreOptions(tile=TILE))
         choice = select(np.empty((0, 0)), None, None)
         if choice.pipeline is None:
             raise UndegradeError("the picture was left alone; choose a task to restore it.")
-        level = wishes.sigma if wishes.sigma is not None else wishes.quality
+        level = asked.sigma if asked.sigma is not None else asked.quality
         (top, bottom), (left, right) = message["rows"], message["columns"]
         held = self._held(message["source"], choice.pipeline.task.name, (top, bottom), (left, right), level)
         picture = self._picture(message["source"])
         shown = views.range_of(picture) if picture.bits > 8 else None
-        pixels = held.restored(wishes.strength)
+        pixels = held.restored(asked.strength)
         part = Picture(pixels, metadata=picture.metadata.stripped())
         output = Path(message["output"])
         if shown is None:
@@ -197,10 +197,10 @@ class Jobs:
             views.write_view(output, part, shown)
         return {"rows": [top, bottom], "columns": [left, right]}
 
-    def _given(self, wishes: Wishes) -> Pipeline | None:
-        """The pipeline of the task that the client wishes; None to choose by the picture."""
-        replaced = wishes.replaced
-        task = wishes.task or (None if replaced is None else task_of_level(replaced))
+    def _given(self, asked: RequestOptions) -> Pipeline | None:
+        """The pipeline of the task that the client asks for; None to choose by the picture."""
+        replaced = asked.replaced
+        task = asked.task or (None if replaced is None else task_of_level(replaced))
         if task is None:
             return None
         pipeline = self._load(task)

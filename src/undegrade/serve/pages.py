@@ -19,7 +19,7 @@ from undegrade.errors import UndegradeError
 from undegrade.serve.archive import ZIP, write_zip
 from undegrade.serve.desks import TYPES, Desk, Item
 from undegrade.serve.pool import Full
-from undegrade.serve.wishes import Wishes
+from undegrade.serve.request_options import RequestOptions
 
 LARGEST_PART = 1024
 """Longest side of a part, in pixels."""
@@ -137,8 +137,8 @@ async def add(request: Request, desk: ADesk, name: Annotated[str, Query(max_leng
 
 
 @router.post("/desks/{desk}/pictures/{picture}/restore")
-async def restore(desk: ADesk, item: AnItem, wishes: Annotated[dict[str, Any], Body()]) -> dict[str, str]:
-    wanted = Wishes.of(wishes)
+async def restore(desk: ADesk, item: AnItem, asked: Annotated[dict[str, Any], Body()]) -> dict[str, str]:
+    wanted = RequestOptions.of(asked)
     desk.restore(item, wanted)
     return {"command": wanted.command(item.name)}
 
@@ -155,13 +155,13 @@ async def remove(desk: ADesk, item: AnItem) -> None:
 
 @router.post("/desks/{desk}/pictures/{picture}/part")
 async def part(
-    desk: ADesk, item: AnItem, wishes: Annotated[dict[str, Any], Body()],
+    desk: ADesk, item: AnItem, asked: Annotated[dict[str, Any], Body()],
     rows: Annotated[list[int], Body(min_length=2, max_length=2)],
     columns: Annotated[list[int], Body(min_length=2, max_length=2)],
 ) -> Response:  # fmt: skip
     if max(rows[1] - rows[0], columns[1] - columns[0]) > LARGEST_PART:
         raise UndegradeError(f"a part of {rows} x {columns} is too large; give at most {LARGEST_PART} pixels a side.")
-    return Response(await desk.part(item, Wishes.of(wishes), rows, columns), media_type="image/png")
+    return Response(await desk.part(item, RequestOptions.of(asked), rows, columns), media_type="image/png")
 
 
 @router.get("/desks/{desk}/pictures/{picture}/{name}")

@@ -66,10 +66,10 @@ export const models = async () => (await call("/models")).json();
 export const send = (file, wanted) => patiently(async () => (
   await call(`/desks/${desk}/pictures?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file })
 ).json(), wanted);
-export const restore = (number, wishes, wanted) =>
-  patiently(async () => (await call(at(number, "/restore"), json(wishes))).json(), wanted);
-export const part = async (number, wishes, rows, columns) =>
-  (await call(at(number, "/part"), json({ wishes, rows, columns }))).blob();
+export const restore = (number, asked, wanted) =>
+  patiently(async () => (await call(at(number, "/restore"), json(asked))).json(), wanted);
+export const part = async (number, asked, rows, columns) =>
+  (await call(at(number, "/part"), json({ asked, rows, columns }))).blob();
 export const cancel = (number) => call(at(number, "/cancel"), { method: "POST" });
 export const remove = (number) => call(at(number), { method: "DELETE" });
 export const file = (number, name) => at(number, `/${name}`);

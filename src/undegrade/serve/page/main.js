@@ -34,7 +34,7 @@ function take(files) {
     const item = {
       file, name: file.name || "pasted.png", number: null, state: "waiting", fraction: null, began: 0, reason: "",
       url: SHOWN.includes(file.type) ? URL.createObjectURL(file) : "", before: null, facts: null, found: null,
-      quality: null, task: null, choice: "", wishes: { ...PLAIN }, result: null, command: "",
+      quality: null, task: null, choice: "", asked: { ...PLAIN }, result: null, command: "",
       shown: null, gone: false, version: 0,
     };
     item.before = item.url || null;
@@ -136,7 +136,7 @@ function happened(item, event) {
     changed(item);
   } else if (event.event === "found") {
     Object.assign(item, { found: event.found, quality: event.quality, task: event.task, choice: event.reason });
-    if (item === current) { showFound(); panel.showWishes(item, models); }
+    if (item === current) { showFound(); panel.showOptions(item, models); }
     restore(item);
   } else if (event.event === "restored") {
     restored(item, event);
@@ -167,7 +167,7 @@ async function restore(item) {
   const version = ++item.version;
   set(item, "restoring");
   try {
-    const { command } = await calls.restore(item.number, item.wishes, () => !item.gone && item.version === version);
+    const { command } = await calls.restore(item.number, item.asked, () => !item.gone && item.version === version);
     item.command = command;
     if (item === current) showSave();
   } catch (error) {
@@ -182,7 +182,7 @@ function show(item) {
   strip.setCurrent(item);
   viewer.clearPart();
   $("under").textContent = "";
-  panel.showWishes(item, models);
+  panel.showOptions(item, models);
   showPicture(false);
   showFound();
   showState();
@@ -220,7 +220,7 @@ function showFound() {
 }
 
 function showSure() {
-  const item = current, task = item?.wishes.task ?? item?.task ?? null;
+  const item = current, task = item?.asked.task ?? item?.task ?? null;
   const variant = item?.result?.task === task && item?.result?.variant;
   panel.showSure(item, item && knowsIntervals(item), task && (variant ? `${task}-${variant}` : task));
 }
@@ -284,44 +284,44 @@ function showSave() {
   panel.showSave(current, link, items.some((item) => item.result) ? calls.zip() : null, current?.command ?? "");
 }
 
-// --- the wishes change ---
+// --- the options change ---
 
-function wish(samples = 0, uncertainty = false) {
+function ask(samples = 0, uncertainty = false) {
   const item = current;
   if (!item || item.number === null) return;
   for (const id of ["sigma", "quality"]) if (!$(id).reportValidity()) return;
-  item.wishes = panel.readWishes(samples, uncertainty);
-  panel.showWishes(item, models);
+  item.asked = panel.readAsked(samples, uncertainty);
+  panel.showOptions(item, models);
   showFound();
   restore(item);
 }
 
-// Whether the model that restores a picture knows how far off it may be: "here", or only with other wishes, as its
+// Whether the model that restores a picture knows how far off it may be: "here", or only with other options, as its
 // intervals are those of strength 1 and of its own estimate; or "".
 function knowsIntervals(item) {
-  const task = item.wishes.task ?? item.result?.task ?? item.task;
+  const task = item.asked.task ?? item.result?.task ?? item.task;
   if (!models.some((model) => model.task === task && model.intervals)) return "";
-  const { strength, sigma, quality } = item.wishes;
+  const { strength, sigma, quality } = item.asked;
   return strength === 1 && sigma === null && quality === null ? "here" : "elsewhere";
 }
 
 const parts = { side: 192, box: null, busy: false, next: null };
 
-// Restores the middle of the view at the strength of the slider; of several wishes only the newest is done.
+// Restores the middle of the view at the strength of the slider; of several requests only the newest is done.
 async function steer() {
   panel.showStrength();
   const item = current;
   if (!item?.found || $("strength").disabled) return;
   parts.box ??= viewer.middlePart(parts.side);
-  parts.next = { item, box: parts.box, wishes: panel.readWishes(0), whole: item.result };
+  parts.next = { item, box: parts.box, asked: panel.readAsked(0), whole: item.result };
   if (parts.busy) return;
   parts.busy = true;
   while (parts.next) {
-    const { item: of, box, wishes, whole } = parts.next;
+    const { item: of, box, asked, whole } = parts.next;
     parts.next = null;
     const began = performance.now();
     try {
-      const blob = await calls.part(of.number, wishes, box.rows, box.columns);
+      const blob = await calls.part(of.number, asked, box.rows, box.columns);
       // Once the whole picture is there, a part asked for before would cover its middle for good.
       if (of === current && of.result === whole) viewer.setPart(URL.createObjectURL(blob), box.rows, box.columns);
     } catch (error) {
@@ -358,13 +358,13 @@ function wire() {
   });
   const strength = $("strength");
   strength.addEventListener("input", steer);
-  strength.addEventListener("change", () => { parts.box = null; wish(); });
-  for (const id of ["task", "save-as", "strip-metadata"]) $(id).addEventListener("change", () => wish());
+  strength.addEventListener("change", () => { parts.box = null; ask(); });
+  for (const id of ["task", "save-as", "strip-metadata"]) $(id).addEventListener("change", () => ask());
   for (const [id, other] of [["sigma", "quality"], ["quality", "sigma"]]) {
-    $(id).addEventListener("change", () => { if ($(id).value) $(other).value = ""; wish(); });
+    $(id).addEventListener("change", () => { if ($(id).value) $(other).value = ""; ask(); });
   }
   $("measure").addEventListener("click", () => {
-    if (!current.result?.result.std) return knowsIntervals(current) === "here" ? wish(0, true) : wish(SAMPLES);
+    if (!current.result?.result.std) return knowsIntervals(current) === "here" ? ask(0, true) : ask(SAMPLES);
     current.shown = current.shown === "sure" ? null : "sure";
     return showFound();
   });
@@ -397,7 +397,7 @@ function wire() {
 
 wire();
 viewer.begin();
-panel.showWishes(null, models);
+panel.showOptions(null, models);
 panel.showSave(null, null, null, "");
 try {
   limits = (await calls.open(heard, () => warn("The service has stopped. Start it again and reload this page."))).limits;
@@ -405,7 +405,7 @@ try {
   sendNext();
   models = await calls.models();
   panel.showModels(models);
-  panel.showWishes(current, models);
+  panel.showOptions(current, models);
   showSure();
 } catch (error) {
   warn(error.status === 401 ? "This service needs its token: open this page with #token=TOKEN at the end of the address." : error.message);

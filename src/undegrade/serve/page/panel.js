@@ -1,4 +1,4 @@
-// The controls: what was found, the wishes, how sure, and saving.
+// The controls: what was found, the options, how sure, and saving.
 
 const $ = (id) => document.getElementById(id);
 const number = (value, digits) => (value === null ? "–" : value.toFixed(digits));
@@ -24,7 +24,7 @@ export function showFound(item, where) {
 export const readings = (item) => [...(item?.found ?? []), ...(item?.result?.found ?? [])];
 
 function why(item) {
-  if (item?.wishes.task) return `The task ${item.wishes.task} is your choice.`;
+  if (item?.asked.task) return `The task ${item.asked.task} is your choice.`;
   const reason = item?.choice ?? "";
   if (!reason) return "";
   return reason.startsWith("left alone") ? `L${reason.slice(1)}.` : `Why it is restored: ${reason}.`;
@@ -84,7 +84,7 @@ function setScale(line, low, high, digits) {
   line.lastElementChild.textContent = high.toFixed(digits);
 }
 
-// --- the wishes ---
+// --- the options ---
 
 export function showModels(models) {
   for (const model of models) {
@@ -98,7 +98,7 @@ export function showModels(models) {
 
 const optional = (id) => ($(id).value === "" || !$(id).checkValidity() ? null : $(id).valueAsNumber);
 
-export function readWishes(samples, uncertainty = false) {
+export function readAsked(samples, uncertainty = false) {
   const sigma = optional("sigma");
   return {
     task: $("task").value || null,
@@ -112,15 +112,15 @@ export function readWishes(samples, uncertainty = false) {
   };
 }
 
-export function showWishes(item, models) {
-  const wishes = item?.wishes ?? { task: null, strength: 1, sigma: null, quality: null, save_as: "same", strip_metadata: false };
-  $("strength").value = wishes.strength;
+export function showOptions(item, models) {
+  const asked = item?.asked ?? { task: null, strength: 1, sigma: null, quality: null, save_as: "same", strip_metadata: false };
+  $("strength").value = asked.strength;
   showStrength();
-  $("task").value = wishes.task ?? "";
-  $("sigma").value = wishes.sigma ?? "";
-  $("quality").value = wishes.quality ?? "";
-  $("save-as").value = wishes.save_as;
-  $("strip-metadata").checked = wishes.strip_metadata;
+  $("task").value = asked.task ?? "";
+  $("sigma").value = asked.sigma ?? "";
+  $("quality").value = asked.quality ?? "";
+  $("save-as").value = asked.save_as;
+  $("strip-metadata").checked = asked.strip_metadata;
   enable(item, models);
 }
 
@@ -130,9 +130,9 @@ export function showStrength() {
 
 // What has an effect can be used: an enlarging model has no strength, a picture that is left alone neither.
 function enable(item, models) {
-  const given = item?.wishes?.task ?? null;
+  const given = item?.asked?.task ?? null;
   const task = given ?? item?.task ?? null;
-  const replaced = item?.wishes && (item.wishes.sigma !== null || item.wishes.quality !== null);
+  const replaced = item?.asked && (item.asked.sigma !== null || item.asked.quality !== null);
   const enlarges = models.some((model) => model.task === task && model.scale > 1);
   const alone = item?.found && task === null && !replaced;
   const ready = Boolean(item?.found);

@@ -14,7 +14,7 @@ MAX_SAMPLES = 32
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RequestOptions:
     """The options of one restoration; the defaults are those of ``undegrade restore``.
 
     Attributes:
@@ -92,7 +92,7 @@ class Wishes:
             words += ["--task", self.task]
         for option in ("strength", "sigma", "quality", "samples"):
             value = getattr(self, option)
-            if value != getattr(Wishes(), option):
+            if value != getattr(RequestOptions(), option):
                 words += [f"--{option}", f"{value:g}"]
         if self.uncertainty:
             words.append("--uncertainty")
