@@ -102,7 +102,7 @@ def test_noise_is_removed_first_and_that_is_said(weights: str, capsys: pytest.Ca
     asked = ["restore", "a.png", "--weights", weights, "--device", "cpu", "--json", "a.jsonl"]
     assert main([*asked, "-o", "cleaned.png"]) == 0
     assert "(first cleaned by universal-wide: a noise level of " in capsys.readouterr().out
-    assert main([*asked, "-o", "kept.png", "--keep-damage"]) == 0
+    assert main([*asked, "-o", "kept.png", "--keep-degradation"]) == 0
     assert "cleaned" not in capsys.readouterr().out
     cleaned, kept = map(json.loads, Path("a.jsonl").read_text().splitlines())
     assert kept["first"] is None

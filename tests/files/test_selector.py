@@ -55,10 +55,10 @@ def test_problems_are_said_before_any_file_is_read():
         Selector(task="gaussian", level="quality").check()
     with pytest.raises(UndegradeError):
         Selector(weights=Path("missing.safetensors")).check()
-    with pytest.raises(UndegradeError, match="--keep-damage is for tasks that enlarge, and gaussian does not"):
-        Selector(task="gaussian", keep_damage=True).check()
-    with pytest.raises(UndegradeError, match="--keep-damage is for tasks that enlarge; give one too"):
-        Selector(keep_damage=True).check()
+    with pytest.raises(UndegradeError, match="--keep-degradation is for tasks that enlarge, and gaussian does not"):
+        Selector(task="gaussian", keep_degradation=True).check()
+    with pytest.raises(UndegradeError, match="--keep-degradation is for tasks that enlarge; give one too"):
+        Selector(keep_degradation=True).check()
 
 
 def test_threads_reach_the_engine():

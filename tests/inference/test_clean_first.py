@@ -41,7 +41,7 @@ def test_only_what_enlarges_is_cleaned_first(noisy: np.ndarray) -> None:
     assert choice.first is not None
     assert choice.first.pipeline is universal
     assert "noise level" in choice.first.reason
-    assert choose(enlarging, noisy, never, options, keep_damage=True).first is None
+    assert choose(enlarging, noisy, never, options, keep_degradation=True).first is None
     assert choose(load_pipeline("gaussian"), noisy, never, options).first is None
     plain = np.full_like(noisy, 90)
     assert choose(enlarging, plain, lambda: universal, options).first is None
@@ -55,12 +55,12 @@ def test_the_options_of_the_result_are_not_those_of_cleaning() -> None:
 @pytest.mark.parametrize("channels", [3, 4])
 def test_arrays(noisy: np.ndarray, channels: int) -> None:
     given = np.dstack([noisy, np.full(noisy.shape[:2], 200, np.uint8)])[..., :channels]
-    in_two_commands = undegrade.restore(undegrade.restore(given), "sr-x2", keep_damage=True)
+    in_two_commands = undegrade.restore(undegrade.restore(given), "sr-x2", keep_degradation=True)
     found = undegrade.restore(given, "sr-x2")
     np.testing.assert_array_equal(found, in_two_commands)
-    assert not np.array_equal(found, undegrade.restore(given, "sr-x2", keep_damage=True))
+    assert not np.array_equal(found, undegrade.restore(given, "sr-x2", keep_degradation=True))
     kept = undegrade.load("sr-x2")(given).image
-    np.testing.assert_array_equal(undegrade.restore(given, "sr-x2", keep_damage=True), kept)
+    np.testing.assert_array_equal(undegrade.restore(given, "sr-x2", keep_degradation=True), kept)
 
 
 def test_a_jpeg_is_cleaned_by_its_quantisation_steps_and_says_so(small: np.ndarray, tmp_path: Path) -> None:
@@ -82,5 +82,5 @@ def test_enlarged_noise_and_artifacts_are_weaker(small: np.ndarray, noisy: np.nd
     Image.fromarray(small).save(file, format="jpeg", quality=30)
     aim = undegrade.load("sr-x2")(small).image
     for damaged in (noisy, np.asarray(Image.open(file))):
-        cleaned, kept = (undegrade.restore(damaged, "sr-x2", keep_damage=k) for k in (False, True))
+        cleaned, kept = (undegrade.restore(damaged, "sr-x2", keep_degradation=k) for k in (False, True))
         assert psnr(cleaned, aim) > psnr(kept, aim) + 0.5

@@ -113,7 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(docs/uncertainty.md says which have one)",
     )
     result.add_argument(
-        "--keep-damage",
+        "--keep-degradation",
         action="store_true",
         help="with --task sr-x2 or sr-x4: enlarge noise and compression too, instead of removing them first",
     )
@@ -230,7 +230,7 @@ def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:
         options=options.restore,
         threads=args.threads,
         level=next((option for option in LEVELS if getattr(args, option) is not None), None),
-        keep_damage=args.keep_damage,
+        keep_degradation=args.keep_degradation,
     )
 
 

@@ -83,7 +83,7 @@ class First:
     def words(self) -> str:
         """For people."""
         model = self.task if self.variant is None else f"{self.task}-{self.variant}"
-        return f"first cleaned by {model}: {self.choice}; --keep-damage leaves that out"
+        return f"first cleaned by {model}: {self.choice}; --keep-degradation leaves that out"
 
 
 class Status(enum.StrEnum):
@@ -263,7 +263,7 @@ def _restore(
 
 
 def _cleaned(picture: Picture, first: Choice, options: FileOptions, progress: Progress | None) -> tuple[Picture, First]:
-    """The picture without the damage that is not to be enlarged, and what was done."""
+    """The picture without the degradation that is not to be enlarged, and what was done."""
     pipeline = first.pipeline
     assert pipeline is not None  # see Choice.first
     card = pipeline.card

@@ -27,7 +27,7 @@ class Selector:
         variant, weights, device, half, threads: see :func:`undegrade.inference.load.load_pipeline`.
         options: with which a picture is restored; for looking at it.
         level: a key of :data:`undegrade.files.level.LEVELS` whose estimate the user replaces; None for none.
-        keep_damage: enlarge noise and compression too, instead of removing them first.
+        keep_degradation: enlarge noise and compression too, instead of removing them first.
     """
 
     task: str | None = None
@@ -38,7 +38,7 @@ class Selector:
     options: RestoreOptions = field(default_factory=RestoreOptions)
     threads: int | None = None
     level: str | None = None
-    keep_damage: bool = False
+    keep_degradation: bool = False
 
     def __call__(self, image: Image, quality: int | None, progress: Progress | None = None) -> Choice:
         """Select the pipeline; arguments as for :func:`undegrade.inference.select_task.select_task`.
@@ -48,7 +48,13 @@ class Selector:
         """
         if self.given is not None:
             return choose(
-                self.given, image, self._universal, self.options, quality, progress, keep_damage=self.keep_damage
+                self.given,
+                image,
+                self._universal,
+                self.options,
+                quality,
+                progress,
+                keep_degradation=self.keep_degradation,
             )
         return select_task(image, self.load(UNIVERSAL), self.options, quality, progress)
 
@@ -73,22 +79,22 @@ class Selector:
 
         Raises:
             UndegradeError: see :meth:`load`; or it does not estimate what :attr:`level` replaces, or does not enlarge
-                what :attr:`keep_damage` keeps.
+                what :attr:`keep_degradation` keeps.
         """
         task = self.task
         if task is None and self.weights is None:
-            if self.level is None and not self.keep_damage:
+            if self.level is None and not self.keep_degradation:
                 return None
             if self.level is None:
-                raise UndegradeError("--keep-damage is for tasks that enlarge; give one too, e.g. --task sr-x2.")
+                raise UndegradeError("--keep-degradation is for tasks that enlarge; give one too, e.g. --task sr-x2.")
             task = task_of_level(self.level)
         pipeline = self.load(task)
         if self.level is not None:
             check_level(self.level, pipeline)
-        if self.keep_damage and pipeline.architecture.scale == 1:
+        if self.keep_degradation and pipeline.architecture.scale == 1:
             raise UndegradeError(
-                f"--keep-damage is for tasks that enlarge, and {pipeline.task.name} does not; leave it out, or give "
-                "--task sr-x2."
+                f"--keep-degradation is for tasks that enlarge, and {pipeline.task.name} does not; leave it out, or "
+                "give --task sr-x2."
             )
         return pipeline
 

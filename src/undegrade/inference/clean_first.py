@@ -29,7 +29,7 @@ def choose(
     quality: int | None = None,
     progress: Progress | None = None,
     *,
-    keep_damage: bool = False,
+    keep_degradation: bool = False,
 ) -> Choice:
     """The choice of a task that the user gave; where it enlarges, with what is done before.
 
@@ -40,9 +40,9 @@ def choose(
         options: with which the picture is enlarged.
         quality: from the header, if the file is a JPEG and its quality is known.
         progress: called with the fraction of the look done.
-        keep_damage: enlarge the picture as it is.
+        keep_degradation: enlarge the picture as it is.
     """
-    if keep_damage or pipeline.architecture.scale == 1:
+    if keep_degradation or pipeline.architecture.scale == 1:
         return Choice(pipeline)
     first = select_task(image, universal(), before(options), quality, progress)
     return Choice(pipeline, first=None if first.pipeline is None else first)
@@ -58,7 +58,7 @@ def before(options: RestoreOptions) -> RestoreOptions:
 def cleaned(
     picture: Picture, first: Choice, options: RestoreOptions, progress: Progress | None = None
 ) -> tuple[Picture, Restoration[Image]]:
-    """A picture without the damage that was found, and its restoration.
+    """A picture without the degradation that was found, and its restoration.
 
     Args:
         picture: the small one.

@@ -85,21 +85,21 @@ def restore(
     image: str | PathLike[str] | Picture, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., keep_damage: bool = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ..., progress: Progress | None = ...,
 ) -> Restoration[Image]: ...
 @overload
 def restore(
     image: PIL.Image.Image, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., keep_damage: bool = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ..., progress: Progress | None = ...,
 ) -> PIL.Image.Image: ...
 @overload
 def restore(
     image: Array, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., keep_damage: bool = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ..., progress: Progress | None = ...,
 ) -> Array: ...
 # fmt: on
 def restore(
@@ -119,7 +119,7 @@ def restore(
     device: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
-    keep_damage: bool = False,
+    keep_degradation: bool = False,
     progress: Progress | None = None,
 ) -> Any:
     """Restore an image with shipped weights.
@@ -133,7 +133,7 @@ def restore(
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
         device, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
-        keep_damage: of tasks that enlarge: enlarge noise and compression too, instead of removing them first. A
+        keep_degradation: of tasks that enlarge: enlarge noise and compression too, instead of removing them first. A
             pipeline, which is one model, does no more than enlarge.
         progress: called after each tile with the fraction done, 0 to 1.
 
@@ -149,7 +149,7 @@ def restore(
     pipeline = load_pipeline(task, variant, device=device, engine=engine, threads=threads)
     image = opened(image)
     if task is not None:
-        if pipeline.architecture.scale > 1 and not keep_damage:
+        if pipeline.architecture.scale > 1 and not keep_degradation:
             universal = load_pipeline(UNIVERSAL, device=device, engine=engine, threads=threads)
             return _enlarged(pipeline, universal, image, options, progress)
         found = pipeline.run(image, options, progress)
@@ -188,7 +188,7 @@ def _restored_file(
 def _enlarged(
     pipeline: Pipeline, universal: Pipeline, image: Any, options: RestoreOptions, progress: Progress | None
 ) -> Any:
-    """What :func:`restore` returns for a task that enlarges, where damage is removed first."""
+    """What :func:`restore` returns for a task that enlarges, where noise and compression are removed first."""
     looking, restoring = in_two_steps(progress)
     if isinstance(image, Picture):
         given, choice = image, choose(pipeline, image.visible, lambda: universal, options, image.quality, looking)
