@@ -117,6 +117,44 @@ def avif(array: np.ndarray = RGB, bits: int = 8, lossless: bool = True, **option
     return from_vips(array, "heif", **(how | options))
 
 
+def box(kind: bytes, data: bytes) -> bytes:
+    """A box of an AVIF."""
+    return struct.pack(">I4s", 8 + len(data), kind) + data
+
+
+def avif_with_items(kind: bytes, items: int, parts: int, size: int) -> bytes:
+    """An AVIF with further items, whose parts are all the same bytes at its end."""
+    data = avif()
+    start = data.index(b"meta") - 4
+    stop = start + int.from_bytes(data[start : start + 4], "big")
+    children, at = {}, start + 12
+    while at < stop:
+        length = int.from_bytes(data[at : at + 4], "big")
+        children[data[at + 4 : at + 8]] = data[at + 8 : at + length]
+        at += length
+    known, places = children[b"iinf"], children[b"iloc"]
+    assert places[:6] == b"\0\0\0\0\x44\x40"  # version 0; offsets, lengths and their base of four bytes
+    numbers = [struct.pack(">H", 100 + i) for i in range(items)]
+    name = b"\0" if kind == b"Exif" else b"\0application/rdf+xml\0"
+    entries = b"".join(box(b"infe", b"\2\0\0\0" + number + b"\0\0" + kind + name) for number in numbers)
+    count = int.from_bytes(known[4:6], "big") + items
+    children[b"iinf"] = known[:4] + struct.pack(">H", count) + known[6:] + entries
+    primary = children[b"pitm"][4:6]
+    children[b"iref"] = bytes(4) + b"".join(box(b"cdsc", number + b"\0\1" + primary) for number in numbers)
+
+    def contents(moved: int, place: int) -> bytes:
+        own = bytearray(places)
+        own[6:8] = struct.pack(">H", int.from_bytes(own[6:8], "big") + items)
+        own[12:16] = struct.pack(">I", int.from_bytes(own[12:16], "big") + moved)  # the base of the picture's one part
+        for number in numbers:
+            own += number + struct.pack(">HIH", 0, place, parts) + struct.pack(">II", 0, size) * parts
+        found = {**children, b"iloc": bytes(own)}
+        return box(b"meta", data[start + 8 : start + 12] + b"".join(box(k, d) for k, d in found.items()))
+
+    moved = len(contents(0, 0)) - (stop - start)
+    return data[:start] + contents(moved, len(data) + moved + 8) + data[stop:] + box(b"mdat", bytes(size))
+
+
 def changed(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
     for old, new in changes:
         assert old in data

@@ -11,6 +11,7 @@ SIGNATURES = (b"GIF87a", b"GIF89a")
 _IMAGE, _EXTENSION = b"\x2c", b"\x21"
 _HAS_TABLE = 0x80
 _MAX_BLOCKS = 1_000_000
+"""Most blocks in a file that are looked at."""
 
 
 def header(file: BinaryIO) -> Header:
@@ -29,16 +30,16 @@ def header(file: BinaryIO) -> Header:
     if not (w and h):
         raise damaged(f"{w} x {h} pixels")
     _skip_table(file, flags)
-    frames = 0
-    while frames < 2 and (block := file.read(1)) in (_IMAGE, _EXTENSION):
+    frames, blocks_left = 0, _MAX_BLOCKS
+    while blocks_left and frames < 2 and (block := file.read(1)) in (_IMAGE, _EXTENSION):
+        blocks_left -= 1
         if block == _IMAGE:
             frames += 1
             place = file.read(9)
             _skip_table(file, place[8] if len(place) == 9 else 0)
         file.seek(1, 1)  # a label, or the size of the codes
-        for _ in range(_MAX_BLOCKS):
-            if not (size := file.read(1)) or size == b"\0":
-                break
+        while blocks_left and (size := file.read(1)) not in (b"", b"\0"):
+            blocks_left -= 1
             file.seek(size[0], 1)
     if not frames:
         raise damaged("it has no pixels")

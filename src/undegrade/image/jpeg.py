@@ -9,7 +9,7 @@ import numpy as np
 
 from undegrade.degrade.jpeg import nearest_quality
 from undegrade.image import exif, vips
-from undegrade.image.picture import MAX_METADATA, Coding, Header, Metadata, Picture, Refusal, damaged
+from undegrade.image.picture import MAX_METADATA, Coding, Header, Metadata, Picture, Refusal, check_metadata, damaged
 
 SAVED_QUALITY = 95
 SAVED_QUALITY_HIGH = 98
@@ -43,10 +43,12 @@ def header(file: BinaryIO) -> Header:
     gain_map = False
     stored: dict[int, bytes] = {}
     rgb = False
-    room = MAX_METADATA
+    room, held = MAX_METADATA, 0
     file.seek(2)
     for _ in range(_MAX_SEGMENTS):
         marker, data = _segment(file)
+        held += len(data)
+        check_metadata(held)
         if marker in _FRAMES:
             frame = marker, data
         elif marker == _DQT:

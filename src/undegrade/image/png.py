@@ -7,7 +7,17 @@ import zlib
 from typing import BinaryIO
 
 from undegrade.image import vips
-from undegrade.image.picture import MAX_METADATA, ONE_FRAME, Header, Metadata, Picture, Refusal, damaged, space_of
+from undegrade.image.picture import (
+    MAX_METADATA,
+    ONE_FRAME,
+    Header,
+    Metadata,
+    Picture,
+    Refusal,
+    check_metadata,
+    damaged,
+    space_of,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -21,6 +31,9 @@ _SRGB_CHRM = struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 
 _DEFLATE = 1032
 """Highest compression ratio of deflate."""
 _MAX_CHUNKS = 1_000_000
+_MAX_OTHERS = 10_000
+"""Most chunks that are not of pixels. libpng warns of each that is wrong, which takes longer than to read it."""
+_TOO_MANY = "it has too many chunks"
 _AFTER_HEADER = 8 + 25
 
 
@@ -39,12 +52,17 @@ def header(file: BinaryIO) -> Header:
         raise damaged(f"{w} x {h} pixels of kind {kind} and {bits} bits")
     colour: list[bytes] = []
     comments: list[bytes] = []
-    room = MAX_METADATA
+    room, held, others = MAX_METADATA, 0, 0
     for _ in range(_MAX_CHUNKS):
         head = file.read(8)
-        if len(head) < 8:
-            break
         size, name = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or name == b"IEND":
+            break
+        if name != b"IDAT":
+            held, others = held + size, others + 1
+            check_metadata(held)
+        if others > _MAX_OTHERS:
+            raise damaged(_TOO_MANY)
         if name == b"acTL":
             raise Refusal("is animated", ONE_FRAME)
         if name in _COLOUR + _TEXT and size <= room:
@@ -58,6 +76,8 @@ def header(file: BinaryIO) -> Header:
                 comments.append(chunk)
         else:
             file.seek(size + 4, 1)
+    else:
+        raise damaged(_TOO_MANY)
     if _says_srgb(colour):  # as comments: other formats may drop these chunks without loss
         comments, colour = colour + comments, []
     row = -(-w * bits * _CHANNELS[kind] // 8) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -13,6 +14,10 @@ from undegrade.image.picture import Header, damaged
 SIGNATURE = re.compile(rb"P[1-6][\s#]")
 _LONGEST = 1 << 16
 """Most bytes of the words at the start, with their comments."""
+_BLOCK = 1 << 20
+_WIDEST = 64
+"""Most bytes of a text for each of its numbers, with the spaces and comments between them."""
+_DIGITS = b"0123456789"
 _WORD = rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,9})"
 
 
@@ -92,21 +97,21 @@ def _numbers(file: BinaryIO, start: _Start) -> npt.NDArray[Any]:
     count = start.width * start.height * start.channels
     if not start.is_text:
         data = file.read(start.height * start.row_bytes)
-        found = np.frombuffer(data, np.uint8 if start.white < 256 else ">u2")
-    else:
-        found = np.fromstring(_text(file), np.int64, sep=" ")[:count]
-    if found.size < count:
-        raise damaged("it ends before its last pixel")
-    return found
+        return _whole(np.frombuffer(data, np.uint8 if start.white < 256 else ">u2"), count)
+
+    def numbers(text: bytes) -> npt.NDArray[np.uint16]:
+        found: npt.NDArray[np.int64] = np.fromstring(text, np.int64, sep=" ") if text.strip() else np.empty(0, np.int64)
+        return found.clip(0, 65535).astype(np.uint16)
+
+    return _whole(_collected(map(numbers, _texts(file, count)), count), count)
 
 
 def _bits(file: BinaryIO, start: _Start) -> npt.NDArray[np.bool_]:
     """The ones, which are black."""
+    count = start.width * start.height
     if start.is_text:
-        digits = np.frombuffer(re.sub(rb"\s", b"", _text(file)), np.uint8)[: start.width * start.height]
-        if digits.size < start.width * start.height:
-            raise damaged("it ends before its last pixel")
-        ones: npt.NDArray[np.bool_] = digits == ord("1")
+        digits = (np.frombuffer(re.sub(rb"\s", b"", text), np.uint8) for text in _texts(file, count))
+        ones: npt.NDArray[np.bool_] = _whole(_collected(digits, count), count) == ord("1")
         return ones
     rows = np.frombuffer(file.read(start.height * start.row_bytes), np.uint8)
     if rows.size < start.height * start.row_bytes:
@@ -114,8 +119,44 @@ def _bits(file: BinaryIO, start: _Start) -> npt.NDArray[np.bool_]:
     return np.unpackbits(rows.reshape(start.height, -1), axis=1)[:, : start.width].astype(bool)
 
 
-def _text(file: BinaryIO) -> bytes:
-    text = re.sub(rb"#[^\r\n]*", b"", file.read())
-    if re.search(rb"[^0-9\s]", text):
-        raise damaged("it holds more than numbers")
-    return text
+def _texts(file: BinaryIO, count: int) -> Iterator[bytes]:
+    """The text of so many numbers without comments, in blocks that end between two numbers.
+
+    Raises:
+        Refusal: it holds more than numbers.
+    """
+    rest, is_comment = b"", False
+    for _ in range((_LONGEST + _WIDEST * count) // _BLOCK + 2):  # comments and spaces may have no end
+        if not (block := file.read(_BLOCK)):
+            yield rest
+            return
+        block = b"#" + block if is_comment else rest + block
+        line = block[max(block.rfind(b"\n"), block.rfind(b"\r")) + 1 :]
+        is_comment = b"#" in line
+        text = re.sub(rb"#[^\r\n]*", b" ", block)
+        if re.search(rb"[^0-9\s]", text):
+            raise damaged("it holds more than numbers")
+        whole = text.rstrip(_DIGITS)
+        rest = text[len(whole) :]
+        yield whole
+        if len(rest) > _LONGEST:  # the zeros and ones of a PBM, or no number at all
+            yield rest
+            rest = b""
+
+
+def _collected(parts: Iterator[npt.NDArray[Any]], count: int) -> npt.NDArray[Any]:
+    """The first numbers of several arrays, and no further array than they need."""
+    kept: list[npt.NDArray[Any]] = []
+    missing = count
+    for part in parts:
+        kept.append(part[:missing])
+        missing -= len(kept[-1])
+        if not missing:
+            break
+    return np.concatenate(kept) if kept else np.empty(0, np.uint8)
+
+
+def _whole(numbers: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    if numbers.size < count:
+        raise damaged("it ends before its last pixel")
+    return numbers

@@ -78,7 +78,7 @@ class Messages(logging.Handler):
         for lines in (said, [line for line in self._warnings if not line.startswith("error in tile")]):
             causes = [line.strip() for line in lines if line.strip() and not line.strip().startswith(_ABOUT_ITSELF)]
             # "vipspng: libpng read error" and the like come last, behind what is wrong.
-            vague = ("read error", "load error", "unable to read pixels")
+            vague = ("read error", "load error", "unable to read pixels", "unable to open source for input")
             precise = [c for c in causes if not c.endswith(vague) and not c.startswith("(")]
             if precise:
                 return precise[-1]

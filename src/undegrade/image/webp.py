@@ -6,7 +6,7 @@ import struct
 from typing import BinaryIO
 
 from undegrade.image import vips
-from undegrade.image.picture import ONE_FRAME, Header, Picture, Refusal, damaged
+from undegrade.image.picture import ONE_FRAME, Header, Picture, Refusal, check_metadata, damaged
 
 SAVED_QUALITY = 95
 _ANIMATED, _HAS_XMP, _HAS_EXIF, _HAS_ALPHA, _HAS_ICC = 0x02, 0x04, 0x08, 0x10, 0x20
@@ -23,6 +23,7 @@ def header(file: BinaryIO) -> Header:
     """
     file.seek(12)
     size: tuple[int, int] | None = None
+    lossless, held = False, 0
     for _ in range(_MAX_CHUNKS):
         head = file.read(8)
         if len(head) < 8:
@@ -32,12 +33,14 @@ def header(file: BinaryIO) -> Header:
         if name in (b"ANIM", b"ANMF") or (name == b"VP8X" and start[:1] and start[0] & _ANIMATED):
             raise Refusal("is animated", ONE_FRAME)
         if name in (b"VP8 ", b"VP8L"):
-            size = _size(start)
-            break
+            size, lossless = size or _size(start), name == b"VP8L"
+        elif name != b"ALPH":
+            held += length
+            check_metadata(held)
         file.seek(length - len(start) + length % 2, 1)
     if size is None:
         raise damaged("it has no pixels")
-    return Header(*size, lossless=name == b"VP8L")
+    return Header(*size, lossless=lossless)
 
 
 def save(picture: Picture, file: BinaryIO) -> None:
