@@ -94,3 +94,11 @@ def test_what_the_decoder_warned_of_is_a_note(tmp_path: Path) -> None:
     found = read_bytes(tmp_path, corrupt())
     assert any("Corrupt JPEG data" in note for note in found.notes)
     assert read_bytes(tmp_path, makers.pillow(noise((100, 120, 3)), "jpeg")).notes == ()
+
+
+def test_a_scan_that_is_missing_is_a_note(tmp_path: Path) -> None:
+    """libjpeg says "Inconsistent progression sequence", and shows what it has."""
+    data = makers.pillow(makers.RGB, "jpeg", progressive=True)
+    scans = [i for i in range(len(data)) if data[i : i + 2] == b"\xff\xda"]
+    notes = [read_bytes(tmp_path, data[: scans[k]] + data[scans[k + 1] :]).notes for k in (4, 5)]
+    assert all(any("the file is damaged" in note for note in found) for found in notes)

@@ -1,6 +1,8 @@
 """TIFF: tags, pages, extra channels, large strips."""
 
+import io
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 from PIL import Image as Pillow
 
 from tests.image import makers
-from tests.image.checks import KINDS, noise, refusal, sentence
+from tests.image.checks import KINDS, noise, read_bytes, refusal, sentence
+from tests.pictures import make_photo
 from undegrade.errors import UndegradeError
 from undegrade.image import Format, read, write
 
@@ -89,3 +92,30 @@ def test_colours_are_divided_by_alpha_and_rounded(tmp_path: Path, dtype: type) -
     exact = np.where(alpha > 0, colours * float(top) / np.maximum(alpha, 1), 0)
     assert np.abs(found.pixels - exact).max() <= 0.5
     np.testing.assert_array_equal(found.alpha, alpha[..., 0])
+
+
+@pytest.mark.parametrize("compression", ["group3", "jpeg"])
+def test_what_a_decoder_of_tiff_filled_in_is_a_note(tmp_path: Path, compression: str) -> None:
+    """Faxes go on at bad code words, with a warning only, and so do JPEGs within a TIFF."""
+    image = Pillow.fromarray(make_photo(60, 80, 1)).convert("RGB" if compression == "jpeg" else "1")
+    data = makers.saved(image, "tiff", compression=compression)
+    (tmp_path / "x").write_bytes(data)
+    assert read(tmp_path / "x").notes == ()
+    notes = []
+    for at in range(len(data) // 3, 2 * len(data) // 3, 7):
+        (tmp_path / "x").write_bytes(data[:at] + bytes(8) + data[at + 8 :])
+        with suppress(UndegradeError):
+            notes += read(tmp_path / "x").notes
+    assert notes
+    assert all(note.startswith("the file is damaged: ") for note in notes)
+
+
+@pytest.mark.parametrize(("turn", "stated"), [(1, True), (0, False), (9, False)])
+def test_an_orientation_that_is_none_states_nothing(tmp_path: Path, turn: int, stated: bool) -> None:
+    """XMP's own was then reset, although nothing was turned."""
+    xmp = b'<a tiff:Orientation="6"/>'
+    file = io.BytesIO()
+    Pillow.fromarray(makers.RGB).save(file, "tiff", tiffinfo={274: turn, 700: xmp})
+    found = read_bytes(tmp_path, file.getvalue())
+    assert found.pixels.shape == makers.RGB.shape
+    assert (b'"1"' in found.metadata.xmp) is stated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -48,8 +49,12 @@ _MODULES: dict[Format, ModuleType] = {
     Format.PPM: ppm,
 }
 _TOO_BIG = ("needs more memory than there is", "close other programs, or cut it up")
-_CORRUPT = "Corrupt JPEG data"
-"""In the messages of libjpeg about data that it skipped or filled in."""
+_DAMAGE = re.compile(
+    "Corrupt JPEG data|Inconsistent progression|Invalid SOS parameters"
+    "|Line length mismatch|Premature EO[FL]|[Bb]ad (2D )?code word|Invalid code word|Uncompressed data"
+    "|Discarding .* bytes|discarded"
+)
+"""In the messages of libjpeg, and of libtiff's fax and PackBits decoders, about data that they skipped or filled in."""
 _WRITTEN = "PNG, JPEG, WebP, TIFF or AVIF"
 _NAMES = "a PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM picture"
 _LOADERS = {Format.AVIF: "heif"}
@@ -280,8 +285,7 @@ def _by_vips(file: BinaryIO, format: Format, header: Header, max_pixels: int, me
         resolution = (image.xres, image.yres)
     except (pyvips.Error, ValueError) as error:  # ValueError: an error message that is not UTF-8
         raise damaged(messages.reason(error)) from error
-    if format is Format.JPEG:
-        notes += [f"the file is damaged: {line}" for line in messages.warnings() if _CORRUPT in line][:1]
+    notes += [f"the file is damaged: {line}" for line in messages.warnings() if _DAMAGE.search(line)][:1]
     if resolution == (1.0, 1.0):  # libvips found no resolution, but EXIF may have one
         resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)
     return _Decoded(stored, metadata, resolution, tuple(notes))

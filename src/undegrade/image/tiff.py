@@ -153,7 +153,7 @@ def _header(reader: Reader, entries: dict[int, Entry]) -> Header:
         w,
         h,
         least,
-        orientation=number(tiff_tags.ORIENTATION, 1) if tiff_tags.ORIENTATION in entries else None,
+        orientation=turn if 1 <= (turn := number(tiff_tags.ORIENTATION, 0)) <= 8 else None,
         # Without the tag, libvips does not divide by alpha; it would cut off the fraction instead of rounding.
         premultiplied=premultiplied and bool(patches),
         patches=patches,
