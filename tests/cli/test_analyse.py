@@ -127,7 +127,7 @@ def test_steer(folder, tmp_path, capsys):
     ("what", "options", "sentence"),
     [
         ("map", ["--patches", "1000"], "disjoint patches of 64 pixels, not 1000"),
-        ("map", ["--patches", "0"], "--patches must be at least 1."),
+        ("map", ["--patches", "0"], "--patches 0 is out of range"),
         ("manipulate", ["--show", "nobody"], "no image named nobody"),
         ("manipulate", ["--data", "nowhere"], "there is no folder nowhere"),
         ("health", ["--images", "1"], "at least 2 images"),

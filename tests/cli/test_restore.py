@@ -90,9 +90,9 @@ def test_options_reach_the_pipeline(weights: str) -> None:
         (["a.png", "--task", "gausian"], "no task"),
         (["a.png", "--task", "jpeg"], "for gaussian-fast"),
         (["a.png", "--variant", "full"], "for gaussian-fast"),
-        (["a.png", "--tile", "2"], "too small"),
-        (["a.png", "--max-pixels", "0"], "must be above 0"),
-        (["a.png", "--max-pixels", "nan"], "must be above 0"),
+        (["a.png", "--tile", "2"], "--tile 2 is out of range; give a whole number of 4 to"),
+        (["a.png", "--max-pixels", "0"], "--max-pixels 0 is out of range; give millions, e.g. 200, or leave it out."),
+        (["a.png", "--max-pixels", "nan"], "--max-pixels nan is out of range"),
         (["a.png", "--name", "{stam}.png"], "unknown field {stam}"),
         (["a.png", "--json", "b.png"], "a picture's name"),
         (["a.png", "--json", "none/log"], "cannot be written"),
@@ -205,4 +205,4 @@ def test_half_precision_where_it_is_slower_is_left_out_and_said(
 
 def test_too_few_threads_get_a_sentence(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["restore", "missing.png", "--weights", weights, "--threads", "0"]) == 2
-    assert "0 threads are too few" in capsys.readouterr().err
+    assert "--threads 0 is out of range; give a whole number of 1 to 1024." in capsys.readouterr().err

@@ -135,7 +135,7 @@ def test_views(tmp_path: Path) -> None:
 def test_serve_refuses_what_it_cannot_use(capsys: pytest.CaptureFixture[str]) -> None:
     for options, sentence in (
         (["--token", "short"], "16 or more"),
-        (["--port", "99999"], "cannot be used"),
+        (["--port", "99999"], "out of range"),
         (["--max-bytes", "0"], "out of range"),
         (["--host", "no.such.host.invalid"], "cannot be used"),
     ):

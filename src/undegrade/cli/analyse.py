@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from undegrade.cli import streams
-from undegrade.cli.arguments import a_path, add_model
+from undegrade.cli.arguments import MANY, Whole, a_path, add_model
 from undegrade.errors import UndegradeError
 from undegrade.lazy import needs_torch
 
@@ -56,7 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         sub.add_argument("--data", type=a_path, required=True, metavar="DIR", help="folder of clean images")
         sub.add_argument(
-            "--images", type=int, metavar="N", help="use only N images, evenly spaced in the order of names"
+            "--images",
+            type=Whole("--images", 1),
+            metavar="N",
+            help="use only N images, evenly spaced in the order of names",
         )
         add_model(sub, "the task of --weights, else gaussian")
         if what == "health":
@@ -75,16 +78,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--format", choices=("png", "jpg"), default="png", help="file format of figures (default: png)"
         )
-        sub.add_argument("--seed", type=int, default=0, help="seed of patches, noise and t-SNE (default: 0)")
+        sub.add_argument(
+            "--seed",
+            type=Whole("--seed", 0, 2**32 - 1),
+            default=0,
+            help="seed of patches, noise and t-SNE (default: 0)",
+        )
     for what, count in (("map", 100), ("sources", 300), ("steer", 60)):
         made[what].add_argument(
-            "--patches", type=int, default=count, metavar="N", help=f"number of patches (default: {count})"
+            "--patches",
+            type=Whole("--patches", 1),
+            default=count,
+            metavar="N",
+            help=f"number of patches (default: {count})",
         )
-        made[what].add_argument("--patch", type=int, default=64, metavar="PIXELS", help="side of a patch (default: 64)")
+        made[what].add_argument(
+            "--patch",
+            type=Whole("--patch", 1, 65535),
+            default=64,
+            metavar="PIXELS",
+            help="side of a patch (default: 64)",
+        )
     for what in ("manipulate", "steer"):
         made[what].add_argument("--show", metavar="NAME", help="the picture to draw (default: the first)")
     made["manipulate"].add_argument(
-        "--crop", type=int, nargs=2, metavar=("TOP", "LEFT"), help="corner of the part to draw (default: the middle)"
+        "--crop",
+        type=Whole("--crop", -MANY),
+        nargs=2,
+        metavar=("TOP", "LEFT"),
+        help="corner of the part to draw (default: the middle)",
     )
     made["sources"].add_argument("--photographs", type=a_path, required=True, metavar="DIR", help="noisy photographs")
     made["sources"].add_argument(
@@ -107,9 +129,6 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.inference.load import load_pipeline
 
     needs_torch("the analysis")
-    for name in ("images", "patches", "patch"):
-        if getattr(args, name, None) is not None and getattr(args, name) < 1:
-            raise UndegradeError(f"--{name} must be at least 1.")
     if args.what not in ("health", "swap"):
         need("matplotlib")  # fail before minutes of computation
     if args.what in ("map", "sources"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.resources
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 from undegrade.errors import UndegradeError
@@ -24,6 +26,74 @@ def a_path(given: str) -> Path:
     if is_web_address(given):
         raise UndegradeError(f"{given}: {WEB_ADDRESS}.")  # not of argparse, which would repeat the usage
     return Path(given)
+
+
+MANY = 2**31 - 1
+"""Larger whole numbers than this are a mistake, whatever they count."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The type of an option that takes a whole number.
+
+    Attributes:
+        option: its name, such as ``--threads``, for the message.
+        least, most: the range.
+    """
+
+    option: str
+    least: int
+    most: int = MANY
+
+    def __call__(self, given: str) -> int:
+        """The number.
+
+        Raises:
+            UndegradeError: it is none, or out of range. Not of argparse, which would repeat the usage.
+        """
+        try:
+            value = int(given)
+        except ValueError:
+            value = self.least - 1
+        if not self.least <= value <= self.most:
+            raise UndegradeError(
+                f"{self.option} {_shown(given)} is out of range; give a whole number of {self.least} to {self.most}."
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Real:
+    """The type of an option that takes a number above 0; see :class:`Whole`.
+
+    Attributes:
+        option, least, most: as of :class:`Whole`.
+        remedy: what to give, where the range does not say it well.
+    """
+
+    option: str
+    least: float
+    most: float
+    remedy: str = ""
+
+    def __call__(self, given: str) -> float:
+        """The number.
+
+        Raises:
+            UndegradeError: it is none, or out of range.
+        """
+        try:
+            value = float(given)
+        except ValueError:
+            value = math.nan
+        if not (self.least <= value <= self.most and value > 0):
+            remedy = self.remedy or f"give a number of {self.least:g} to {self.most:g}"
+            raise UndegradeError(f"{self.option} {_shown(given)} is out of range; {remedy}.")
+        return value
+
+
+def _shown(given: str) -> str:
+    return given if given.strip() and len(given) <= 40 else repr(given[:40])
 
 
 class Url(str):
@@ -49,6 +119,7 @@ def shipped_tasks() -> list[str]:
     return sorted({stem.rpartition("-")[0] for stem in stems})
 
 
+MOST_THREADS = 1024
 TASK_NAMES = ("gaussian", "real", "jpeg", "jpeg-y", "sr-x2", "sr-x4", "universal")
 """The names of all tasks, for help texts; a test compares them with ``undegrade.TASKS``, whose import is slow."""
 
@@ -65,7 +136,10 @@ def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = F
     group.add_argument("--task", metavar="T", help=f"one of {', '.join(shipped_tasks())} (default: {default_task})")
     add_variant(group, "with --task: variant of that task")
     group.add_argument(
-        "--threads", type=int, metavar="N", help="threads of the CPU (default: the cores that the process may use)"
+        "--threads",
+        type=Whole("--threads", 1, MOST_THREADS),
+        metavar="N",
+        help="threads of the CPU (default: the cores that the process may use)",
     )
     if half:
         group.add_argument(

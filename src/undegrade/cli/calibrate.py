@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from undegrade.cli.arguments import a_path, add_benchmarks
+from undegrade.cli.arguments import Whole, a_path, add_benchmarks
 
 HELP = "check the paper's numbers for degraded images (needs the benchmark images, no model)"
 
@@ -18,7 +18,13 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_benchmarks(parser)
     parser.add_argument("--tables", nargs="+", metavar="T", help="only these tables, e.g. --tables VI VII")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="images processed in parallel (default: 2)")
+    parser.add_argument(
+        "--jobs",
+        type=Whole("--jobs", 1, 1024),
+        default=2,
+        metavar="N",
+        help="images processed in parallel (default: 2)",
+    )
     parser.add_argument("--json", type=a_path, metavar="FILE", help="also write the numbers to this file")
 
 
@@ -29,9 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.evaluation.paper import paper
     from undegrade.tasks import TASKS
 
-    found = calibrate(
-        list(TASKS.values()), paper(), args.benchmarks, tables=args.tables, jobs=max(args.jobs, 1), progress=True
-    )
+    found = calibrate(list(TASKS.values()), paper(), args.benchmarks, tables=args.tables, jobs=args.jobs, progress=True)
     if not found:
         raise UndegradeError(f"no table {' or '.join(args.tables)} has cells that need no model; leave out --tables.")
     print(report(found))

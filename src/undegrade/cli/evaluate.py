@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from undegrade.cli.arguments import TASK_NAMES, a_path, add_benchmarks, add_variant
+from undegrade.cli.arguments import TASK_NAMES, Whole, a_path, add_benchmarks, add_variant
 
 if TYPE_CHECKING:
     from undegrade.data.benchmark import Benchmark
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sigma 50, ...; of jpeg: QF 10, QF 20, ...; of sr-x2: x2 g_2.0, x2 bicubic, ...; any "
         'other word lists those of the task. Quote them: --cases "sigma 30" "sigma 50"',
     )
-    cells.add_argument("--limit", type=int, metavar="N", help="only the first N images of each dataset")
+    cells.add_argument("--limit", type=Whole("--limit", 1), metavar="N", help="only the first N images of each dataset")
     model = parser.add_argument_group("model")
     add_variant(model)
     model.add_argument(
@@ -86,8 +86,6 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.tasks import task_named
 
     task = task_named(args.task)
-    if args.limit is not None and args.limit < 1:
-        raise UndegradeError("--limit must be at least 1.")
     if args.json is not None and args.weights is not None and args.json == args.weights.with_suffix(".json"):
         raise UndegradeError(f"{args.json} is the card of the weights; write the numbers to another file.")
     work = _find(args, task)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from undegrade.cli import cluster, interrupts, piped, streams
-from undegrade.cli.arguments import a_place, add_model
+from undegrade.cli.arguments import Real, Whole, a_place, add_model
 from undegrade.cli.colour import Style
 from undegrade.cli.reporting import Report, open_records, report_all
 from undegrade.errors import UndegradeError
@@ -101,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--self-ensemble", action="store_true", help="mean over 8 flips and rotations: better, 8 times slower"
     )
     result.add_argument(
-        "--samples", type=int, default=0, metavar="N",
+        "--samples", type=Whole("--samples", 0, 100_000), default=0, metavar="N",
         help="draw N latents from the posterior; write the mean of the N restorations, and their standard deviation to "
         "a picture NAME-std.png",
     )  # fmt: skip
@@ -117,16 +116,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --task sr-x2 or sr-x4: enlarge noise and compression too, instead of removing them first",
     )
-    result.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the samples (default: 0)")
     result.add_argument(
-        "--white", type=float, metavar="N",
+        "--seed", type=Whole("--seed", 0, 2**63 - 1), default=0, metavar="N", help="seed of the samples (default: 0)"
+    )
+    result.add_argument(
+        "--white", type=Real("--white", 1, 65535), metavar="N",
         help="of 16-bit pictures: the value that is white, 1 to 65535 (default: 65535, or what the picture uses where "
         "that is less than a quarter of it)",
     )  # fmt: skip
     many = parser.add_argument_group("many files (docs/scale.md)")
     many.add_argument(
         "--jobs",
-        type=int,
+        type=Whole("--jobs", 1, 10_000),
         metavar="N",
         help="restore N files at a time, each in a process of its own (default: 1; with --ray: as many as the cluster "
         "has room for)",
@@ -144,12 +145,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument("--ray-gpus", type=float, metavar="X", help="GPUs of each worker of --ray, e.g. 1 or 0.25")
     limits = parser.add_argument_group("memory and limits")
     limits.add_argument(
-        "--memory", type=float, metavar="GB",
+        "--memory", type=Real("--memory", 0, 1e6, "give gigabytes, e.g. 2, or leave it out"), metavar="GB",
         help="memory for the networks of one process; sets the tile size, not with --tile",
     )  # fmt: skip
-    limits.add_argument("--tile", type=int, metavar="N", help="largest side of a tile: changes memory, not the result")
     limits.add_argument(
-        "--max-pixels", type=float, metavar="M", help="refuse pictures of more than M million pixels (default: 500)"
+        "--tile", type=Whole("--tile", 4), metavar="N", help="largest side of a tile: changes memory, not the result"
+    )
+    limits.add_argument(
+        "--max-pixels",
+        type=Real("--max-pixels", 1e-6, 1e6, "give millions, e.g. 200, or leave it out"),
+        metavar="M",
+        help="refuse pictures of more than M million pixels (default: 500)",
     )
 
 
@@ -236,24 +242,14 @@ def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:
 
 def _options(args: argparse.Namespace) -> FileOptions:
     # Before torch is imported: wrong arguments are reported immediately.
-    if args.tile is not None and args.tile < 4:
-        raise UndegradeError(f"--tile {args.tile} is too small; give at least 4, or leave it out.")
-    if args.max_pixels is not None and not 0 < args.max_pixels < math.inf:
-        raise UndegradeError(
-            f"--max-pixels {args.max_pixels:g} must be above 0, in millions; give e.g. 200, or leave it out."
-        )
-    if args.memory is not None and not (args.tile is None and 0 < args.memory < math.inf):
-        raise UndegradeError("--memory must be a number of gigabytes above 0, and not together with --tile.")
-    if args.jobs is not None and args.jobs < 1:
-        raise UndegradeError(f"--jobs {args.jobs} is too few; give at least 1, or leave it out.")
-    if args.samples < 0 or args.samples == 1:
+    if args.memory is not None and args.tile is not None:
+        raise UndegradeError("--memory and --tile both set the size of tiles; leave one out.")
+    if args.samples == 1:
         raise UndegradeError(f"--samples {args.samples} gives no standard deviation; give at least 2, or leave it out.")
     if args.variant is not None and (args.task, args.weights, args.sigma, args.quality) == (None,) * 4:
         raise UndegradeError(
             f"--variant {args.variant} is a variant of a task; give that too, e.g. --task gaussian --variant fast."
         )
-    if args.seed < 0:
-        raise UndegradeError(f"--seed {args.seed} is negative; give a number of at least 0.")
     from undegrade.files.level import LEVELS, check_range
     from undegrade.files.restore_file import FileOptions
     from undegrade.inference.options import MAX_STRENGTH, RestoreOptions

@@ -29,6 +29,9 @@ _AT_LEAST = {
     "save_minutes": 0, "minutes": 0, "cooldown": 0, "sidd_megapixels": 0,
 }  # fmt: skip
 
+_MOST = 10**15
+"""No number of steps, pixels or minutes is larger."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -142,10 +145,11 @@ def _check_numbers(options: TrainOptions) -> None:
         if value is not None and not value >= least:
             flag = f"--{name.replace('_', '-')}"
             raise UndegradeError(f"{flag} {value:g} makes no sense; give a number of {least} or more.")
-    for name in ("lr", "lambda_adv", "lambda_est", "cooldown", "save_minutes", "sidd_megapixels"):
-        value = getattr(options, name)
-        if value is not None and math.isinf(value):
-            raise UndegradeError(f"--{name.replace('_', '-')} {value:g} makes no sense; give a finite number.")
+        if value is not None and value > _MOST and not (name in ("pixels", "minutes") and math.isinf(value)):
+            flag = f"--{name.replace('_', '-')}"
+            raise UndegradeError(f"{flag} is too large to make sense; give a number of at most {_MOST:g}.")
+    if not 0 <= options.sidd_share <= 1:
+        raise UndegradeError(f"--sidd-share {options.sidd_share:g} is no share; give a number between 0 and 1.")
 
 
 def _check_sidd(options: TrainOptions, task: Task, recipe: Recipe) -> None:
@@ -156,16 +160,14 @@ def _check_sidd(options: TrainOptions, task: Task, recipe: Recipe) -> None:
         raise UndegradeError(
             "what the cameras of SIDD did is not known and cannot be learned; leave --lambda-est at 0."
         )
-    if not 0 <= options.sidd_share <= 1:
-        raise UndegradeError(f"--sidd-share {options.sidd_share:g} is no share; give a number between 0 and 1.")
 
 
 def _between(task: Task, low: float, high: float) -> Degradation:
     """The task's noise, but of these levels."""
     if not isinstance(task.degradation, GaussianNoise):
         raise UndegradeError(f"--sigma is for white noise, which {task.name} is not about; leave it out.")
-    if not 0 <= low <= high:
+    if not 0 <= low <= high <= 255:
         raise UndegradeError(
-            f"--sigma {low:g} {high:g} is no range of noise levels; give the lower one first, 0 or more."
+            f"--sigma {low:g} {high:g} is no range of noise levels; give the lower one first, both of 0 to 255."
         )
     return replace(task.degradation, sigma=(low, high))
