@@ -1,6 +1,7 @@
 """Files that may hold anything."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from undegrade.reading import NotRegular, check_fields, name, open_regular, pars
 
 def test_pipes_and_devices_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "s"))
+    for path in (tmp_path / "pipe", tmp_path / "s", Path("/dev/zero"), Path("/dev/null")):
         with pytest.raises(NotRegular, match="pipe, socket or device"):
             open_regular(path)
     with pytest.raises(IsADirectoryError):

@@ -5,6 +5,7 @@ A pipe would wait for ever, a device such as ``/dev/zero`` has no end, and a spa
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,7 @@ MAX_JSON = 4_000_000
 """Largest size of a card, manifest or record in bytes."""
 WEB_ADDRESS = "this is a web address; download the picture, and give the file"
 _LONGEST = 120
+_NO_FILE = "it is a pipe, socket or device, not a file"
 
 Check = Callable[[Any], str | None]
 """Returns what a value must be, in words, if it is not that."""
@@ -43,13 +45,18 @@ def open_regular(path: Path) -> BinaryIO:
     """
     # Without O_NONBLOCK, opening a named pipe waits until somebody writes to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise NotRegular(_NO_FILE) from error
+        raise
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(None, "it is a folder", str(path))
         if not stat.S_ISREG(mode):
-            raise NotRegular("it is a pipe, socket or device, not a file")
+            raise NotRegular(_NO_FILE)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)

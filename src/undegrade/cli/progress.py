@@ -72,15 +72,13 @@ class Progress:
 
 def _weights(jobs: Sequence[Job]) -> list[float]:
     """The number of pixels of each picture, from its header; the mean of the others if it cannot be read."""
-    import warnings
-
-    from PIL import Image
+    from undegrade.image.kind import stored_size
 
     known: list[float | None] = []
     for job in jobs:
         try:
-            with warnings.catch_warnings(action="ignore"), Image.open(job.source) as picture:
-                known.append(float(picture.width * picture.height))
+            width, height = stored_size(job.source)
+            known.append(float(width * height))
         except Exception:  # any problem is reported when the file is restored
             known.append(None)
     sizes = [size for size in known if size is not None]

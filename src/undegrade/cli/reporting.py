@@ -256,7 +256,7 @@ def open_records(path: Path, sources: Iterable[Path]) -> TextIO:
     if Format.of_name(path) is not None or identity(path) in set(map(identity, sources)):
         raise UndegradeError(f"--json {path} is a picture's name; give another name, such as records.jsonl.")
     try:
-        file = path.open("a", encoding="ascii", newline="\n")
+        file = open(path, "a", encoding="ascii", newline="\n", opener=_opener)  # noqa: SIM115 (closed by Report)
         if path.is_file() and path.stat().st_size > 0:
             with path.open("rb") as written:
                 written.seek(-1, os.SEEK_END)
@@ -265,6 +265,14 @@ def open_records(path: Path, sources: Iterable[Path]) -> TextIO:
     except OSError as error:
         raise UndegradeError(f"--json {path}: cannot be written ({error.strerror}); give another file.") from error
     return file
+
+
+def _opener(path: str, flags: int) -> int:
+    """A pipe that nobody reads is an error, where ``open`` would wait for ever."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    if os.name == "posix":
+        os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def line_of(outcome: Outcome) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undegrade.errors import UndegradeError
+from undegrade.reading import open_regular
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -178,7 +179,7 @@ def load(path: Path) -> NDArray[np.uint8]:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             return np.array(image if image.mode == "L" else image.convert("RGB"), dtype=np.uint8)
     except Exception as error:  # Pillow raises far more than OSError on broken files
         raise UndegradeError(f"cannot read {path} ({error}): replace it with a whole copy.") from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
+from undegrade.reading import open_regular
 
 
 def read(path: Path, name: str) -> NDArray[Any]:
@@ -23,7 +24,9 @@ def read(path: Path, name: str) -> NDArray[Any]:
     """
     with _explained(path):
         try:
-            found = _library("scipy.io").loadmat(path, variable_names=[name])
+            scipy_io = _library("scipy.io")
+            with open_regular(path) as content:
+                found = scipy_io.loadmat(content, variable_names=[name])
         except NotImplementedError:  # version 7.3
             with opened(path) as file:
                 return np.array(file[name]).transpose()  # it stores columns first
@@ -37,8 +40,10 @@ def opened(path: Path) -> Iterator[Any]:
     Raises:
         UndegradeError: the file cannot be read, something that the block asks for is not in it, or h5py is missing.
     """
-    with _explained(path), _library("h5py").File(path, "r") as file:
-        yield file
+    with _explained(path):
+        h5py = _library("h5py")
+        with open_regular(path) as content, h5py.File(content, "r") as file:
+            yield file
 
 
 def write(path: Path, variables: Mapping[str, Any]) -> None:

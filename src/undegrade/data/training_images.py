@@ -19,6 +19,7 @@ from undegrade.degrade.colour import BT601
 from undegrade.errors import UndegradeError
 from undegrade.lazy import torch
 from undegrade.metrics import luma_8bit
+from undegrade.reading import open_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,8 +127,8 @@ def read_folder(folder: Path, channels: int, only: Sequence[str] = ()) -> list[n
 
 def _decode(path: Path, channels: int) -> np.ndarray:
     try:
-        with Image.open(path) as file:
-            rgb = np.array(file.convert("RGB"))
+        with open_regular(path) as file, Image.open(file) as image:
+            rgb = np.array(image.convert("RGB"))
     except Exception as error:  # Pillow raises far more than OSError on broken files
         raise UndegradeError(f"cannot decode {path} ({error}); remove it or put a good copy in its place.") from error
     if channels == 3:

@@ -14,6 +14,7 @@ from undegrade.data.catalogue import SUFFIXES, Dataset, load
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.evaluate import Cell, Measured, Restore
 from undegrade.metrics import Protocol, to_8bit
+from undegrade.reading import open_regular
 from undegrade.tasks import Task
 
 Pair = tuple[Path, Path]
@@ -135,7 +136,7 @@ def _size(file: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(file) as opened:
+        with open_regular(file) as content, Image.open(content) as opened:
             width, height = opened.size
     except Exception as error:  # Pillow raises far more than OSError on broken files
         raise UndegradeError(f"cannot read {file} ({error}): replace it with a whole copy.") from error

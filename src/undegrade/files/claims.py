@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from undegrade.atomic import lock, own_names, remove_named
+from undegrade.reading import NotRegular, open_regular
 
 OLD = 180.0
 """Seconds after which a claim without a lock is dead."""
@@ -239,9 +240,9 @@ def _is_renewed(path: Path) -> bool:
 def _owner(path: Path) -> bytes:
     """What a claim without a lock says; empty for one that says nothing, or may not be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(1000)
-    except PermissionError:
+    except (PermissionError, NotRegular):
         return b""
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 from pathlib import Path
-from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -15,10 +14,10 @@ import numpy.typing as npt
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
-from undegrade.image import avif, bmp, exif, gif, jpeg, png, ppm, tiff, vips, webp
+from undegrade.image import exif, vips
 from undegrade.image.alpha import unmultiplied
+from undegrade.image.kind import MODULES, sniff
 from undegrade.image.picture import (
-    AGAIN,
     DPI_72,
     FINEST,
     MAX_PIXELS,
@@ -38,16 +37,6 @@ from undegrade.reading import WEB_ADDRESS, is_web_address, open_regular
 PIXELS_PER_BYTE = 50_000
 """Files that claim more are refused: a WebP or AVIF of one colour has at most half of this."""
 
-_MODULES: dict[Format, ModuleType] = {
-    Format.PNG: png,
-    Format.JPEG: jpeg,
-    Format.WEBP: webp,
-    Format.TIFF: tiff,
-    Format.AVIF: avif,
-    Format.BMP: bmp,
-    Format.GIF: gif,
-    Format.PPM: ppm,
-}
 _TOO_BIG = ("needs more memory than there is", "close other programs, or cut it up")
 _DAMAGE = re.compile(
     "Corrupt JPEG data|Inconsistent progression|Invalid SOS parameters"
@@ -56,7 +45,6 @@ _DAMAGE = re.compile(
 )
 """In the messages of libjpeg, and of libtiff's fax and PackBits decoders, about data that they skipped or filled in."""
 _WRITTEN = "PNG, JPEG, WebP, TIFF or AVIF"
-_NAMES = "a PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or PPM picture"
 _LOADERS = {Format.AVIF: "heif"}
 _NOT_BY_VIPS = (Format.BMP, Format.PPM)
 """The formats whose modules have ``pixels``, which decodes them: the libvips of the package index cannot."""
@@ -128,7 +116,7 @@ def write(path: str | Path, picture: Picture, format: Format | None = None, *, s
     with vips.Messages() as messages:
         try:
             with replacing(path) as file:
-                vips.aside(lambda: _MODULES[format].save(picture, file))
+                vips.aside(lambda: MODULES[format].save(picture, file))
         except OSError as error:
             raise UndegradeError(
                 f"{path}: cannot be written ({_reason(error)}); check the folder and its free space."
@@ -169,36 +157,12 @@ def _path(path: str | Path) -> Path:
 
 
 def _read(file: BinaryIO, max_pixels: int) -> Picture:
-    format = _sniff(file)
-    header: Header = _MODULES[format].header(file)
+    format = sniff(file)
+    header: Header = MODULES[format].header(file)
     _check_size(header, os.fstat(file.fileno()).st_size, max_pixels)
     file.seek(0)
     with vips.Messages() as messages:
         return vips.aside(lambda: _decode(file, format, header, max_pixels, messages))
-
-
-def _sniff(file: BinaryIO) -> Format:
-    """Detect the format by content. Other files are refused, because libvips would try many more decoders."""
-    head = file.read(18)
-    if not head:
-        raise Refusal("is empty", AGAIN)
-    if head.startswith(png.SIGNATURE):
-        return Format.PNG
-    if head.startswith(b"\xff\xd8\xff"):
-        return Format.JPEG
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return Format.WEBP
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return Format.TIFF
-    if head[4:8] == b"ftyp" and head[8:12] in avif.BRANDS:
-        return Format.AVIF
-    if head[:6] in gif.SIGNATURES:
-        return Format.GIF
-    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in bmp.HEADERS:
-        return Format.BMP
-    if ppm.SIGNATURE.match(head):
-        return Format.PPM
-    raise Refusal(f"is not {_NAMES}", "convert it to one of these")
 
 
 def _check_size(header: Header, size: int, max_pixels: int) -> None:
@@ -220,7 +184,7 @@ def _raise_limit(pixels: int) -> str:
 
 def _decode(file: BinaryIO, format: Format, header: Header, max_pixels: int, messages: vips.Messages) -> Picture:
     if format in _NOT_BY_VIPS:
-        found = _Decoded(_MODULES[format].pixels(file), header.metadata, header.resolution or (DPI_72, DPI_72))
+        found = _Decoded(MODULES[format].pixels(file), header.metadata, header.resolution or (DPI_72, DPI_72))
     else:
         found = _by_vips(file, format, header, max_pixels, messages)
     stored, metadata, resolution, notes = found.stored, found.metadata, found.resolution, [*header.notes, *found.notes]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from undegrade.atomic import replacing
-from undegrade.reading import parse_json, whole
+from undegrade.reading import open_regular, parse_json, whole
 
 
 class Log:
@@ -34,7 +34,9 @@ class Log:
         if not self.path.exists():
             return []
         found = []
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with open_regular(self.path) as file:
+            lines = file.read().decode("utf-8", "replace").splitlines()
+        for line in lines:
             try:
                 row = parse_json(line)
             except ValueError:

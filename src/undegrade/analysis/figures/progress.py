@@ -9,6 +9,7 @@ from typing import Any
 
 from undegrade.analysis.figures import style
 from undegrade.errors import UndegradeError
+from undegrade.reading import open_regular
 
 # At most six, since the palette has six colours.
 TERMS = ("restoration", "reconstruction", "estimation", "kl", "adversarial", "discriminator")
@@ -24,7 +25,8 @@ def read_log(file: Path) -> list[Row]:
         UndegradeError: the file cannot be read, is not such a log, or has no step yet.
     """
     try:
-        rows = [_row(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        with open_regular(file) as content:
+            rows = [_row(line) for line in content.read().decode("utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UndegradeError(f"{file} cannot be read; give the metrics.jsonl of a run of undegrade train.") from error
     if len(rows) > 1 and rows[-1] is None:
