@@ -123,8 +123,13 @@ def shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)} entries"
     text = repr(value)[: 4 * _LONGEST]
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    text = printable(text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def printable(name: object) -> str:
+    """A name of a file for a message: what cannot be printed is escaped, newlines too."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(name))
 
 
 def text(value: Any) -> str | None:

@@ -13,8 +13,9 @@ from PIL import Image as Pillow
 
 from tests.cli.restoring import picture
 from tests.pictures import make_photo
-from undegrade.cli import interrupts, main, streams
+from undegrade.cli import interrupts, main
 from undegrade.image import vips
+from undegrade.reading import printable
 
 pytestmark = [
     pytest.mark.usefixtures("here", "sigint_is_not_ignored"),
@@ -120,7 +121,15 @@ def test_a_closed_stderr_restores_all_the_same(weights: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
-@pytest.mark.parametrize("command", [["estimate", "a.png"], ["restore", "a.png"], ["restore", "a.png", "--json", "-"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["estimate", "a.png"],
+        ["estimate", "a.png", "--json", "-"],
+        ["restore", "a.png"],
+        ["restore", "a.png", "--json", "-"],
+    ],
+)
 def test_output_that_cannot_be_written_is_one_sentence(weights: str, command: list[str]) -> None:
     picture("a.png")
     with Path("/dev/full").open("w") as full:
@@ -156,7 +165,7 @@ def test_names_cannot_control_the_terminal(weights: str, capsys: pytest.CaptureF
     for text in (said.out, said.err):
         assert not {c for c in text if not c.isprintable()} - {"\n"}
         assert not any(line.startswith("9.png") for line in text.splitlines())
-    assert streams.printable("é\t\udcff") == r"é\t\udcff"
+    assert printable("é\t\udcff") == r"é\t\udcff"
 
 
 def test_pictures_stay_whole_in_threads_of_their_own() -> None:
@@ -182,3 +191,21 @@ def test_an_interrupt_within_code_made_from_text_has_the_same_exit_code(tmp_path
     command = [sys.executable, "-m", "program"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 130, done.stderr
+
+
+def test_names_of_folders_cannot_control_the_terminal_either(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tables, and what training says of its folder, printed them raw."""
+    folder = tmp_path / "a\n9 restored\x1b[2J"
+    folder.mkdir()
+    Pillow.fromarray(make_photo(40, 40, 0)).save(folder / "a.png")
+    assert main(["evaluate", "gaussian", "--folder", str(folder), "--cases", "10"]) == 0
+    assert main(["evaluate", "gaussian", "--pairs", str(folder), str(folder)]) == 0
+    small = ["--variant", "fast", "--batch", "1", "--patch", "16", "--steps", "1"]
+    assert main(["train", "gaussian", "--data", str(folder), "--out", str(folder / "run"), *small]) == 0
+    assert main(["results", "--folder", str(tmp_path), "--page", str(folder / "none"), "--check"]) == 1
+    said = capsys.readouterr()
+    for text in (said.out, said.err):
+        assert not {c for c in text if not c.isprintable()} - {"\n", "\r"}  # \r: progress bars
+        assert not any(line.startswith("9 restored") for line in text.splitlines())

@@ -16,6 +16,7 @@ from undegrade import __version__
 from undegrade.cli import interrupts, streams
 from undegrade.cli.colour import Style
 from undegrade.errors import UndegradeError
+from undegrade.reading import printable
 
 COMMANDS = (
     "restore", "estimate", "models", "serve", "export", "evaluate", "calibrate", "analyse", "train", "results",
@@ -28,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
     """Repeats arguments in its errors so that they cannot control the terminal."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(streams.printable(message))
+        super().error(printable(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -79,7 +79,11 @@ def run(args: argparse.Namespace) -> int:
             streams.say(f"undegrade estimate: {error}", sys.stderr, "undegrade estimate:", Style.ERROR)
             record["reason"] = str(error)
         if records is not None:
-            write_record(record, records)
+            try:
+                write_record(record, records)
+            except UndegradeError as error:
+                streams.say(f"undegrade estimate: {error}", sys.stderr, "undegrade estimate:", Style.ERROR)
+                return 1
     return 1 if failed else 0
 
 

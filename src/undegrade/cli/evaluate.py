@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from undegrade.cli.arguments import TASK_NAMES, Whole, a_path, add_benchmarks, add_variant
+from undegrade.reading import printable
 
 if TYPE_CHECKING:
     from undegrade.data.benchmark import Benchmark
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     if work.pairs:
         # Ordinary pictures: nobody's camera decimates directly.
         restore, _ = method.on_grid(task.degradation.scale == 1)
-        name = args.pairs[1].resolve().name
+        name = printable(args.pairs[1].resolve().name)
         cells.append(evaluate_pairs(work.pairs, name, task.protocol, restore, limit=args.limit, progress=method.name))
     restore, _ = method.on_grid(True)
     for blocks, folder in work.measured:
@@ -143,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         out = args.submission / blind.name
         submit_blocks(blind, folder, out, restore, method.title, f"{method.name} {blind.name}")
-        print(f"{blind.name}: written to {out}; send {blind.sent}.")
+        print(f"{blind.name}: written to {printable(out)}; send {blind.sent}.")
     return 0
 
 
@@ -227,5 +228,5 @@ def _find(args: argparse.Namespace, task: Task) -> _Work:
     if absent and (args.datasets or not any(work[1:])):
         raise UndegradeError(" ".join(absent))
     for sentence in absent:
-        print(sentence, file=sys.stderr)
+        print(printable(sentence), file=sys.stderr)
     return work

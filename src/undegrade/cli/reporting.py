@@ -233,8 +233,8 @@ def _recording(records: TextIO | None) -> Iterator[None]:
         if records is sys.stdout:
             streams.discard()
         raise UndegradeError(
-            f"the records cannot be written ({error.strerror or error}); free some space and continue with "
-            "--skip-existing."
+            f"the records cannot be written ({error.strerror or error}); free some space and give the same command "
+            "again; undegrade restore goes on with --skip-existing."
         ) from error
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from undegrade.cli.arguments import a_path
+from undegrade.reading import printable
 
 HELP = "write docs/results.md: the numbers in results/*.json beside the paper's"
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         current = args.page.is_file() and args.page.read_text(encoding="utf-8") == text
         if not current:
-            print(f"{args.page} is not up to date: run undegrade results.", file=sys.stderr)
+            print(f"{printable(args.page)} is not up to date: run undegrade results.", file=sys.stderr)
         return 0 if current else 1
     args.page.parent.mkdir(parents=True, exist_ok=True)
     args.page.write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from undegrade.cli.colour import Style, has_colour, painted
+from undegrade.reading import printable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -55,11 +56,6 @@ def say(line: str, stream: TextIO, head: str = "", style: Style | None = None) -
             raise
 
 
-def printable(name: object) -> str:
-    """A name of a file for a message: what cannot be printed is escaped, newlines too."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in str(name))
-
-
 def is_full(error: OSError) -> bool:
     """Whether writing failed because the disk is full."""
     return error.errno in _FULL
@@ -86,7 +82,3 @@ def finished(code: int) -> int:
         say(f"undegrade: the output cannot be written ({getattr(error, 'strerror', None) or error}).", sys.stderr)
         return code or 1
     return code
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

@@ -14,7 +14,7 @@ from undegrade.data.catalogue import SUFFIXES, Dataset, load
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.evaluate import Cell, Measured, Restore
 from undegrade.metrics import Protocol, to_8bit
-from undegrade.reading import open_regular
+from undegrade.reading import open_regular, printable
 from undegrade.tasks import Task
 
 Pair = tuple[Path, Path]
@@ -38,7 +38,7 @@ def folder_benchmarks(task: Task, folder: Path) -> list[Benchmark]:
     files = _pictures(folder)
     _check_sizes(files, task, max(d.scale for d in task.validation.values()))
     own = Dataset(
-        name=folder.resolve().name, folder="", count=len(files), colour=True, form="", offered="", terms="",
+        name=printable(folder.resolve().name), folder="", count=len(files), colour=True, form="", offered="", terms="",
     )  # fmt: skip
     cases = {label: d for label, d in task.validation.items() if label not in task.validation_images}
     return [Benchmark("", own, label, degradation) for label, degradation in cases.items()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from undegrade.atomic import replacing
-from undegrade.reading import open_regular, parse_json, whole
+from undegrade.reading import open_regular, parse_json, printable, whole
 
 
 class Log:
@@ -27,7 +27,7 @@ class Log:
             with self.path.open("a") as file:
                 file.write(json.dumps(row) + "\n")
         except OSError as error:
-            print(f"{self.path} cannot be written ({error.strerror}); training goes on", file=sys.stderr)
+            print(f"{printable(self.path)} cannot be written ({error.strerror}); training goes on", file=sys.stderr)
 
     def rows(self) -> list[dict[str, Any]]:
         """All lines but those that a kill or a full disk cut short."""

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from undegrade.errors import UndegradeError
+from undegrade.reading import printable
 from undegrade.tasks.recipe import Recipe
 from undegrade.train.flops import flops_per_step
 from undegrade.train.log import Log
@@ -239,9 +240,9 @@ def _resume(trainer: Trainer, folder: Path, main: bool) -> tuple[Spent, str | No
     before, now = meta["recipe"], trainer.recipe.to_dict()
     changed = {k: (before.get(k), v) for k, v in now.items() if before.get(k) != v}
     if main:
-        print(f"resuming {folder} at step {step}", file=sys.stderr)
+        print(f"resuming {printable(folder)} at step {step}", file=sys.stderr)
         for name, (old, new) in changed.items():
-            print(f"  the recipe's {name} changes from {old} to {new}", file=sys.stderr)
+            print(f"  the recipe's {name} changes from {printable(old)} to {new}", file=sys.stderr)
         Log(folder / "metrics.jsonl").cut(step)
     pixels = meta.get("pixels", step * before["batch"] * before["patch"] ** 2)  # states of before version 0.2
     return Spent(meta["seconds"], pixels), meta.get("path")

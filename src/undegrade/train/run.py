@@ -19,6 +19,7 @@ from undegrade.data.training_images import TrainingImages, read_folder
 from undegrade.errors import UndegradeError
 from undegrade.inference.torch_engine import usable
 from undegrade.model.vdir import VDIR
+from undegrade.reading import printable
 from undegrade.train.cooldown import begin
 from undegrade.train.cpu import denormals_as_zero, keep_memory
 from undegrade.train.export import export
@@ -79,9 +80,9 @@ def _train(options: TrainOptions) -> None:
     if trainer.rank == 0:
         print(summary(folder, recipe), file=sys.stderr)
         where = f"finished after {trainer.done} steps" if finished else f"stopped at step {trainer.done}"
-        print(f"{where}; the state is in {folder}", file=sys.stderr)
+        print(f"{where}; the state is in {printable(folder)}", file=sys.stderr)
         if finished:
-            print(f"weights written to {export(trainer, folder, about)}", file=sys.stderr)
+            print(f"weights written to {printable(export(trainer, folder, about))}", file=sys.stderr)
 
 
 def _source(options: TrainOptions, wanted: Plan, device: torch.device) -> tuple[Source, dict[str, Any]]:
@@ -124,7 +125,7 @@ def _origin(start: tuple[VDIR, Card] | None, options: TrainOptions, folder: Path
     taken = trainer.start_from(weights, options.init_parts or PARTS)
     if taken == 0:
         raise UndegradeError(f"no tensor of {options.init} fits into this model; start from weights of its kind.")
-    print(f"{taken} tensors taken from {options.init}", file=sys.stderr)
+    print(f"{taken} tensors taken from {printable(options.init)}", file=sys.stderr)
     origin = {"started_from": f"{card.name} {card.sha256[:12]}"}
     if options.scale_head:  # whose pixels are those of the head alone, but whose weights keep their card
         return origin | {"init_card": asdict(card)}
