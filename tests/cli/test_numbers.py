@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from undegrade.cli import build_parser, main
-from undegrade.cli.arguments import Real, Whole
+from undegrade.cli.arguments import MOST_THREADS, Real, Whole
+from undegrade.inference import engines
 
 NEEDED = {
     "restore": ["a.png"],
@@ -101,3 +102,7 @@ def test_every_number_within_its_range_is_taken() -> None:
         elif isinstance(action.type, Real):
             assert action.type(str(action.type.most)) == action.type.most
             assert math.isfinite(action.type.most)
+
+
+def test_the_most_threads_are_those_of_python() -> None:
+    assert MOST_THREADS == engines.MOST_THREADS

@@ -280,6 +280,6 @@ def test_hostile_files_are_an_error_or_a_picture(path: Path, tmp_path: Path) -> 
     except UndegradeError as error:
         assert str(error).startswith(f"{path}: ")  # noqa: PT017
         return
-    for format in (found.format, Format.TIFF):
+    for format in (found.format.of_result, Format.TIFF):
         write(tmp_path / "x", found, format)
         assert read(tmp_path / "x").pixels.shape == found.pixels.shape

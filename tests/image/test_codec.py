@@ -198,3 +198,15 @@ def test_reading_and_writing_hold_the_pixels_once(tmp_path: Path, format: Format
     # And buffers; libvips maps a JPEG file as a whole.
     mapped = (tmp_path / "x").stat().st_size if format is Format.JPEG else 0
     assert float(done.stdout) < 1.5 + mapped / (6000 * 5000 * 3)
+
+
+def test_a_format_may_be_a_text_and_what_is_none_is_one_sentence(tmp_path: Path) -> None:
+    picture = Picture(noise((9, 7, 3)))
+    write(tmp_path / "x", picture, "tiff")  # type: ignore[arg-type]
+    assert read(tmp_path / "x").format is Format.TIFF
+    for format in ("heic", 5, []):
+        with pytest.raises(UndegradeError, match="is no format of pictures; write PNG"):
+            write(tmp_path / "y", picture, format)  # type: ignore[arg-type]
+    with pytest.raises(UndegradeError, match="ndarray is no Picture"):
+        write(tmp_path / "y", picture.pixels)  # type: ignore[arg-type]
+    assert not (tmp_path / "y").exists()

@@ -249,6 +249,7 @@ def test_the_middle_of_an_image(h: int, w: int, side: int, corner: tuple[int, in
         torch.zeros(4, 4).to_sparse(),
         torch.zeros(4, 4, device="meta"),
         torch.zeros(4, 4, dtype=torch.complex64),
+        torch.zeros(4, 4).to(torch.float8_e4m3fn),
         np.ma.masked_array(np.zeros((4, 4))),
         np.zeros((4, 4), object),
         np.full((4, 4), 255.0),

@@ -99,7 +99,7 @@ def test_which_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         make_engine(weights, engine="tensorflow")
     with pytest.raises(UndegradeError, match="on the CPU in float32 only"):
         make_engine(weights, "cuda", engine="onnx")
-    with pytest.raises(UndegradeError, match="0 threads"):
+    with pytest.raises(UndegradeError, match="threads is 0"):
         make_engine(weights, threads=0)
 
 

@@ -82,3 +82,10 @@ def test_names_that_there_are_not() -> None:
         restore(image(8, 8), "gausian")
     with pytest.raises(UndegradeError, match="no variant 'small'"):
         load_pipeline("gaussian", "small")
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, float("nan"), 10**20, "2", True, [2]])
+def test_threads_that_no_machine_has(threads: object) -> None:
+    """They were said to be tensors that do not match, or were an error of another kind."""
+    with pytest.raises(UndegradeError, match=r"threads is .*; give a whole number of 1 to 1024, or leave it out"):
+        load_pipeline("gaussian", threads=threads)

@@ -27,3 +27,9 @@ def test_neither_is_refused_with_the_names_that_there_are() -> None:
         UndegradeError, match="no shipped model has this name; give a file, or one of: gaussian-fast, j"
     ):
         weights_file(Path("gausian-fast"))
+
+
+@pytest.mark.parametrize("given", ["", ".", "/"])
+def test_a_name_that_is_none(given: str) -> None:
+    with pytest.raises(UndegradeError, match="is no name of a weights file"):
+        weights_file(given)

@@ -101,7 +101,11 @@ def write(path: str | Path, picture: Picture, format: Format | None = None, *, s
         UndegradeError: the format cannot hold the picture, or the file cannot be written.
     """
     path = _path(path)
-    format = format or picture.format.of_result
+    if not isinstance(picture, Picture):
+        raise UndegradeError(f"{path}: {type(picture).__name__} is no Picture; use undegrade.image.Picture(pixels).")
+    if format is not None and format not in list(Format):
+        raise UndegradeError(f"{path}: {format!r:.60} is no format of pictures; write {_WRITTEN}.")
+    format = picture.format.of_result if format is None else Format(format)
     if not format.is_written:
         raise UndegradeError(f"{path}: {format.upper()} files are only read; write {_WRITTEN}.")
     metadata = picture.metadata.stripped() if strip_metadata else picture.metadata

@@ -60,8 +60,9 @@ class Layout:
             if image.device.type == "meta":
                 raise UndegradeError("a tensor on the device meta has no values; give one on cpu.")
             layout = cls(tuple(image.shape), (image.dtype, image.device))
-            known = image.dtype.is_floating_point or image.dtype in (torch.uint8, torch.uint16)
-            finite = not image.dtype.is_floating_point or bool(torch.isfinite(image).all())
+            floats = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+            known = image.dtype in (*floats, torch.uint8, torch.uint16)
+            finite = image.dtype not in floats or bool(torch.isfinite(image).all())
             channels, names = -3, "(H, W), (C, H, W) or (B, C, H, W)"
         elif isinstance(image, np.ma.MaskedArray):
             raise UndegradeError("masked arrays are not supported; use image.filled().")
@@ -185,7 +186,7 @@ def _check_values(image: Any) -> None:
     floating = image.dtype.kind == "f" if array else image.dtype.is_floating_point
     if not floating:
         return
-    low, high = (float(image.min()), float(image.max())) if array else map(float, image.float().aminmax())
+    low, high = (float(image.min()), float(image.max())) if array else map(float, image.detach().float().aminmax())
     largest = max(-low, high)
     if low == -1 and high <= 1:
         raise UndegradeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine
@@ -10,6 +11,8 @@ from undegrade.inference.graphs import has_graphs
 from undegrade.inference.machine import may_have_gpu, multiplies_bfloat16, usable_cores
 from undegrade.lazy import has_torch, needs_torch
 from undegrade.weights.card import Weights, built
+
+MOST_THREADS = 1024
 
 
 class EngineName(enum.StrEnum):
@@ -44,8 +47,7 @@ def make_engine(
     """
     if engine is not None and engine not in list(EngineName):
         raise UndegradeError(f"there is no engine {engine!r}; choose one of: {', '.join(EngineName)}.")
-    if threads is not None and threads < 1:
-        raise UndegradeError(f"{threads} threads are too few; give at least 1, or leave it out.")
+    check_threads(threads)
     if engine == EngineName.ONNX and (device not in (None, "cpu") or half):
         raise UndegradeError("ONNX Runtime works on the CPU in float32 only; leave out the engine.")
     if engine == EngineName.ONNX:
@@ -73,6 +75,20 @@ def make_engine(
     # PyTorch itself does not see the limits of a container. Fewer threads, as by OMP_NUM_THREADS, stay.
     torch.set_num_threads(threads or min(torch.get_num_threads(), usable_cores()))
     return TorchEngine(built(weights), device, half)
+
+
+def check_threads(threads: Any) -> None:
+    """Check a number of threads.
+
+    Raises:
+        UndegradeError: it is none; a library would fail, or try to start them.
+    """
+    if threads is None:
+        return
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise UndegradeError(
+            f"threads is {threads!r:.60}; give a whole number of 1 to {MOST_THREADS}, or leave it out."
+        )
 
 
 def default_device() -> str:

@@ -14,7 +14,7 @@ from undegrade.image import Picture
 from undegrade.inference.arrays import Image, Layout
 from undegrade.inference.calls import Array, Progress
 from undegrade.inference.clean_first import before, choose, cleaned, in_steps
-from undegrade.inference.engines import make_engine
+from undegrade.inference.engines import check_threads, make_engine
 from undegrade.inference.given import opened
 from undegrade.inference.one_image import in_two_steps
 from undegrade.inference.options import Restoration, RestoreOptions
@@ -54,6 +54,7 @@ def load_pipeline(
     for name, value in (("task", task), ("variant", variant)):
         if value is not None and not isinstance(value, str):
             raise UndegradeError(f"{name} is {value!r:.60}; give its name as a text.")
+    check_threads(threads)  # before it is a key of the cache
     task, variant = _of_name(task, variant)
     device = str(device) if device is not None else None
     if weights is None:

@@ -19,6 +19,8 @@ def weights_file(given: str | PathLike[str]) -> Path | Traversable:
         UndegradeError: it is neither; the message lists the shipped models.
     """
     path = Path(given)
+    if not path.name:
+        raise UndegradeError(f"{str(given)!r} is no name of a weights file; give one, or the name of a shipped model.")
     if path.exists() or path.suffix or path.parent != Path():
         return path
     cards = {card.name: card for card in shipped_cards()}
