@@ -24,10 +24,13 @@ def main() -> int:
     for name, version, vulnerability in found:
         fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
         print(f"{name} {version}: {vulnerability['id']}; fixed in {fixed}", file=sys.stderr)
-    skipped = sum("skip_reason" in p for p in packages)
-    print(
-        f"audited {len(packages) - skipped} packages, {skipped} unknown to the database: {len(found)} vulnerabilities"
-    )
+    skipped = [p for p in packages if "skip_reason" in p]
+    if len(skipped) == len(packages):  # an index without such a database says of every package that it is unknown
+        why = skipped[0]["skip_reason"] if skipped else "no packages are installed"
+        print(f"not audited: the database knows none of {len(packages)} packages ({why})", file=sys.stderr)
+        return 0
+    unknown = f"; unknown to the database: {', '.join(p['name'] for p in skipped)}" if skipped else ""
+    print(f"audited {len(packages) - len(skipped)} packages{unknown}: {len(found)} vulnerabilities")
     return 1 if found else 0
 
 
