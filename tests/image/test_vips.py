@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.image import makers
+from undegrade.image import read, write
 from undegrade.image.vips import Patched, Spliced, attach, load
 
 PATCHES = st.dictionaries(st.integers(0, 40), st.binary(min_size=1, max_size=5), max_size=3)
@@ -74,3 +77,13 @@ def test_metadata_by_its_name() -> None:
     copy = image.copy()
     attach(copy, "exif-data", b"Exif")
     assert bytes(copy.get("exif-data")) == b"Exif"
+
+
+def test_a_long_batch_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Each file left handlers of messages, all of which got each later message."""
+    (tmp_path / "x").write_bytes(makers.pillow(makers.RGB, "png"))
+    read(tmp_path / "x")
+    before = list(logging.getLogger("pyvips").handlers)
+    for _ in range(3):
+        write(tmp_path / "y.png", read(tmp_path / "x"))
+    assert logging.getLogger("pyvips").handlers == before

@@ -18,6 +18,7 @@ LEAST = (8, 18)
 Result = TypeVar("Result")
 _ABOUT_ITSELF = ("source", "unable to call", "VipsForeignLoad")
 """How lines start that do not say what is wrong with a file: a decoder that looks beyond its end, and the like."""
+_NOWHERE = logging.NullHandler()
 _at_work: list[Any] = []
 """Images that the thread of :func:`aside` works on."""
 
@@ -25,7 +26,7 @@ _at_work: list[Any] = []
 def load() -> ModuleType:
     """The module pyvips. ``import undegrade`` and training do not need it."""
     # Without a logging handler its warnings would go to standard error. Real problems are raised as errors.
-    logging.getLogger("pyvips").addHandler(logging.NullHandler())
+    logging.getLogger("pyvips").addHandler(_NOWHERE)  # once, however often this is called
     try:
         import pyvips
     except (ImportError, OSError) as error:
