@@ -12,7 +12,8 @@ from tests.image.checks import refusal
 from tests.image.makers import chunk, pillow
 from undegrade.errors import UndegradeError
 from undegrade.image import gif, read
-from undegrade.image.picture import MAX_ALL_METADATA, MAX_METADATA, Refusal
+from undegrade.image.limits import MAX_ALL_METADATA
+from undegrade.image.picture import MAX_METADATA, Refusal
 
 SOME = 3000
 """Bytes of metadata of the files below, in sum."""
@@ -50,7 +51,7 @@ def test_metadata_have_one_budget_in_sum(name: str, tmp_path: Path, monkeypatch:
     """libvips would hold them all: an AVIF of 1 MB asked for 1.6 GB."""
     (tmp_path / "x").write_bytes(FILES[name]())
     assert read(tmp_path / "x").pixels.shape == makers.RGB.shape
-    monkeypatch.setattr("undegrade.image.picture.MAX_ALL_METADATA", SOME - 1)
+    monkeypatch.setattr("undegrade.image.limits.MAX_ALL_METADATA", SOME - 1)
     monkeypatch.setattr("undegrade.image.codec._decode", None)  # is not called
     assert "of metadata; save it without them." in refusal(tmp_path / "x", FILES[name]())
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from undegrade.image import exif, vips
+from undegrade.image.limits import check_metadata
 from undegrade.image.picture import (
     MAX_METADATA,
     ONE_FRAME,
@@ -16,7 +17,6 @@ from undegrade.image.picture import (
     Metadata,
     Picture,
     Refusal,
-    check_metadata,
     damaged,
 )
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from undegrade.degrade.jpeg import nearest_quality
 from undegrade.image import exif, vips
-from undegrade.image.picture import MAX_METADATA, Coding, Header, Metadata, Picture, Refusal, check_metadata, damaged
+from undegrade.image.limits import check_metadata
+from undegrade.image.picture import MAX_METADATA, Coding, Header, Metadata, Picture, Refusal, damaged
 
 SAVED_QUALITY = 95
 SAVED_QUALITY_HIGH = 98

@@ -22,8 +22,6 @@ MAX_PIXELS = 500_000_000
 """The default limit."""
 MAX_METADATA = 2**24
 """Largest size in bytes of a profile, EXIF or text block that is read, and of all blocks of one kind together."""
-MAX_ALL_METADATA = 2**26
-"""Most bytes that all metadata of a file take together. Decoders hold what they find: files with more are refused."""
 DPI_72 = 72 / 25.4
 """Pixels per millimetre that software assumes if a file has no resolution."""
 FINEST = 1e5
@@ -305,16 +303,6 @@ class Refusal(Exception):
 
 def damaged(detail: str) -> Refusal:
     return Refusal(f"is damaged or cut short ({detail})", AGAIN)
-
-
-def check_metadata(size: int) -> None:
-    """Refuse a file that has so many bytes of metadata.
-
-    Raises:
-        Refusal: they are more than :data:`MAX_ALL_METADATA`.
-    """
-    if size > MAX_ALL_METADATA:
-        raise Refusal(f"has more than {MAX_ALL_METADATA >> 20} MB of metadata", "save it without them")
 
 
 def check_fits(path: Path, picture: Picture, format: Format, scale: int = 1) -> None:

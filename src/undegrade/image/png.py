@@ -7,6 +7,7 @@ import zlib
 from typing import BinaryIO
 
 from undegrade.image import vips
+from undegrade.image.limits import check_metadata
 from undegrade.image.picture import (
     MAX_METADATA,
     ONE_FRAME,
@@ -14,7 +15,6 @@ from undegrade.image.picture import (
     Metadata,
     Picture,
     Refusal,
-    check_metadata,
     damaged,
     space_of,
 )

@@ -6,7 +6,8 @@ import struct
 from typing import BinaryIO
 
 from undegrade.image import vips
-from undegrade.image.picture import ONE_FRAME, Header, Picture, Refusal, check_metadata, damaged
+from undegrade.image.limits import check_metadata
+from undegrade.image.picture import ONE_FRAME, Header, Picture, Refusal, damaged
 
 SAVED_QUALITY = 95
 _ANIMATED, _HAS_XMP, _HAS_EXIF, _HAS_ALPHA, _HAS_ICC = 0x02, 0x04, 0x08, 0x10, 0x20
