@@ -184,6 +184,7 @@ def test_every_option_exists():
         "--retries",
     }  # of Slurm and GNU parallel
     others |= {"--rm", "--read-only", "--tmpfs", "--cap-drop", "--user"}  # of docker
+    others |= {"--variant", "--include", "--build-arg"} - known  # of debootstrap and buildah
     assert named - known == others
 
 
