@@ -1,8 +1,11 @@
 // The page: its pictures, one of which is shown, and what happens to them.
 
 import * as calls from "./calls.js";
+import { say, stay, warn } from "./notices.js";
 import * as panel from "./panel.js";
+import { forgetPart, steer } from "./steering.js";
 import * as strip from "./strip.js";
+import { wireTheme } from "./theme.js";
 import * as viewer from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
@@ -13,18 +16,6 @@ const PLAIN = { task: null, strength: 1, sigma: null, quality: null, samples: 0,
 const BUSY = ["sending", "looking", "restoring"];
 const items = [];
 let current = null, models = [], limits = { bytes: Infinity, pictures: Infinity }, sending = false;
-
-function say(sentence) {
-  $("live").textContent = sentence;
-}
-
-function warn(sentence) {
-  const alert = $("alert");
-  alert.textContent = sentence;
-  alert.hidden = false;
-  clearTimeout(warn.timer);
-  warn.timer = setTimeout(() => { alert.hidden = true; }, 8000);
-}
 
 // --- pictures come ---
 
@@ -222,7 +213,7 @@ function showFound() {
 function showSure() {
   const item = current, task = item?.asked.task ?? item?.task ?? null;
   const variant = item?.result?.task === task && item?.result?.variant;
-  panel.showSure(item, item && knowsIntervals(item), task && (variant ? `${task}-${variant}` : task));
+  panel.showSure(item, item && panel.knowsIntervals(item, models), task && (variant ? `${task}-${variant}` : task));
 }
 
 function showPlane() {
@@ -296,46 +287,6 @@ function ask(samples = 0, uncertainty = false) {
   restore(item);
 }
 
-// Whether the model that restores a picture knows how far off it may be: "here", or only with other options, as its
-// intervals are those of strength 1 and of its own estimate; or "".
-function knowsIntervals(item) {
-  const task = item.asked.task ?? item.result?.task ?? item.task;
-  if (!models.some((model) => model.task === task && model.intervals)) return "";
-  const { strength, sigma, quality } = item.asked;
-  return strength === 1 && sigma === null && quality === null ? "here" : "elsewhere";
-}
-
-const parts = { side: 192, box: null, busy: false, next: null };
-
-// Restores the middle of the view at the strength of the slider; of several requests only the newest is done.
-async function steer() {
-  panel.showStrength();
-  const item = current;
-  if (!item?.found || $("strength").disabled) return;
-  parts.box ??= viewer.middlePart(parts.side);
-  parts.next = { item, box: parts.box, asked: panel.readAsked(0), whole: item.result };
-  if (parts.busy) return;
-  parts.busy = true;
-  while (parts.next) {
-    const { item: of, box, asked, whole } = parts.next;
-    parts.next = null;
-    const began = performance.now();
-    try {
-      const blob = await calls.part(of.number, asked, box.rows, box.columns);
-      // Once the whole picture is there, a part asked for before would cover its middle for good.
-      if (of === current && of.result === whole) viewer.setPart(URL.createObjectURL(blob), box.rows, box.columns);
-    } catch (error) {
-      warn(error.message);
-    }
-    const took = performance.now() - began;
-    document.body.dataset.partTook = Math.round(took);
-    // As large as can be answered in well under a second.
-    if (took < 300) parts.side = Math.min(parts.side + 64, 512);
-    else if (took > 800) parts.side = Math.max(parts.side - 64, 128);
-  }
-  parts.busy = false;
-}
-
 // --- hands ---
 
 function wire() {
@@ -357,40 +308,25 @@ function wire() {
     return calls.cancel(current.number).catch((error) => warn(error.message));
   });
   const strength = $("strength");
-  strength.addEventListener("input", steer);
-  strength.addEventListener("change", () => { parts.box = null; ask(); });
+  strength.addEventListener("input", () => steer(current, (item) => item === current));
+  strength.addEventListener("change", () => { forgetPart(); ask(); });
   for (const id of ["task", "save-as", "strip-metadata"]) $(id).addEventListener("change", () => ask());
   for (const [id, other] of [["sigma", "quality"], ["quality", "sigma"]]) {
     $(id).addEventListener("change", () => { if ($(id).value) $(other).value = ""; ask(); });
   }
   $("measure").addEventListener("click", () => {
-    if (!current.result?.result.std) return knowsIntervals(current) === "here" ? ask(0, true) : ask(SAMPLES);
+    if (!current.result?.result.std) return panel.knowsIntervals(current, models) === "here" ? ask(0, true) : ask(SAMPLES);
     current.shown = current.shown === "sure" ? null : "sure";
     return showFound();
   });
   $("fade").addEventListener("input", () => viewer.setFade($("fade").value));
-  $("copy").addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText($("command").textContent);
-      say("copied");
-      $("copy").textContent = "Copied";
-      setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
-    } catch { getSelection().selectAllChildren($("command")); }
-  });
+  panel.wireCopy();
   let pointer = null;
   const under = () => { $("under").textContent = current && shownSize?.item === current ? viewer.under(pointer) : ""; };
   $("view").addEventListener("pointermove", (event) => { pointer = event; under(); });
   $("view").addEventListener("pointerleave", () => { pointer = null; under(); });
   viewer.onChange(under);
-  const themes = ["auto", "light", "dark"];
-  const theme = (name) => {
-    if (name === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = name;
-    $("theme").textContent = `Theme: ${name}`;
-    localStorage.setItem("theme", name);
-  };
-  theme(themes.includes(localStorage.getItem("theme")) ? localStorage.getItem("theme") : "auto");
-  $("theme").addEventListener("click", () => theme(themes[(themes.indexOf(localStorage.getItem("theme")) + 1) % 3]));
+  wireTheme($("theme"));
   addEventListener("pagehide", () => calls.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // its pictures are gone
 }
@@ -409,5 +345,5 @@ try {
   showSure();
 } catch (error) {
   warn(error.status === 401 ? "This service needs its token: open this page with #token=TOKEN at the end of the address." : error.message);
-  clearTimeout(warn.timer); // it stays: nothing works without
+  stay(); // nothing works without
 }

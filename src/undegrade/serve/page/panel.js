@@ -1,5 +1,7 @@
 // The controls: what was found, the options, how sure, and saving.
 
+import { say } from "./notices.js";
+
 const $ = (id) => document.getElementById(id);
 const number = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 
@@ -192,4 +194,25 @@ function setLink(link, target) {
   if (target === null) link.removeAttribute("href");
   else link.href = target;
   link.download = "";
+}
+
+// Whether the model that restores a picture knows how far off it may be: "here", or only with other options, as its
+// intervals are those of strength 1 and of its own estimate; or "".
+export function knowsIntervals(item, models) {
+  const task = item.asked.task ?? item.result?.task ?? item.task;
+  if (!models.some((model) => model.task === task && model.intervals)) return "";
+  const { strength, sigma, quality } = item.asked;
+  return strength === 1 && sigma === null && quality === null ? "here" : "elsewhere";
+}
+
+// The command line that does the same, to the clipboard.
+export function wireCopy() {
+  $("copy").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText($("command").textContent);
+      say("copied");
+      $("copy").textContent = "Copied";
+      setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+    } catch { getSelection().selectAllChildren($("command")); }
+  });
 }
