@@ -47,8 +47,9 @@ soak: MINUTES ?= 30
 soak: $(VENV)/installed-dev
 	$(BIN)/python fuzz/soak.py --minutes $(MINUTES)
 
-# The site in site/, from docs/ and the docstrings; a broken link or name is an error.
+# The site in site/, from docs/, the docstrings and the notebook, whose cells run; a broken link or name is an error.
 docs: $(VENV)/installed-docs
+	$(BIN)/python examples/notebook.py --page build/notebook.md
 	$(BIN)/zensical build --strict --clean
 
 # sdist and wheel in dist/, the wheel made from the sdist; installed in an empty environment it restores the example.

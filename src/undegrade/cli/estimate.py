@@ -37,7 +37,11 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "inputs", type=a_path, nargs="+", metavar="INPUT", help="pictures, and folders to search with their subfolders; - for standard input"
+        "inputs",
+        type=a_path,
+        nargs="+",
+        metavar="INPUT",
+        help="pictures, and folders to search with their subfolders; - for standard input",
     )
     add_model(parser, "the task of --weights, else universal")
     parser.add_argument(
