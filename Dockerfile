@@ -11,7 +11,7 @@ FROM ${BASE} AS build
 RUN command -v python3 >/dev/null && python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' \
     || (apt-get update && apt-get install -y --no-install-recommends python3 python3-venv)
 RUN python3 -m venv /opt/undegrade
-COPY pyproject.toml README.md LICENSE /src/
+COPY pyproject.toml README.md LICENSE NOTICE /src/
 COPY src /src/src
 RUN /opt/undegrade/bin/pip install --no-cache-dir '/src[serve]'
 

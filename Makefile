@@ -47,16 +47,19 @@ soak: MINUTES ?= 30
 soak: $(VENV)/installed-dev
 	$(BIN)/python fuzz/soak.py --minutes $(MINUTES)
 
-# The site in site/, from docs/ and the docstrings; a broken link or name is an error.
+# The site in site/, from docs/, the docstrings and the notebook, whose cells run; a broken link or name is an error.
 docs: $(VENV)/installed-docs
+	$(BIN)/python examples/notebook.py --page build/notebook.md
 	$(BIN)/zensical build --strict --clean
 
 # sdist and wheel in dist/, the wheel made from the sdist; installed in an empty environment it restores the example.
+# For a release, ADDRESS=https://HOST/OWNER/NAME is the public repository: README's links and the project's URLs get it.
 package:
-	rm -rf dist build/tools build/empty build/restored
+	rm -rf dist build/tools build/empty build/restored build/source
 	$(PYTHON) -m venv build/tools
 	build/tools/bin/pip install --quiet --disable-pip-version-check build
-	build/tools/bin/python -m build
+	build/tools/bin/python tools/package.py build/source $(ADDRESS)
+	build/tools/bin/python -m build --outdir dist build/source
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/pip install --quiet --disable-pip-version-check dist/*.whl
 	cd build && empty/bin/undegrade models && empty/bin/undegrade restore ../examples/dog-noisy.png -o restored

@@ -1,12 +1,14 @@
 """Makes ``notebook.ipynb``: the cells below with what they print and show.
 
     python examples/notebook.py
+    python examples/notebook.py --page FILE    # runs them for a page of the documentation instead
 
 No Jupyter is needed; a test runs the cells and compares.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import base64
 import contextlib
@@ -115,8 +117,33 @@ def made() -> dict[str, Any]:
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
+def page(notebook: dict[str, Any]) -> str:
+    """A notebook as Markdown, with its pictures in it."""
+    parts: list[str] = []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", []):
+            data = output.get("data", {"text/plain": output.get("text", [])})
+            if "text/html" in data:
+                parts.append("".join(data["text/html"]))
+            elif "image/png" in data:
+                parts.append(f'<p><img alt="the result" src="data:image/png;base64,{data["image/png"]}"></p>')
+            else:
+                parts.append("```text\n" + "".join(data["text/plain"]).rstrip("\n") + "\n```")
+    return "\n\n".join(parts) + "\n"
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="run the cells of the notebook")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page in Markdown, and leave the notebook")
+    wanted = parser.parse_args().page
+    target = None if wanted is None else wanted.absolute()
     os.chdir(HERE)
     notebook = made()
     Path("dog-restored.png").unlink()
-    NOTEBOOK.write_text(json.dumps(notebook, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if target is None:
+        NOTEBOOK.write_text(json.dumps(notebook, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page(notebook), encoding="utf-8")

@@ -64,6 +64,19 @@ def test_the_notebook_is_what_its_cells_give(
     assert (tmp_path / "dog-restored.png").is_file()
 
 
+def test_the_page_of_the_site_has_every_cell_and_what_it_gives(script: ModuleType) -> None:
+    notebook = json.loads(script.NOTEBOOK.read_text(encoding="utf-8"))
+    page = script.page(notebook)
+    for cell in notebook["cells"]:
+        assert "".join(cell["source"]) in page
+    assert page.count("```python\n") == sum(cell["cell_type"] == "code" for cell in notebook["cells"])
+    assert page.count("base64,") == 6
+    assert "```text\n0 " in page  # what is printed
+    recipe = (EXAMPLES.parent / "Makefile").read_text(encoding="utf-8").partition("\ndocs:")[2].partition("\n\n")[0]
+    assert "examples/notebook.py --page build/notebook.md" in recipe  # which the page below includes
+    assert '"build/notebook.md"' in (EXAMPLES.parent / "docs" / "example.md").read_text(encoding="utf-8")
+
+
 def test_it_is_small_and_knows_no_place(script: ModuleType) -> None:
     text = script.NOTEBOOK.read_text(encoding="utf-8")
     assert len(text) < 300_000

@@ -54,4 +54,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """What completion proposes: the public names, and the subpackages that are loaded."""
+    return sorted({name for name in globals() if name not in ("Any", "TYPE_CHECKING", "annotations")} | {*__all__})

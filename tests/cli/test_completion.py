@@ -38,6 +38,8 @@ def test_commands_options_tasks_and_files(bash: Path) -> None:
     assert proposed(bash, "comp") == {"completion"}
     assert proposed(bash, "restore", "--str") >= {"--strength", "--strip-metadata"}
     assert proposed(bash, "restore", "--task", "") == set(TASKS)
+    assert proposed(bash, "export", "gau") == {"gaussian", "gaussian-fast"}
+    assert proposed(bash, "export", "gaussian", "--onnx", "x.onnx", "--dark") == {"--darktable"}
     assert "wide" in proposed(bash, "train", "gaussian", "--variant", "")
     (bash.parent / "photos").mkdir()
     (bash.parent / "photo.png").touch()

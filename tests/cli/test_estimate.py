@@ -1,5 +1,6 @@
 """``undegrade estimate`` on files with known degradation."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -46,6 +47,37 @@ def test_the_universal_model_reads_three_numbers_and_a_jpegs_header_is_shown_too
     assert first == "a.jpg: JPEG quality from the header 40"
     names = [number.name for number in NOISE_GRAIN_QUALITY.numbers]
     assert [line.removeprefix("a.jpg: ").rpartition(" +- ")[0].rpartition(" ")[0] for line in rest] == names
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(noisy(25)).save("a.png")
+    assert main(["estimate", "a.png", "--device", "cpu"]) == 0
+    of_file = capsys.readouterr().out
+    given = io.TextIOWrapper(io.BytesIO(Path("a.png").read_bytes()))
+    monkeypatch.setattr("sys.stdin", given)
+    assert main(["estimate", "-", "--device", "cpu", "--json", "found.jsonl"]) == 0
+    assert capsys.readouterr().out == of_file.replace("a.png:", "-:")
+    assert json.loads(Path("found.jsonl").read_text())["source"] == "-"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"no picture")))
+    assert main(["estimate", "-", "--device", "cpu"]) == 1
+    assert capsys.readouterr().err.startswith("undegrade estimate: -: the picture is not a PNG, ")
+    assert main(["estimate", "-", "a.png"]) == 2
+    assert "- stands for one picture, but there are 2 inputs" in capsys.readouterr().err
+    monkeypatch.setattr(given, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", given)
+    assert main(["estimate", "-"]) == 2
+    assert "there is no picture on standard input" in capsys.readouterr().err
+
+
+def test_what_a_folder_leaves_out_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("photos").mkdir()
+    Image.fromarray(noisy(25)).save("photos/a.png")
+    for name in ("b.CR2", "notes.txt", "notes2.txt"):
+        Path("photos", name).touch()
+    assert main(["estimate", "photos", "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "3 ignored (.txt 2, .cr2 1)\n"
+    assert "ignored" not in said.out  # whose lines programs read
 
 
 def test_both_numbers_of_a_cameras_noise_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

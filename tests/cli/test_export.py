@@ -51,6 +51,8 @@ def test_a_package_of_darktable(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["real", "--darktable", "a.zip"], "end in .dtmodel"),
         (["jpeg", "--weights", "WEIGHTS", "--onnx", "a.onnx"], "these weights are for gaussian-fast, not jpeg"),
         (["gaussian", "--onnx", "nowhere/a.onnx"], "cannot be written"),
+        (["gaussian", "--onnx", "photo.png"], "photo.png: ONNX files end in .onnx"),
+        (["gaussian", "--weights", "real-fast", "--onnx", "a.onnx"], "these weights are for real-fast, not gaussian"),
     ],
 )
 def test_mistakes_get_one_sentence_and_write_nothing(

@@ -1,5 +1,7 @@
 """Every type and layout of array comes back as it went in; what is no image gets a sentence."""
 
+import io
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -90,7 +92,15 @@ def test_unusual_memory_layouts(fast: Pipeline) -> None:
         (torch.zeros(9, 7, 3), "(9, 7, 3); its channels are last: use image.permute(2, 0, 1)"),
         (torch.zeros(8, 9, 7, 4), "its channels are last: use image.permute(0, 3, 1, 2)"),
         (torch.zeros(5, 9, 7), "choose the channels of a picture"),
-        (b"PNG", "PIL.Image.open"),
+        (b"PNG", "PIL.Image.open(io.BytesIO(...))"),
+        (io.BytesIO(b"PNG"), "BytesIO; open it with PIL.Image.open."),
+        (
+            [np.zeros((4, 4))] * 2,
+            "list; give its images one at a time, or arrays of one size as a batch by numpy.stack.",
+        ),
+        (["a.png", "b.png"], "give its images one at a time"),
+        (np.zeros((4, 4), ">u2" if sys.byteorder == "little" else "<u2"), "use image.astype(numpy.uint16)"),
+        (np.zeros((4, 4), np.uint8).view(np.matrix), "use numpy.asarray(image)"),
         (
             np.array([[-1.0, 0.3, 1.0]]),
             "floats of -1 to 1, but floats must be nominally in [0, 1]; use image / 2 + 0.5",

@@ -232,9 +232,23 @@ def test_options_that_do_not_go_together(options: dict[str, Any], what: str) -> 
         RestoreOptions(**{"uncertainty": True, **options})
 
 
-def test_restoring_in_one_call_returns_an_image_alone() -> None:
-    with pytest.raises(TypeError, match="uncertainty"):
-        restore(image(8, 8), uncertainty=True)
+def test_restoring_in_one_call(model: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file gives a result, which has room for intervals; an array comes back alone."""
+    with pytest.raises(UndegradeError, match=r"comes back alone.*load\(\.\.\.\)\(image, uncertainty=True\)\.$"):
+        restore(image(8, 8), uncertainty=True)  # type: ignore[call-overload]
+    Pillow.fromarray((image(20, 30, 3) * 255).astype(np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(UndegradeError, match="no scale head"):
+        restore(tmp_path / "a.png", "gaussian", uncertainty=True)
+    monkeypatch.setattr("undegrade.inference.load.load_pipeline", lambda *args, **kwargs: model)
+    found = restore(tmp_path / "a.png", "gaussian", uncertainty=True)
+    for end, expected in zip(found.interval(), model(tmp_path / "a.png", uncertainty=True).interval(), strict=True):
+        np.testing.assert_array_equal(end, expected)
+
+
+def test_a_picture_without_a_head_is_refused_even_if_it_would_be_left_alone(tmp_path: Path) -> None:
+    Pillow.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(UndegradeError, match="universal-wide have no scale head"):
+        restore(tmp_path / "a.png", uncertainty=True)
 
 
 def test_weights_with_a_head_need_its_graph_and_its_tensors() -> None:

@@ -56,9 +56,11 @@ def prepare(parser: argparse.ArgumentParser, known: Mapping[str, list[str]], fil
         file, folder: shtab's values for arguments that are files and folders.
     """
     from undegrade.tasks import TASKS
+    from undegrade.weights.card import shipped_cards
 
     variants = sorted({variant for task in TASKS.values() for variant in task.variants})
-    known = {"task": list(TASKS), "variant": variants, **known}
+    models = [card.name for card in shipped_cards()]
+    known = {"task": list(TASKS), "tasks": [*TASKS, *models], "variant": variants, **known}
     for action in _actions(parser):
         if action.dest in known and action.choices is None:
             action.choices = known[action.dest]

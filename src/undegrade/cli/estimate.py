@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undegrade.cli import interrupts, streams
+from undegrade.cli import interrupts, piped, streams
 from undegrade.cli.arguments import a_path, add_model
 from undegrade.cli.colour import Style
 from undegrade.errors import UndegradeError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from undegrade.files.plan import Pictures
     from undegrade.files.readings import Reading
     from undegrade.inference.pipeline import Pipeline
 
@@ -29,13 +30,18 @@ HELP = (
 EXAMPLES = """examples:
   undegrade estimate photo.jpg                           noise level, grain and JPEG quality
   undegrade estimate photos --json found.jsonl           of all pictures of a folder, also as lines of JSON
+  undegrade estimate - < photo.jpg                       of standard input
   undegrade estimate --task sr-x2 small.png              the blur kernel, drawn as text
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "inputs", type=a_path, nargs="+", metavar="INPUT", help="pictures, and folders to search with their subfolders"
+        "inputs",
+        type=a_path,
+        nargs="+",
+        metavar="INPUT",
+        help="pictures, and folders to search with their subfolders; - for standard input",
     )
     add_model(parser, "the task of --weights, else universal")
     parser.add_argument(
@@ -55,40 +61,62 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UndegradeError: no weights, no pictures, or the task has no estimator.
     """
-    from undegrade.cli.reporting import open_records, write_record
-    from undegrade.files.plan import pictures_in
+    from undegrade.files.plan import Pictures, pictures_in
     from undegrade.inference.load import load_pipeline
 
+    if piped.STREAM in args.inputs and len(args.inputs) > 1:
+        raise UndegradeError(f"- stands for one picture, but there are {len(args.inputs)} inputs; give one of them.")
     reader = load_pipeline(args.task, args.variant, args.weights, args.device, threads=args.threads)
     if reader.quantity is None:
         raise UndegradeError(f"the model for {reader.task.name} gives no estimate; use another task.")
-    files, unread = pictures_in(args.inputs)
+    if args.inputs == [piped.STREAM]:
+        with piped.received() as source:
+            return _estimate(args, reader, Pictures((source,)), {source: "-"})
+    return _estimate(args, reader, pictures_in(args.inputs), {})
+
+
+def _estimate(args: argparse.Namespace, reader: Pipeline, found: Pictures, names: dict[Path, str]) -> int:
+    """Print the estimates of each file; see :func:`run`.
+
+    Args:
+        args: of the command.
+        reader: the pipeline.
+        found: the files.
+        names: what a file is called instead of its path.
+    """
+    from undegrade.cli.reporting import open_records, write_record
+    from undegrade.files.ignored import in_words
+
+    files, unread = found.files, found.unread
     records = None if args.json is None else open_records(args.json, files)
     out = sys.stderr if records is sys.stdout else sys.stdout
     failed = len(unread)
     for folder, reason in unread:
         streams.say(f"undegrade estimate: {folder}: cannot be searched ({reason}); check its permissions.", sys.stderr)
     for file in files:
-        record: dict[str, Any] = {"source": str(file), "reason": None}
+        name = names.get(file, str(file))
+        record: dict[str, Any] = {"source": name, "reason": None}
         try:
-            for line in _lines(file, reader, args.kernels, record):
-                streams.say(line, out, f"{file}", Style.NAME)
+            for line in _lines(file, name, reader, args.kernels, record):
+                streams.say(line, out, name, Style.NAME)
         except UndegradeError as error:
             failed += 1
             interrupts.check()
-            streams.say(f"undegrade estimate: {error}", sys.stderr, "undegrade estimate:", Style.ERROR)
-            record["reason"] = str(error)
+            record["reason"] = reason = str(error).replace(str(file), name)
+            streams.say(f"undegrade estimate: {reason}", sys.stderr, "undegrade estimate:", Style.ERROR)
         if records is not None:
             try:
                 write_record(record, records)
             except UndegradeError as error:
                 streams.say(f"undegrade estimate: {error}", sys.stderr, "undegrade estimate:", Style.ERROR)
                 return 1
+    if found.ignored:
+        streams.say(f"{found.ignored.total()} ignored ({in_words(found.ignored)})", sys.stderr)
     return 1 if failed else 0
 
 
-def _lines(file: Path, reader: Pipeline, kernels: Path | None, record: dict[str, Any]) -> Iterator[str]:
-    """What is printed for a file; the same is added to its record."""
+def _lines(file: Path, name: str, reader: Pipeline, kernels: Path | None, record: dict[str, Any]) -> Iterator[str]:
+    """What is printed for a file of this name; the same is added to its record."""
     from undegrade import image
     from undegrade.degrade.blur import Kernel, kernel_of
     from undegrade.files.readings import readings_of
@@ -97,7 +125,7 @@ def _lines(file: Path, reader: Pipeline, kernels: Path | None, record: dict[str,
     record["height"], record["width"] = picture.pixels.shape[:2]
     record["format"], record["quality"] = str(picture.format), picture.quality
     if picture.quality is not None:
-        yield f"{file}: JPEG quality from the header {picture.quality}"
+        yield f"{name}: JPEG quality from the header {picture.quality}"
     found = reader.estimate_map(picture.visible)
     quantity = reader.quantity
     assert quantity is not None  # checked by run()
@@ -106,14 +134,14 @@ def _lines(file: Path, reader: Pipeline, kernels: Path | None, record: dict[str,
     record["found"] = [reading.to_record() for reading in readings]
     if not isinstance(quantity, Kernel):
         for reading in readings:
-            yield f"{file}: {_sentence(reading)}"
+            yield f"{name}: {_sentence(reading)}"
         return
     record["kernel"] = found.estimate.tolist()
     spread = f"{found.spread.mean():.{max(quantity.digits, 2)}f} at each position"
-    yield f"{file}: {quantity.words(found.estimate.tolist())}, +- {spread}"
+    yield f"{name}: {quantity.words(found.estimate.tolist())}, +- {spread}"
     for reading in readings:
         if reading.interval is not None:
-            yield f"{file}: {_sentence(reading)}"
+            yield f"{name}: {_sentence(reading)}"
     k = kernel_of(found.estimate.tolist())
     yield from drawn(k).splitlines()
     if kernels is not None:

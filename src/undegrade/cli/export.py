@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise UndegradeError("--onnx takes one task; export them one at a time.")
     if args.weights is not None and len(args.tasks) > 1:
         raise UndegradeError("--weights are of one task; give only that.")
+    if args.onnx is not None and args.onnx.suffix.lower() != ".onnx":
+        raise UndegradeError(f"{args.onnx}: ONNX files end in .onnx; give such a name.")
     if args.darktable is not None:
         darktable.check_name(args.darktable)
     needs_onnx()
@@ -98,7 +100,7 @@ def _load(task: str, variant: str | None, file: Path | None) -> tuple[Weights, P
     from undegrade.weights.names import weights_file
 
     if file is not None:
-        weights = read_weights(file)
+        weights = read_weights(weights_file(file))
     elif task in TASKS:
         weights = read_weights(find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,)))
     else:

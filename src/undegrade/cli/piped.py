@@ -1,4 +1,4 @@
-"""``undegrade restore - -o -``: one picture from standard input, or to standard output. Messages go to stderr."""
+"""``-``: one picture from standard input, or to standard output (``undegrade restore - -o -``, ``estimate -``)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import dataclasses
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -59,8 +61,8 @@ def check(args: argparse.Namespace) -> None:
     ):
         if given:
             raise UndegradeError(f"{option} cannot be combined with -, since {reason}; leave it out.")
-    if takes and sys.stdin.isatty():
-        raise UndegradeError("there is no picture on standard input; add < photo.png, or give the name of a file.")
+    if takes:
+        _check_input()
     if gives and sys.stdout.isatty():
         raise UndegradeError("standard output is this terminal; add > restored.png, or give -o restored.png.")
 
@@ -108,6 +110,26 @@ def run(args: argparse.Namespace, options: FileOptions, select: TaskSelector) ->
     shown = dataclasses.replace(outcome, source=args.inputs[0], output=args.output)
     streams.say(line_of(shown), sys.stderr, str(shown.source), Style.NAME)
     return 0
+
+
+@contextmanager
+def received() -> Iterator[Path]:
+    """The picture of standard input as a file, for a command that only reads.
+
+    Raises:
+        UndegradeError: standard input is a terminal, or too long.
+    """
+    _check_input()
+    with tempfile.TemporaryDirectory(prefix="undegrade-") as folder:
+        source = Path(folder) / "input"
+        with source.open("wb") as file:
+            _receive(sys.stdin.buffer, file)
+        yield source
+
+
+def _check_input() -> None:
+    if sys.stdin.isatty():
+        raise UndegradeError("there is no picture on standard input; add < photo.png, or give the name of a file.")
 
 
 def _receive(stream: BinaryIO, file: BinaryIO) -> None:

@@ -64,6 +64,21 @@ class Plan:
     others: int = 0
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Files that are only read.
+
+    Attributes:
+        files: in order.
+        unread: see :class:`Plan`.
+        ignored: see :class:`Plan`.
+    """
+
+    files: tuple[Path, ...]
+    unread: tuple[tuple[Path, str], ...] = ()
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
 Beside = Callable[[Path], Sequence[Path]]
 """From the path of a result: what is written next to it."""
 
@@ -203,8 +218,8 @@ def plan(
     return Plan(chosen, ignored, len(jobs) - len(kept), tuple(unread), len(checked) - len(chosen))
 
 
-def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, str], ...]]:
-    """The files among the inputs and the pictures in their folders, and the folders that cannot be searched.
+def pictures_in(inputs: Sequence[Path]) -> Pictures:
+    """The files among the inputs and the pictures in their folders.
 
     Raises:
         UndegradeError: there is none.
@@ -222,7 +237,7 @@ def pictures_in(inputs: Sequence[Path]) -> tuple[list[Path], tuple[tuple[Path, s
         ignored += found.ignored
     if not files:
         raise _nothing(inputs, ignored, unread)
-    return files, tuple(unread)
+    return Pictures(tuple(files), tuple(unread), ignored)
 
 
 def _into_one_file(inputs: Sequence[Path], output: Path, naming: Naming | None, beside: Beside) -> Job:

@@ -66,6 +66,8 @@ class Layout:
             channels, names = -3, "(H, W), (C, H, W) or (B, C, H, W)"
         elif isinstance(image, np.ma.MaskedArray):
             raise UndegradeError("masked arrays are not supported; use image.filled().")
+        elif isinstance(image, np.matrix):  # it stays 2-D whatever is indexed, and numpy then reads beyond its end
+            raise UndegradeError("matrices are not supported; use numpy.asarray(image).")
         elif isinstance(image, np.ndarray):
             layout = cls(image.shape, None)
             floating = bool(np.issubdtype(image.dtype, np.floating))
@@ -73,12 +75,13 @@ class Layout:
             finite = not floating or bool(np.isfinite(image).all())
             channels, names = -1, "(H, W), (H, W, C) or (B, H, W, C)"
         else:
-            kind = type(image).__name__
-            remedy = "open it with PIL.Image.open" if isinstance(image, bytes) else "convert it with numpy.asarray"
             raise UndegradeError(
-                f"an image is a numpy array, a torch tensor or an image of Pillow, not {kind}; {remedy}."
+                "an image is a numpy array, a torch tensor or an image of Pillow, not "
+                f"{type(image).__name__}; {_other(image)}."
             )
         if not known:
+            if isinstance(image, np.ndarray) and image.dtype.newbyteorder("=") == np.uint16:
+                raise UndegradeError("16 bits in the byte order of another machine; use image.astype(numpy.uint16).")
             raise UndegradeError(f"images of {image.dtype} are not supported; use uint8, uint16 or floats in [0, 1].")
         shape = layout.shape
         if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channels] not in CHANNELS):
@@ -169,6 +172,17 @@ def _remedy(shape: tuple[int, ...], channels: int) -> str:
     if n in (3, 4):
         return "choose the channels of a picture"
     return "give one image, or a batch of one size"
+
+
+def _other(given: Any) -> str:
+    """What to do with something that is no image."""
+    if isinstance(given, bytes | bytearray | memoryview):
+        return "open it with PIL.Image.open(io.BytesIO(...))"
+    if hasattr(given, "read"):
+        return "open it with PIL.Image.open"
+    if isinstance(given, list | tuple):
+        return "give its images one at a time, or arrays of one size as a batch by numpy.stack"
+    return "convert it with numpy.asarray"
 
 
 def _with_alpha(x: Image, alpha: Image, colours: Image) -> Image:

@@ -85,8 +85,9 @@ def load_pipeline(
 def restore(
     image: str | PathLike[str] | Picture, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
-    tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ..., progress: Progress | None = ...,
+    tile: int | None = ..., memory: float | None = ..., white: float | None = ..., uncertainty: bool = ...,
+    device: str | None = ..., engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ...,
+    progress: Progress | None = ...,
 ) -> Restoration[Image]: ...
 @overload
 def restore(
@@ -117,6 +118,7 @@ def restore(
     tile: int | None = None,
     memory: float | None = None,
     white: float | None = None,
+    uncertainty: bool = False,
     device: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
@@ -133,6 +135,8 @@ def restore(
             finds out what happened and leaves an image alone in which it finds nothing.
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         strength, level, samples, seed, self_ensemble, direct, tile, memory, white: see :class:`RestoreOptions`.
+        uncertainty: of a file, see :class:`RestoreOptions`; an array, a tensor or an image comes back alone, without
+            room for it.
         device, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
         keep_degradation: of tasks that enlarge: enlarge noise and compression too, instead of removing them first. A
             pipeline, which is one model, does no more than enlarge.
@@ -146,9 +150,16 @@ def restore(
         UndegradeError: not an image, a file that cannot be read, an unknown task or variant, options out of range, or
             no weights are shipped.
     """
-    options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white)
+    options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white, uncertainty)
     pipeline = load_pipeline(task, variant, device=device, engine=engine, threads=threads)
     image = opened(image)
+    if uncertainty:
+        if not isinstance(image, Picture):
+            raise UndegradeError(
+                "the restored image comes back alone here, without its uncertainty; use "
+                "undegrade.load(...)(image, uncertainty=True)."
+            )
+        pipeline.check_scale_head()  # also if the picture is then left alone
     if task is not None:
         if pipeline.architecture.scale > 1 and not keep_degradation:
             universal = load_pipeline(UNIVERSAL, device=device, engine=engine, threads=threads)

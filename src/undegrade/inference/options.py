@@ -215,7 +215,9 @@ class Restoration(Generic[Kind]):
 
     def _scale(self) -> Any:
         if self.scale is None:
-            raise UndegradeError("the intervals were not asked for; restore with uncertainty=True.")
+            raise UndegradeError(
+                "there are no intervals; restore with uncertainty=True (an image that is left alone has none)."
+            )
         return self.scale
 
 

@@ -87,7 +87,7 @@ def select_task(
     look = universal.look(image, options, progress)
     found = found_in(universal, look)
     if _has_few_colours(image):
-        return Choice(None, "left alone: it has few colours, and neither noise nor compression", universal, look)
+        return Choice(None, "left alone: it has few colours, as graphics have", universal, look)
     if found.noise >= NOISE and _quiet_noise(universal, look) >= QUIET_NOISE:
         reason = f"a noise level of {found.noise:.1f}" + (
             f" and a JPEG quality of about {found.quality:.0f}" if found.quality < COMPRESSED else ""
