@@ -115,14 +115,24 @@ def test_from_a_dropped_file_to_a_download_that_is_the_command_lines(opened: Ope
     assert re.search(r"noise level \d+\.\d levels", page.locator("#under").inner_text())
     page.locator("#found button").first.click()
 
-    # The strength: first the middle, then the whole.
-    page.locator("#strength").focus()
+    # The strength: while the slider is held the middle, then the whole.
+    slider = page.locator("#strength")
     first = page.locator("#after").get_attribute("src")
-    for _ in range(6):
-        page.keyboard.down("ArrowLeft")
+    box = slider.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2  # of 0 to 2 it is at 1
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - box["width"] / 4, y, steps=5)
     page.locator("#part:not([hidden])").wait_for(timeout=LONG)
-    page.keyboard.up("ArrowLeft")
+    page.mouse.up()
     page.locator("#part[hidden]").wait_for(timeout=LONG, state="attached")
+    opened.wait_for_state("Restored by universal")
+    # By keyboard too.
+    slider.focus()
+    steps = round((float(slider.input_value()) - 0.7) / 0.05)
+    for _ in range(abs(steps)):
+        page.keyboard.press("ArrowLeft" if steps > 0 else "ArrowRight")
+    page.locator("#command", has_text="--strength 0.7").wait_for(timeout=LONG)
     opened.wait_for_state("Restored by universal")
     assert page.locator("#after").get_attribute("src") != first
     assert page.locator("#strength-value").inner_text() == "0.70"

@@ -159,6 +159,7 @@ async function restore(item) {
   set(item, "restoring");
   try {
     const { command } = await calls.restore(item.number, item.asked, () => !item.gone && item.version === version);
+    if (item.version !== version) return; // an answer to a newer request may be here already
     item.command = command;
     if (item === current) showSave();
   } catch (error) {
