@@ -20,7 +20,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.serve.conftest import Running, png
+from tests.serve.conftest import KNOWING, Running, png
 
 FOUND = "x-undegrade-found"
 
@@ -278,6 +278,22 @@ def test_a_full_queue_says_when_to_come_again(tmp_path: Path) -> None:
         assert set(statuses) == {200, 429}
         assert all(int(a.headers["retry-after"]) >= 1 for a in answers if a.status_code == 429)
         assert httpx.get(f"{running.url}/health").json()["waiting"] == 0
+    finally:
+        running.stop()
+
+
+def test_a_worker_that_cannot_start_says_why_once(tmp_path: Path) -> None:
+    folder, start = tmp_path / "weights", tmp_path / "start"
+    folder.mkdir()
+    start.mkdir()
+    (folder / "universal-wide.json").write_text("{}")
+    (folder / "universal-wide.safetensors").touch()
+    (start / "sitecustomize.py").write_text(KNOWING.format(folder=str(folder)))
+    path = os.pathsep.join(filter(None, (str(start), os.environ.get("PYTHONPATH"))))
+    running = Running(temporary=tmp_path, environment={"PYTHONPATH": path})
+    try:
+        running.wait_for(lambda: httpx.get(f"{running.url}/health").json()["restarts"] >= 2)
+        assert running.said().count("universal-wide.json: ") == 1, running.said()
     finally:
         running.stop()
 

@@ -213,6 +213,7 @@ class Pool:
             "folder": str(self._folder), "memory": self._limits.memory, "pixels": self._limits.pixels,
             "device": self._device,
         }  # fmt: skip
+        said: str | None = None
         while True:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "undegrade.serve.work", json.dumps(settings), limit=LINE,
@@ -238,6 +239,10 @@ class Pool:
             self.restarts += 1
             if not started:
                 self._reason = self._reason or f"the worker cannot start ({_how(code)}); see the lines above."
+                if self._reason != said:  # once, not at every try
+                    said = self._reason
+                    with suppress(OSError):
+                        print(f"undegrade serve: {said}", file=sys.stderr, flush=True)
                 await asyncio.sleep(RESTART)
 
     def _heard(self, answer: Message) -> None:
