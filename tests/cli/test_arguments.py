@@ -136,4 +136,4 @@ def test_web_addresses_are_refused_as_such(
 ) -> None:
     assert main([*command, address]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"undegrade: {address}: this is a web address; download the picture, and give the file."
+    assert line == f"undegrade {command[0]}: {address}: this is a web address; download the picture, and give the file."

@@ -241,7 +241,7 @@ def test_pictures_are_needed(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["denoise"], "gaussian"),
         (["gaussian", "--datasets", "Set5"], "CBSD68"),
-        (["gaussian", "--limit", "0"], "at least 1"),
+        (["gaussian", "--limit", "0"], "whole number of 1 to"),
         (["gaussian", "--cases", "sigma 11"], "no case sigma 11; choose from sigma 10"),
     ],
 )

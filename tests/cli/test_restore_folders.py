@@ -45,6 +45,7 @@ def test_a_folder(weights: str, capsys: pytest.CaptureFixture[str]) -> None:
         "status": "restored",
         "reason": None,
         "choice": None,
+        "first": None,
         "width": 30,
         "height": 20,
         "channels": 3,

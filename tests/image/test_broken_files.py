@@ -14,7 +14,7 @@ from tests.image import annotated, makers
 from tests.image.checks import KINDS, noise, refusal
 from tests.image.makers import pillow
 from undegrade.errors import UndegradeError
-from undegrade.image import Format, Picture, jpeg, read, write
+from undegrade.image import Format, Picture, jpeg, read, vips, write
 from undegrade.image.picture import Refusal
 from undegrade.image.tiff_tags import Entry
 
@@ -209,6 +209,26 @@ def test_memory_that_runs_out_is_one_sentence(tmp_path: Path, where: str, monkey
     monkeypatch.setattr(f"undegrade.image.codec.{where}", fail)
     text = refusal(tmp_path / "x", pillow(noise((9, 9, 3)), "png"))
     assert "needs more memory than there is" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "full"),
+    [
+        ("glib: Error creating thread: Resource temporarily unavailable", True),
+        ("vips_tracked: unable to allocate memory", True),
+        ("pngload_source: libpng read error: invalid distance", False),
+    ],
+)
+def test_a_full_system_is_not_taken_for_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, full: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise vips.load().Error("unable to call pngload_source", said)
+
+    monkeypatch.setattr("undegrade.image.vips.watched", fail)
+    text = refusal(tmp_path / "x", pillow(noise((9, 9, 3)), "png"))
+    assert ("needs more memory than there is" in text) is full
+    assert ("is damaged or cut short" in text) is not full
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:

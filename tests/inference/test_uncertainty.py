@@ -51,6 +51,7 @@ def model() -> Pipeline:
 @pytest.mark.parametrize("kind", ["alpha", "pil", "path"])
 def test_intervals_of_every_kind_of_image(model: Pipeline, tmp_path: Path, kind: str) -> None:
     y = (image(20, 30, 4) * 255).astype(np.uint8)
+    y[..., 3] |= 1  # what alpha hides is not shown to the model
     low, high = model(y[..., :3], uncertainty=True).interval()
     given: Any = y
     if kind != "alpha":

@@ -72,10 +72,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    head = "undegrade:"
+    given = list(sys.argv[1:] if argv is None else argv)
+    # Options are refused while they are parsed: by the command too.
+    head = f"undegrade {given[0]}:" if given and given[0] in COMMANDS else "undegrade:"
     try:
         args = build_parser().parse_args(argv)
-        head = f"undegrade {args.command}:"
         return int(args.run(args))
     except UndegradeError as error:
         interrupts.check()

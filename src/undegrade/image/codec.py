@@ -37,7 +37,10 @@ from undegrade.reading import WEB_ADDRESS, is_web_address, open_regular
 PIXELS_PER_BYTE = 50_000
 """Files that claim more are refused: a WebP or AVIF of one colour has at most half of this."""
 
-_TOO_BIG = ("needs more memory than there is", "close other programs, or cut it up")
+_SYSTEM_IS_FULL = re.compile(r"creating thread|temporarily unavailable|allocat\w+ memory|out of memory", re.IGNORECASE)
+NO_MEMORY = "needs more memory than there is"
+"""What is said of a picture that the system has no room for."""
+_TOO_BIG = (NO_MEMORY, "close other programs, or cut it up")
 _DAMAGE = re.compile(
     "Corrupt JPEG data|Inconsistent progression|Invalid SOS parameters"
     "|Line length mismatch|Premature EO[FL]|[Bb]ad (2D )?code word|Invalid code word|Uncompressed data"
@@ -252,7 +255,10 @@ def _by_vips(file: BinaryIO, format: Format, header: Header, max_pixels: int, me
         stored = stored.reshape(image.height, image.width, image.bands)
         resolution = (image.xres, image.yres)
     except (pyvips.Error, ValueError) as error:  # ValueError: an error message that is not UTF-8
-        raise damaged(messages.reason(error)) from error
+        reason = messages.reason(error)
+        if _SYSTEM_IS_FULL.search(reason):  # the system's fault, not the file's
+            raise MemoryError(reason) from error
+        raise damaged(reason) from error
     notes += [f"the file is damaged: {line}" for line in messages.warnings() if _DAMAGE.search(line)][:1]
     if resolution == (1.0, 1.0):  # libvips found no resolution, but EXIF may have one
         resolution = exif.resolution(metadata.exif) or (DPI_72, DPI_72)

@@ -24,6 +24,8 @@ REPORTS = 0.15
 
 Message = dict[str, Any]
 
+_FULL = "there is not enough memory for this picture; allow more with --max-memory."
+
 
 class Cancelled(BaseException):
     """The job is not wanted any more. Not an Exception: what restores files turns those into outcomes."""
@@ -80,12 +82,15 @@ class Worker:
         except Cancelled:
             self.say(job, "cancelled")
         except UndegradeError as error:
-            self.say(job, "failed", reason=without_paths(str(error), message))
+            from undegrade.image.codec import NO_MEMORY
+
+            reason = _FULL if NO_MEMORY in str(error) else without_paths(str(error), message)
+            self.say(job, "failed", reason=reason)
         except Exception as error:  # one picture must not stop the others
             from undegrade.inference.engine import out_of_memory
 
             if out_of_memory(error):
-                reason = "there is not enough memory for this picture; allow more with --max-memory."
+                reason = _FULL
             else:
                 reason = (
                     f"unexpected {type(error).__name__}: {without_paths(str(error), message)[:200]}; please report it."
