@@ -7,7 +7,10 @@ import pytest
 
 from tests.image.checks import ICC, noise, sentence
 from undegrade.errors import UndegradeError
-from undegrade.image import Format, Metadata, Picture, check_fits, write
+from undegrade.image import Format, Metadata, Picture, check_fits, read, vips, write
+from undegrade.image.picture import space_of
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_picture_that_would_grow_too_large_for_its_format(tmp_path: Path) -> None:
@@ -59,3 +62,13 @@ def test_alpha_grows_with_the_pixels(kind: type[np.generic], scale: int) -> None
         flat = Picture(pixels, np.full((12, 16), constant, kind)).with_pixels(larger.pixels).alpha
         assert flat is not None
         assert (flat == constant).all()
+
+
+def test_a_profile_of_an_unknown_class_is_left_out_with_a_note() -> None:
+    # PNG's and AVIF's writers would leave it out without a word.
+    known = bytes(vips.load().Image.profile_load("srgb"))
+    assert space_of(known) == "RGB"
+    assert space_of(known[:12] + b"mgtr" + known[16:]) is None
+    found = read(ROOT / "fuzz" / "hostile" / "icc-unknown-class.png")
+    assert found.metadata.icc is None
+    assert any("colour profile that is broken" in note for note in found.notes)

@@ -338,10 +338,13 @@ def _check_fits(picture: Picture, format: Format, scale: int) -> None:
             raise Refusal(f"has more {name} data than jpeg can hold", "leave it out with --strip-metadata")
 
 
+_CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")  # of others PNG's and AVIF's writers leave the profile out
+
+
 def space_of(icc: bytes | None) -> str | None:
     """The colour space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ...; None if the profile is not valid."""
     if icc is None or not 132 <= len(icc) <= MAX_METADATA or icc[36:40] != b"acsp":
         return None
-    if not 132 <= int.from_bytes(icc[:4], "big") <= len(icc):
+    if not 132 <= int.from_bytes(icc[:4], "big") <= len(icc) or icc[12:16] not in _CLASSES:
         return None
     return icc[16:20].decode("latin-1").strip()
