@@ -41,7 +41,11 @@ class Running:
         return (self.temporary / "log").read_text()
 
     def wait_until_ready(self, **headers: str) -> None:
-        self.wait_for(lambda: httpx.get(f"{self.url}/health", headers=headers).json()["status"] == "ok")
+        try:
+            self.wait_for(lambda: httpx.get(f"{self.url}/health", headers=headers).json()["status"] == "ok")
+        except BaseException:
+            self.stop()
+            raise
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 90) -> None:
         end = time.monotonic() + seconds

@@ -38,9 +38,9 @@ PIXELS_PER_BYTE = 50_000
 """Files that claim more are refused: a WebP or AVIF of one colour has at most half of this."""
 
 _SYSTEM_IS_FULL = re.compile(r"creating thread|temporarily unavailable|allocat\w+ memory|out of memory", re.IGNORECASE)
-NO_MEMORY = "needs more memory than there is"
+TOO_LARGE = "needs more memory than there is"
 """What is said of a picture that the system has no room for."""
-_TOO_BIG = (NO_MEMORY, "close other programs, or cut it up")
+_TOO_BIG = (TOO_LARGE, "close other programs, or cut it up")
 _DAMAGE = re.compile(
     "Corrupt JPEG data|Inconsistent progression|Invalid SOS parameters"
     "|Line length mismatch|Premature EO[FL]|[Bb]ad (2D )?code word|Invalid code word|Uncompressed data"

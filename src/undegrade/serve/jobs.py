@@ -15,7 +15,7 @@ from undegrade.errors import UndegradeError
 from undegrade.files.level import check_level, task_of_level
 from undegrade.files.plan import Job
 from undegrade.files.readings import Reading, readings_of
-from undegrade.files.restore_file import NO_MEMORY, STD_PEAK, FileOptions, Status, TaskSelector, restore_file, std_path
+from undegrade.files.restore_file import STD_PEAK, FileOptions, Status, TaskSelector, restore_file, std_path
 from undegrade.files.uncertainty import PER_LEVEL, uncertainty_path
 from undegrade.image import Format, Picture
 from undegrade.inference.clean_first import choose
@@ -130,8 +130,6 @@ class Jobs:
         outcome = restore_file(
             Job(source, output, Format.PNG if asked.save_as == "png" else None), options, select, progress
         )
-        if outcome.reason == NO_MEMORY:
-            raise MemoryError  # the remedy is another one here
         if outcome.status is Status.FAILED:
             raise UndegradeError(outcome.reason or "")
         record = outcome.to_record()

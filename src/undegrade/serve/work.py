@@ -82,10 +82,11 @@ class Worker:
         except Cancelled:
             self.say(job, "cancelled")
         except UndegradeError as error:
-            from undegrade.image.codec import NO_MEMORY
+            from undegrade.files.restore_file import NO_MEMORY
+            from undegrade.image.codec import TOO_LARGE
 
-            reason = _FULL if NO_MEMORY in str(error) else without_paths(str(error), message)
-            self.say(job, "failed", reason=reason)
+            full = any(words in str(error) for words in (NO_MEMORY, TOO_LARGE))  # the remedy is another one here
+            self.say(job, "failed", reason=_FULL if full else without_paths(str(error), message))
         except Exception as error:  # one picture must not stop the others
             from undegrade.inference.engine import out_of_memory
 
