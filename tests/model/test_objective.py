@@ -42,6 +42,23 @@ def test_l1_terms_equal_numpy(terms):
     assert float(found.estimation) == pytest.approx(np.mean(per_place), rel=1e-5)
 
 
+def test_by_image_a_decibel_counts_the_same_for_each_image(terms):
+    x, xhat = terms["x"].clone(), terms["xhat"].clone()
+    xhat[0] = x[0] + (xhat[0] - x[0]) / 50  # an image that is restored 34 dB better
+    l1 = (x - xhat).abs().mean((1, 2, 3)).double()
+    found = losses(**{**terms, "x": x, "xhat": xhat}, by_image=True).restoration
+    assert float(found) == pytest.approx(float((1 + 255 * l1).log().mean() / 255), rel=1e-5)
+
+    def of_scale(a):  # what is to be gained by an error that is smaller by the same factor
+        better = x - torch.tensor(a).view(2, 1, 1, 1) * (x - xhat)
+        return float(losses(**{**terms, "x": x, "xhat": better}, by_image=True).restoration)
+
+    first, second = of_scale([1.0, 1.0]) - of_scale([0.9, 1.0]), of_scale([1.0, 1.0]) - of_scale([1.0, 0.9])
+    assert first == pytest.approx(second, rel=0.25)  # by eq. (14) they would differ by a factor of 50
+    same = losses(**{**terms, "xhat": terms["x"].clone().requires_grad_()}, by_image=True).restoration
+    same.backward()  # finite where nothing is wrong
+
+
 def test_adversarial_terms_equal_the_log_likelihoods_of_a_bernoulli(terms):
     fake, real = terms["fake_logits"], torch.linspace(-3, 3, 18).view(2, 1, 3, 3)
     one, zero = torch.ones_like(fake), torch.zeros_like(fake)

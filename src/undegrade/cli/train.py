@@ -120,6 +120,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--freeze-latent-from", type=int, metavar="STEP", help="freeze encoder, decoder and estimator from this step"
     )
+    recipe.add_argument(
+        "--by-image", action="store_true", default=None,
+        help="weigh a decibel of each image alike, instead of each level of error: weak noise counts more",
+    )  # fmt: skip
     recipe.add_argument("--seed", type=int, help="random seed")
     baselines = parser.add_argument_group("baselines of the paper")
     baseline = baselines.add_mutually_exclusive_group()

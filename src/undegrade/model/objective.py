@@ -1,6 +1,6 @@
 """The training objective, eqs. (14)-(19), as named terms.
 
-    restoration     |x - xhat|_1                                  (14)
+    restoration     |x - xhat|_1                                  (14); or, by image, f log(1 + |x - xhat|_1 / f)
     kl              D_KL(q(c|y) || N(0, 1)), mean per element     (15), normalised as in (19)
     reconstruction  |y - yhat|_1                                  (18), first term
     adversarial     -log D(yhat)                                  (17)
@@ -25,6 +25,9 @@ from torch import Tensor
 
 from undegrade.degrade.base import at_each_place
 from undegrade.model.posterior import Posterior
+
+_FLOOR = 1 / 255
+"""f, the error below which images count alike: one 8-bit level."""
 
 
 class Losses(NamedTuple):
@@ -63,6 +66,7 @@ def losses(
     estimate: Tensor,
     fake_logits: Tensor | None = None,
     misses: Misses = at_each_place,
+    by_image: bool = False,
 ) -> Losses:
     """The generator's terms.
 
@@ -74,14 +78,31 @@ def losses(
         estimate: EST(c), (B, P, h', w').
         misses: how estimate and params are compared.
         fake_logits: D(yhat) as logits; None when the recipe has no adversarial term, which then is 0.
+        by_image: see :func:`restoration_loss`.
     """
     return Losses(
-        restoration=F.l1_loss(xhat, x),
+        restoration=restoration_loss(x, xhat, by_image),
         kl=posterior.kl().mean(),
         reconstruction=F.l1_loss(yhat, y),
         adversarial=x.new_zeros(()) if fake_logits is None else F.softplus(-fake_logits).mean(),
         estimation=estimation_loss(estimate, params, misses),
     )
+
+
+def restoration_loss(x: Tensor, xhat: Tensor, by_image: bool = False) -> Tensor:
+    """Eq. (14), the mean over all elements; or the mean over images of f log(1 + |x - xhat|_1 / f).
+
+    Eq. (14) is a Laplace density of one scale for all images, so what is hard to restore outweighs what is easy. The best
+    scale of each image leaves -log p = log |x - xhat|_1 of it, up to a constant: a decibel counts the same for each. f
+    keeps images that are all but perfect from counting more than any.
+
+    Args:
+        x, xhat: clean and restored, (B, C, H, W).
+        by_image: the second of the two.
+    """
+    if not by_image:
+        return F.l1_loss(xhat, x)
+    return _FLOOR * ((x - xhat).abs().mean((1, 2, 3)) / _FLOOR).log1p().mean()
 
 
 def estimation_loss(estimate: Tensor, params: Tensor, misses: Misses = at_each_place) -> Tensor:

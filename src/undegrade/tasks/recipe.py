@@ -56,6 +56,8 @@ class Recipe:
         latent_warmup_steps: train everything except the restorer, which is most of the work, for so many first steps.
         freeze_latent_from: the step from which encoder, decoder and estimator keep their weights and only the restorer
             learns, on latents drawn from q(c|y); None never.
+        by_image: the restoration term weighs a decibel of each image alike
+            (:func:`undegrade.model.objective.restoration_loss`), where eq. (14) weighs each level of error alike.
         half: convolve in bfloat16 on a CPU that multiplies it natively, at twice the speed; the weights stay in
             float32. A GPU always does.
         seed: of everything random in the run.
@@ -82,6 +84,7 @@ class Recipe:
     muon: bool = False
     latent_warmup_steps: int = 0
     freeze_latent_from: int | None = None
+    by_image: bool = False
     half: bool = False
     seed: int = 0
 

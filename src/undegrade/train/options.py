@@ -13,7 +13,8 @@ from undegrade.tasks import Task, check_variant, task_named
 from undegrade.tasks.recipe import Recipe
 
 RECIPE_FIELDS = (
-    "steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "latent_warmup_steps", "freeze_latent_from", "seed",
+    "steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "latent_warmup_steps", "freeze_latent_from", "by_image",
+    "seed",
 )  # fmt: skip
 """Options that replace the recipe's field of the same name."""
 
@@ -62,6 +63,7 @@ class TrainOptions:
     sigma: list[float] | None = None
     latent_warmup_steps: int | None = None
     freeze_latent_from: int | None = None
+    by_image: bool | None = None
     seed: int | None = None
     open_ended: bool = False
     cooldown: float | None = None

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.model.objective import Losses, discriminator_loss, estimation_loss, losses, scale_loss
+from undegrade.model.objective import Losses, discriminator_loss, estimation_loss, losses, restoration_loss, scale_loss
 from undegrade.model.posterior import Posterior
 from undegrade.tasks.recipe import Recipe
 
@@ -66,7 +66,7 @@ def loss_of_most(trainer: Trainer, batch: Batch) -> Tensor:
             estimate.float(), batch.params, trainer.source.misses
         )
     if trainer.recipe.freeze_latent_from == 0:
-        return (batch.x - passes.restorer(batch.y, batch.noise).float()).abs().mean()
+        return restoration_loss(batch.x, passes.restorer(batch.y, batch.noise).float(), trainer.recipe.by_image)
     mean, _, xhat, yhat, estimate = passes.joint(batch.y, batch.noise)
     loss = (batch.x - xhat.float()).abs().mean() + (batch.y - yhat.float()).abs().mean()
     # Not of the estimate alone: a fresh estimator gives zeros, where the sign of |.| is rounding.
@@ -89,6 +89,7 @@ def joint(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tens
         estimate=estimate.float(),
         fake_logits=_judged(trainer, yhat),
         misses=trainer.source.misses,
+        by_image=trainer.recipe.by_image,
     )
     r = trainer.recipe
     total = terms.total(beta=r.beta, lambda_adv=r.lambda_adv, lambda_est=r.lambda_est)
@@ -117,10 +118,10 @@ def latent(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Ten
 
 
 def restorer(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-    """The restorer alone learns: |x - xhat| on latents of the frozen encoder, two thirds of a joint step's cost."""
+    """The restorer alone learns: its term on latents of the frozen encoder, two thirds of a joint step's cost."""
     with trainer.precision():
         xhat = trainer.passes.restorer(batch.y, batch.noise)
-    restoration = (batch.x - xhat.float()).abs().mean()
+    restoration = restoration_loss(batch.x, xhat.float(), trainer.recipe.by_image)
     norm = trainer.descend(restoration, trainer.optimizers, lr, clip=trainer.recipe.clip)
     return _known(restoration=restoration, total=restoration), norm
 
