@@ -92,9 +92,9 @@ def losses(
 def restoration_loss(x: Tensor, xhat: Tensor, by_image: bool = False) -> Tensor:
     """Eq. (14), the mean over all elements; or the mean over images of f log(1 + |x - xhat|_1 / f).
 
-    Eq. (14) is a Laplace density of one scale for all images, so what is hard to restore outweighs what is easy. The best
-    scale of each image leaves -log p = log |x - xhat|_1 of it, up to a constant: a decibel counts the same for each. f
-    keeps images that are all but perfect from counting more than any.
+    Eq. (14) is a Laplace density of one scale for all images, so what is hard to restore outweighs what is easy. The
+    best scale of each image leaves -log p = log |x - xhat|_1 of it, up to a constant: a decibel counts the same for
+    each. f keeps images that are all but perfect from counting more than any.
 
     Args:
         x, xhat: clean and restored, (B, C, H, W).

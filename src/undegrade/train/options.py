@@ -13,8 +13,8 @@ from undegrade.tasks import Task, check_variant, task_named
 from undegrade.tasks.recipe import Recipe
 
 RECIPE_FIELDS = (
-    "steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "latent_warmup_steps", "freeze_latent_from", "by_image",
-    "seed",
+    "steps", "batch", "patch", "lr", "lambda_adv", "lambda_est", "latent_warmup_steps", "freeze_latent_from",
+    "by_image", "seed",
 )  # fmt: skip
 """Options that replace the recipe's field of the same name."""
 
