@@ -2,9 +2,9 @@
 
     python training/average.py ONE.safetensors OTHER.safetensors ... --start NAME_OR_FILE --out FOLDER
 
-Each is a run of its own (another ``--seed``), on a core of its own, from the weights of ``--start``. Near a trained start
-such runs end in one basin: their mean is less noisy than each, like weights that learned from larger batches. The card
-counts the pixels of all. Measure the mean like any other weights before it is shipped.
+Each is a run of its own (another ``--seed``), on a core of its own, from the weights of ``--start``. Near a trained
+start such runs end in one basin: their mean is less noisy than each, like weights that learned from larger batches. The
+card counts the pixels of all. Measure the mean like any other weights before it is shipped.
 """
 
 from __future__ import annotations
