@@ -5,7 +5,8 @@ at 90 % also within each tenth of the pixels by b, of which the one that is furt
 the 90 % interval in 8-bit levels. Two baselines stand beside it, both made to cover 90 % of this very set and case:
 
     constant    one width for a picture, taken from its true errors, which nobody knows who restores it
-    samples     the standard deviation over samples, times a factor taken from the true errors of the set
+    samples     the standard deviation over samples, times a factor taken from the true errors of the set; of every
+                eighth picture only, as they take nine times as long
 
 DATA is the folder of the benchmark sets. VAL is the folder of held-out pictures that the widths on the card were fitted
 to: each half of them is measured with widths that are fitted to the other half here, under the degradations of the
@@ -64,7 +65,7 @@ class Cell:
         severity: that is estimated of each picture.
         b: (N,) of each picture.
         error: (N, C).
-        std: (N,).
+        std: (N,); None of pictures that no samples were taken of.
     """
 
     data: str
@@ -72,7 +73,7 @@ class Cell:
     severity: list[float] = field(default_factory=list)
     b: list[Array] = field(default_factory=list)
     error: list[Array] = field(default_factory=list)
-    std: list[Array] = field(default_factory=list)
+    std: list[Array | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val", type=Path, help="held-out pictures (default: none)")
     parser.add_argument("--limit", type=int, help="only the first N pictures of each set")
     parser.add_argument("--samples", type=int, default=8, help="of the second baseline; 0 leaves it out (default: 8)")
+    parser.add_argument("--every", type=int, default=8, metavar="N", help="samples of every N-th picture (default: 8)")
     parser.add_argument("--out", type=Path, help="write OUT.csv and OUT.png")
 
 
@@ -119,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
          "constant: worst tenth", "width", "samples: worst tenth", "width"), words=2,
     )  # fmt: skip
     rows = []
-    for cell, of in cells(pipeline, args.data, args.val, args.limit, args.samples):
+    for cell, of in cells(pipeline, args):
         rows.append(row(cell, widths if of is None else of))
         study.print_line(line(rows[-1]))
     if not rows:
@@ -132,16 +134,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def cells(
-    pipeline: Pipeline, data: Path, val: Path | None, limit: int | None, samples: int
-) -> Iterator[tuple[Cell, PixelWidths | None]]:
+def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, PixelWidths | None]]:
     """Every cell of the model's task, measured one after the other, and its widths where they are not the card's."""
     task, random = pipeline.task, np.random.default_rng(0)
+    data, val, limit = args.data, args.val, args.limit
+
+    def add(cell: Cell, x: Array, y: Array, direct: bool) -> None:
+        measure(cell, pipeline, x, y, direct, 0 if len(cell.b) % args.every else args.samples, random)
+
     if val is not None:
         halves = [Cell("held-out", name) for name in ("first half", "second half")]
         for half, cell in enumerate(halves):
             for x, y in held_out(task, val, pipeline.architecture.channels, half, limit):
-                add(cell, pipeline, x, y, task.degradation.direct, samples, random)
+                add(cell, x, y, task.degradation.direct)
         for cell, other in zip(halves, halves[::-1], strict=True):
             yield cell, fit_pixels(other.severity, other.b, other.error)
     for benchmark in task.benchmarks:
@@ -151,11 +156,11 @@ def cells(
         if benchmark.degradation is None:
             for clean, noisy in pairs(benchmark.dataset, data)[:limit]:
                 y = task.protocol.clean(load(noisy)).astype(np.float32) / np.float32(255)
-                add(cell, pipeline, task.protocol.clean(load(clean)), y, True, samples, random)
+                add(cell, task.protocol.clean(load(clean)), y, True)
         else:
             for path in images(benchmark.dataset, data)[:limit]:
                 x = task.protocol.clean(load(path), benchmark.scale)
-                add(cell, pipeline, x, benchmark.degrade(x)[0], benchmark.direct, samples, random)
+                add(cell, x, benchmark.degrade(x)[0], benchmark.direct)
         yield cell, None
 
 
@@ -177,7 +182,7 @@ def held_out(task: Task, val: Path, channels: int, half: int, limit: int | None)
             yield photograph, y
 
 
-def add(
+def measure(
     cell: Cell, pipeline: Pipeline, x: Array, y: Array, direct: bool, samples: int, random: np.random.Generator
 ) -> None:
     """Restore one picture and note b, errors and standard deviations at some of its pixels."""
@@ -187,26 +192,27 @@ def add(
     cell.severity.append(pipeline.severity(found.estimate))
     cell.b.append(found.scale.ravel()[chosen])
     cell.error.append(error[chosen])
-    if samples:
-        cell.std.append(pipeline(y, direct=direct, samples=samples).std.ravel()[chosen])
+    std = pipeline(y, direct=direct, samples=samples).std.ravel()[chosen] if samples else None
+    cell.std.append(std)
 
 
 def row(cell: Cell, widths: PixelWidths) -> Row:
     """What is said of a cell."""
     b, error = np.concatenate(cell.b), np.concatenate(cell.error)
     constant = np.concatenate([np.full(len(e), np.quantile(np.abs(e), SHOWN)) for e in cell.error])
-    scaled = None
-    if cell.std:
-        std = np.maximum(np.concatenate(cell.std), LEAST)
-        scaled = std * np.quantile(np.abs(error) / std[:, None], SHOWN)
+    sampled = [(s, b, e) for s, b, e in zip(cell.std, cell.b, cell.error, strict=True) if s is not None]
+    samples = None
+    if sampled:
+        std, *of = (np.concatenate(parts) for parts in zip(*sampled, strict=True))
+        std = np.maximum(std, LEAST)
+        samples = score(*of, std * np.quantile(np.abs(of[1]) / std[:, None], SHOWN))
     half = {
         level: np.concatenate([widths.at(s)(of, level) for s, of in zip(cell.severity, cell.b, strict=True)])
         for level in LEVELS
     }
     return Row(
         cell.data, cell.case, len(cell.b), tuple(coverage(half[level], error) for level in LEVELS),
-        score(b, error, half[SHOWN]), score(b, error, constant),
-        None if scaled is None else score(b, error, scaled),
+        score(b, error, half[SHOWN]), score(b, error, constant), samples,
     )  # fmt: skip
 
 
