@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.autoencoder import Decoder, Encoder, Estimator
 from undegrade.model.latent import LATENT_STRIDE
+from undegrade.model.part import Part
 from undegrade.model.posterior import Posterior
 from undegrade.model.restorers import RESTORERS
 from undegrade.model.scale_head import ScaleHead
@@ -83,20 +84,34 @@ class VDIR(nn.Module):
         """What the restorer is given of a latent: the latent itself, or by a two-stage model EST(c)."""
         return self.estimate(c) if self._two_stage else c
 
-    def restore(self, y: Tensor, c: Tensor) -> Tensor:
-        """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale)."""
+    def restore(self, y: Tensor, c: Tensor, part: Part | None = None) -> Tensor:
+        """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale).
+
+        Args:
+            y, c: image and latent.
+            part: of y, as for :meth:`RestorerModule.features_of`, of which xhat is computed. None for all of it.
+        """
+        if part is not None:
+            return self.restorer.image(part.of(y), self.restorer.features_of(y, self.condition(c), part))
         xhat: Tensor = self.restorer(y, self.condition(c))
         return xhat
 
-    def restore_with_scale(self, y: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def restore_with_scale(self, y: Tensor, c: Tensor, part: Part | None = None) -> tuple[Tensor, Tensor]:
         """xhat, the same to the last bit, and the scale b of its errors, (B, 1, H scale, W scale).
+
+        Args:
+            y, c, part: as for :meth:`restore`.
 
         Raises:
             ValueError: the model has no scale head.
         """
         if self.scale is None:
             raise ValueError("this model has no scale head")
-        h = self.restorer.features(y, self.condition(c))
+        condition = self.condition(c)
+        if part is None:
+            h = self.restorer.features(y, condition)
+        else:
+            y, h = part.of(y), self.restorer.features_of(y, condition, part)
         xhat = self.restorer.image(y, h)
         b: Tensor = self.scale(h, (xhat.shape[-2], xhat.shape[-1]))
         return xhat, b
