@@ -57,8 +57,12 @@ class FastRestorer(RestorerModule):
     @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
+        return self.cell_reach + SHUFFLE - 1
+
+    @property
+    def cell_reach(self) -> int:
         convolutions = 1 + 2 * len(self.blocks) + 1
-        return SHUFFLE * convolutions + SHUFFLE - 1
+        return SHUFFLE * convolutions
 
     def features(self, y: Tensor, c: Tensor) -> Tensor:
         """h', (B, F, ceil(H / r), ceil(W / r))."""

@@ -34,6 +34,14 @@ class RestorerModule(nn.Module):
         """Input pixels around an output pixel that y itself is read from."""
         raise NotImplementedError
 
+    @property
+    def cell_reach(self) -> int:
+        """The same around an area that starts and ends on multiples of :attr:`stride`, at most :attr:`reach`.
+
+        Within a cell of a coarser level, :attr:`reach` counts from the far edge.
+        """
+        return self.reach
+
     def features(self, y: Tensor, c: Tensor) -> Tensor:
         """h, the last features: what :meth:`image` reads with a 3x3 convolution, and so does the scale head.
 

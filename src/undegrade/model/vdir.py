@@ -64,12 +64,15 @@ class VDIR(nn.Module):
 
     @property
     def reaches(self) -> tuple[int, int]:
-        """The same for the two steps alone: what q(c|y) and EST(c) at a position, and what an output pixel, given the
-        latent of the whole image, depend on. The sum of the halos is larger than :attr:`reach`, but each is smaller."""
+        """The same for the two steps alone: what q(c|y) and EST(c) at a position, and what a tile that starts on
+        multiples of the stride, given the latent of the whole image, depend on. The sum of the halos is larger than
+        :attr:`reach`, but each is smaller."""
         estimator = self.estimator.reach if self._two_stage else 0
-        # A pixel's resized latent reads cells whose pixels begin up to one and a half cells away.
-        resized = LATENT_STRIDE + LATENT_STRIDE // 2
-        steps = (self.encoder.reach + self.estimator.reach, self.restorer.reach + resized + estimator)
+        # The centre of an element of the resized latent lies between those of the cells that it is read from; the
+        # farther one ends so many pixels, and half a pixel at most, beyond that element.
+        resized = LATENT_STRIDE + LATENT_STRIDE // 2 - 1 - self.restorer.feature_stride // 2
+        cells = (self.restorer.cell_reach + resized) // LATENT_STRIDE * LATENT_STRIDE
+        steps = (self.encoder.reach + self.estimator.reach, max(self.restorer.cell_reach, cells) + estimator)
         encode, restore = (-(-step // self.stride) * self.stride for step in steps)
         return encode, restore
 

@@ -68,6 +68,11 @@ class WideRestorer(FastRestorer):
         return SHUFFLE * (convolutions + self.level.reach) + self.stride - 1
 
     @property
+    def cell_reach(self) -> int:
+        behind, before = 2 * len(self.blocks[JOIN:]) + 1, 2 * JOIN + 1
+        return SHUFFLE * (self.level.around(behind) + before)
+
+    @property
     def last_reach(self) -> int:  # type: ignore[override]
         """Input pixels around a part that is right where the levels have been added to less than all of it."""
         convolutions = 1 + 2 * len(self.blocks[JOIN:]) + 1
@@ -119,6 +124,13 @@ class CoarseLevel(nn.Module):
         """Elements of the input around one of the output that its convolutions see, but for the levels' grid."""
         convolutions = 2 * (len(self.before) + len(self.after))
         return 1 + 2 * (convolutions + (0 if self.level is None else self.level.reach))
+
+    def around(self, n: int) -> int:
+        """Elements of the input around an area on the levels' grid that one with n elements around it is read from."""
+        q = -(-(1 + n) // 2) + 2 * len(self.after)
+        if self.level is not None:
+            q = self.level.around(q)
+        return 2 * (q + 2 * len(self.before))
 
     def forward(self, h: Tensor, c: Tensor | None = None, part: Part | None = None) -> Tensor:
         """h: (B, outer, h, w); c: (B, cond_channels, ceil(h / 2), ceil(w / 2)) -> (B, outer, h, w).
