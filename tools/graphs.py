@@ -201,8 +201,8 @@ def _as_arguments(shapes: list, named: int) -> tuple:
 def _described(name: str):
     from onnx import TensorProto, helper
 
-    lines = name in _PART
-    return helper.make_tensor_value_info(name, TensorProto.INT64 if lines else TensorProto.FLOAT, [None] * (1 if lines else 4))
+    kind, axes = (TensorProto.INT64, 1) if name in _PART else (TensorProto.FLOAT, 4)
+    return helper.make_tensor_value_info(name, kind, [None] * axes)
 
 
 def random_model(architecture: Architecture) -> VDIR:

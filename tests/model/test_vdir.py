@@ -56,7 +56,7 @@ def test_reach_holds_and_is_not_wasteful(fields):
     assert model.reach - model.stride < farthest <= model.reach
 
 
-@pytest.mark.parametrize("fields", ALL + [{"scale": 4}, {"scale": 2, "restorer": "wide"}], ids=str)
+@pytest.mark.parametrize("fields", [*ALL, {"scale": 4}, {"scale": 2, "restorer": "wide"}], ids=str)
 def test_a_tile_on_the_grid_needs_no_more_than_the_halo_for_restoring_and_little_less(fields):
     """By gradients, to y and to the latent of the whole image."""
     model = make(channels=1, **fields).double()  # of the farthest little is left

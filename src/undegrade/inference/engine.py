@@ -23,9 +23,8 @@ from undegrade.model.restorers import RESTORERS
 
 Window = npt.NDArray[np.float32]
 LEAST_PART = 64 * 64
-"""The fewest pixels of a window that the last layers are computed of, or all: see :data:`undegrade.inference.tiles.AREA`.
-Their smallest input has six elements per pixel.
-"""
+"""The last layers are computed of at least so many pixels of a window, or of all: as
+:data:`undegrade.inference.tiles.AREA`, since their smallest input has six elements per pixel."""
 
 
 class Posterior(NamedTuple):

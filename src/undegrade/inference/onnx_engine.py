@@ -92,7 +92,7 @@ class OnnxEngine(Engine):
         return TorchEngine(model.requires_grad_(False), device)
 
     def _lines(self, y: Window, part: Part | None) -> dict[str, npt.NDArray[np.int64]]:
-        """The numbers of the rows and columns of y that a graph is asked for, where it can be asked for less than all."""
+        """The numbers of y's rows and columns that a graph is asked for, if it can be asked for less than all."""
         if self.last_reach is None:
             return {}
         h, w = y.shape[-2:]

@@ -69,13 +69,13 @@ class WideRestorer(FastRestorer):
 
     @property
     def cell_reach(self) -> int:
-        behind, before = 2 * len(self.blocks[JOIN:]) + 1, 2 * JOIN + 1
+        behind, before = 2 * (len(self.blocks) - JOIN) + 1, 2 * JOIN + 1
         return SHUFFLE * (self.level.around(behind) + before)
 
     @property
     def last_reach(self) -> int:  # type: ignore[override]
         """Input pixels around a part that is right where the levels have been added to less than all of it."""
-        convolutions = 1 + 2 * len(self.blocks[JOIN:]) + 1
+        convolutions = 1 + 2 * (len(self.blocks) - JOIN) + 1
         return -(-SHUFFLE * convolutions // self.stride) * self.stride
 
     def features_of(self, y: Tensor, c: Tensor, part: Part) -> Tensor:
