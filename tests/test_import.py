@@ -26,6 +26,15 @@ def test_restoring_and_training_do_without_what_they_do_not_need() -> None:
     assert not {"pyvips", "skimage", "scipy", "tifffile"} & set(python(code).split())
 
 
+def test_restoring_an_array_loads_no_masked_arrays() -> None:
+    """numpy loads them when they are first named."""
+    python(
+        "import sys, numpy as np, undegrade\n"
+        "undegrade.restore(np.zeros((8, 8), np.uint8))\n"
+        "assert 'numpy.ma' not in sys.modules\n"
+    )
+
+
 def test_no_network() -> None:
     python(
         "import socket\n"

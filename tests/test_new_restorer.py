@@ -101,7 +101,7 @@ def test_its_memory_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pipeline.engine.bytes_per_pixel == 200
     windows = []
     true = VDIR.restore
-    monkeypatch.setattr(VDIR, "restore", lambda self, y, c: windows.append(y[0, 0].numel()) or true(self, y, c))
+    monkeypatch.setattr(VDIR, "restore", lambda self, y, c, _: windows.append(y[0, 0].numel()) or true(self, y, c))
     pipeline(make_photo(800, 900, 0), memory=200 * 400_000)
     assert len(windows) > 1
     assert max(windows) <= 400_000

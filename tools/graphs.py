@@ -11,12 +11,14 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from undegrade.inference.graphs import PARTS, name_of
 from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.part import Part
 from undegrade.model.posterior import Posterior
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
@@ -25,6 +27,43 @@ FOLDER = Path(__file__).parents[1] / "src" / "undegrade" / "inference" / "graphs
 BATCH, HEIGHT, WIDTH = 2, 33, 49
 """Of the example that the networks are traced with; none of the three is kept. The sides are odd at every level: the
 tracer takes the way that completes odd sizes, which adds nothing to even ones."""
+
+
+class Lines:
+    """What a graph knows of a :class:`Part`: the numbers of its rows and of its columns, without a gap.
+
+    A graph's inputs are tensors; the size of what is computed follows from that of these two.
+    """
+
+    def __init__(self, rows: Tensor, columns: Tensor) -> None:
+        self.rows, self.columns = rows, columns
+
+    def of(self, x: Tensor, times: int = 1, divided: int = 1) -> Tensor:
+        """As :meth:`Part.of`."""
+        assert times == 1
+        found: Tensor = torch.ops.undegrade.lines(x, self.rows, self.columns, divided)
+        return found
+
+
+@torch.library.custom_op("undegrade::lines", mutates_args=())
+def _lines(x: Tensor, rows: Tensor, columns: Tensor, divided: int) -> Tensor:
+    part = Part((int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1))
+    return part.of(x, 1, divided).clone()
+
+
+@_lines.register_fake
+def _(x: Tensor, rows: Tensor, columns: Tensor, divided: int) -> Tensor:
+    return x.new_empty(*x.shape[:2], *((n.shape[0] + divided - 1) // divided for n in (rows, columns)))
+
+
+def _slice(x, rows, columns, divided: int):
+    """The operator in ONNX: one Slice, which copies whole rows; two Gather of numbers would take ten times as long."""
+    from onnxscript import opset20 as op
+
+    first, last, one, step = (op.Constant(value_ints=[n]) for n in (0, -1, 1, divided))
+    starts = op.Concat(op.Gather(rows, first), op.Gather(columns, first), axis=0)
+    ends = op.Concat(op.Gather(rows, last), op.Gather(columns, last), axis=0)
+    return op.Slice(x, op.Div(starts, step), op.Add(op.Div(ends, step), one), op.Constant(value_ints=[2, 3]))
 
 
 class Encode(nn.Module):
@@ -40,27 +79,35 @@ class Encode(nn.Module):
 
 
 class Restore(nn.Module):
-    """(y, c) -> xhat."""
+    """(y, c) -> xhat. Of a part of it: (y, c, rows, columns), see :class:`Lines`."""
 
     def __init__(self, model: VDIR) -> None:
         super().__init__()
         self.restorer = model.restorer
 
-    def forward(self, y: Tensor, c: Tensor) -> Tensor:
-        return self.restorer(y, c)
+    def forward(self, y: Tensor, c: Tensor, *part: Tensor) -> Tensor:
+        return self.within(y, c, *part)[0]
+
+    def within(self, y: Tensor, c: Tensor, *part: Tensor) -> tuple[Tensor, Tensor]:
+        """xhat and its features."""
+        if part:
+            lines = cast(Part, Lines(*part))
+            y, h = lines.of(y), self.restorer.features_of(y, c, lines)
+        else:
+            h = self.restorer.features(y, c)
+        return self.restorer.image(y, h), h
 
 
-class Scale(nn.Module):
-    """(y, c) -> xhat and b."""
+class Scale(Restore):
+    """The same -> xhat and b."""
 
     def __init__(self, model: VDIR) -> None:
-        super().__init__()
+        super().__init__(model)
         assert model.scale is not None
-        self.restorer, self.scale = model.restorer, model.scale
+        self.scale = model.scale
 
-    def forward(self, y: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.restorer.features(y, c)
-        xhat = self.restorer.image(y, h)
+    def forward(self, y: Tensor, c: Tensor, *part: Tensor) -> tuple[Tensor, Tensor]:
+        xhat, h = self.within(y, c, *part)
         return xhat, self.scale(h, (xhat.shape[-2], xhat.shape[-1]))
 
 
@@ -77,7 +124,14 @@ class Estimate(nn.Module):
 
 _MODULES = {"encode": Encode, "restore": Restore, "estimate": Estimate, "scale": Scale}
 _INPUTS = {"encode": ("y",), "restore": ("y", "c"), "estimate": ("c",), "scale": ("y", "c")}
+_PART = ("rows", "columns")
 _OUTPUTS = {"encode": ("mean", "logvar"), "restore": ("xhat",), "estimate": ("params",), "scale": ("xhat", "b")}
+
+
+def inputs(part: str, model: VDIR) -> tuple[str, ...]:
+    """The names of a graph's inputs."""
+    takes_part = issubclass(_MODULES[part], Restore) and model.restorer.last_reach is not None
+    return _INPUTS[part] + (_PART if takes_part else ())
 
 
 def wanted() -> dict[str, tuple[str, Architecture]]:
@@ -96,16 +150,21 @@ def graph(part: str, architecture: Architecture) -> bytes:
     examples = {
         "y": torch.rand(BATCH, architecture.channels, HEIGHT, WIDTH),
         "c": torch.rand(BATCH, 4, -(-HEIGHT // 4), -(-WIDTH // 4)),
+        "rows": torch.arange(16, HEIGHT),
+        "columns": torch.arange(8, WIDTH),
     }
+    names = inputs(part, model)
     anything = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    dynamic = {name: {0: torch.export.Dim.DYNAMIC} if name in _PART else anything for name in names}
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _MODULES[part](model).eval(),
-            tuple(examples[name] for name in _INPUTS[part]),
+            tuple(examples[name] for name in names),
             dynamo=True,
-            dynamic_shapes=tuple(anything for _ in _INPUTS[part]),
-            input_names=_INPUTS[part],
+            dynamic_shapes=_as_arguments(list(dynamic.values()), len(_INPUTS[part])),
+            input_names=names,
+            custom_translation_table={torch.ops.undegrade.lines.default: _slice},
             output_names=_OUTPUTS[part],
             verbose=False,
         )
@@ -113,14 +172,14 @@ def graph(part: str, architecture: Architecture) -> bytes:
     proto = program.model_proto
     shapes = {n: list(t.shape) for n, t in model.state_dict().items() if n.startswith(PARTS[part])}
     kept = [tensor for tensor in proto.graph.initializer if tensor.name not in shapes]
-    names = {tensor.name for tensor in proto.graph.initializer}
-    assert set(shapes) <= names, f"not in the graph: {set(shapes) - names}"
+    there = {tensor.name for tensor in proto.graph.initializer}
+    assert set(shapes) <= there, f"not in the graph: {set(shapes) - there}"
     clean = onnx.helper.make_model(
         onnx.helper.make_graph(
             [_bare(node) for node in proto.graph.node],
             name_of(part, architecture),
-            [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [None] * 4) for n in _INPUTS[part]],
-            [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [None] * 4) for n in _OUTPUTS[part]],
+            [_described(name) for name in names],
+            [_described(name) for name in _OUTPUTS[part]],
             kept,
         ),
         opset_imports=[o for o in proto.opset_import if o.domain == ""],
@@ -128,8 +187,22 @@ def graph(part: str, architecture: Architecture) -> bytes:
     )
     reaches = json.dumps([model.reach, *model.reaches])
     said = {"shapes": json.dumps(shapes), "reaches": reaches, "stride": str(model.stride)}
+    if model.restorer.last_reach is not None:
+        said["last_reach"] = str(model.restorer.last_reach)
     onnx.helper.set_model_props(clean, said if part == "restore" else {"shapes": said["shapes"]})
     return clean.SerializeToString(deterministic=True)
+
+
+def _as_arguments(shapes: list, named: int) -> tuple:
+    """As forward() takes them: those behind the named ones as one tuple."""
+    return (*shapes[:named], tuple(shapes[named:])) if len(shapes) > named else tuple(shapes)
+
+
+def _described(name: str):
+    from onnx import TensorProto, helper
+
+    kind, axes = (TensorProto.INT64, 1) if name in _PART else (TensorProto.FLOAT, 4)
+    return helper.make_tensor_value_info(name, kind, [None] * axes)
 
 
 def random_model(architecture: Architecture) -> VDIR:

@@ -49,7 +49,7 @@ def test_half_precision_is_near_and_a_window_that_overflows_is_done_again(monkey
     true = VDIR.restore
     modes = []
 
-    def overflowing(self: VDIR, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+    def overflowing(self: VDIR, y: torch.Tensor, c: torch.Tensor, part: None) -> torch.Tensor:
         modes.append(torch.is_autocast_enabled("cpu"))
         return true(self, y, c) * (float("inf") if modes[-1] else 1)
 

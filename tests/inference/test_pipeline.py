@@ -103,7 +103,7 @@ def test_a_budget_of_memory_chooses_the_tile() -> None:
     x = make_photo(300, 500, 6)
     sizes = []
     true = model.engine.restore
-    model.engine.restore = lambda y, c: sizes.append(y.shape[2] * y.shape[3]) or true(y, c)  # type: ignore[func-returns-value,method-assign]
+    model.engine.restore = lambda y, *given: sizes.append(y.shape[2] * y.shape[3]) or true(y, *given)  # type: ignore[func-returns-value,method-assign]
     np.testing.assert_array_equal(model(x, memory=5e7).image, model(x, memory=1e9).image)
     budget = 5e7 / model.engine.bytes_per_pixel
     assert max(sizes[:-1]) <= budget < sizes[-1]

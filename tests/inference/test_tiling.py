@@ -87,7 +87,7 @@ def test_running_out_of_memory_halves_the_tiles_and_goes_on(error: Exception, mo
     expected = model(x, tile=100_000).image
     true, failures, areas = VDIR.restore, [], []
 
-    def limited(self: VDIR, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+    def limited(self: VDIR, y: torch.Tensor, c: torch.Tensor, part: None) -> torch.Tensor:
         area = y.shape[2] * y.shape[3]
         if area > 100_000:
             failures.append(area)
@@ -104,7 +104,7 @@ def test_running_out_of_memory_halves_the_tiles_and_goes_on(error: Exception, mo
 def test_no_memory_at_all_and_other_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     model = pipeline()
 
-    def fails(self: VDIR, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+    def fails(self: VDIR, y: torch.Tensor, c: torch.Tensor, part: None) -> torch.Tensor:
         raise problem
 
     monkeypatch.setattr(VDIR, "restore", fails)

@@ -6,6 +6,7 @@ import torch
 from tests.model.networks import ENLARGING, make
 from undegrade.model.architecture import Conditioning
 from undegrade.model.restorers import RESTORERS
+from undegrade.model.upsample import Enlarge
 
 ALL = [{"restorer": r, "conditioning": c} for r in RESTORERS for c in Conditioning]
 CONDITIONED = [a for a in ALL if a["conditioning"] != Conditioning.NONE]
@@ -53,6 +54,31 @@ def test_reach_holds_and_is_not_wasteful(fields):
         columns = gradient[0, 0].abs().sum(0).nonzero().flatten()
         farthest = max(farthest, centre + offset - int(columns.min()), int(columns.max()) - centre - offset)
     assert model.reach - model.stride < farthest <= model.reach
+
+
+@pytest.mark.parametrize("fields", [*ALL, {"scale": 4}, {"scale": 2, "restorer": "wide"}], ids=str)
+def test_a_tile_on_the_grid_needs_no_more_than_the_halo_for_restoring_and_little_less(fields):
+    """By gradients, to y and to the latent of the whole image."""
+    model = make(channels=1, **fields).double()  # of the farthest little is left
+    for p in model.parameters():
+        p.data = p.data.abs() + 1e-3
+    for module in model.modules():
+        if isinstance(module, Enlarge):
+            module.float()  # as it works, whatever the precision around it
+    scale, stride, halo = model.architecture.scale, model.stride, model.reaches[1]
+    start = halo + 2 * stride
+    stop = start + 2 * stride
+    y = torch.rand(1, 1, 16, stop + start, dtype=torch.float64, requires_grad=True)
+    c = torch.rand(1, 4, 4, (stop + start) // 4, dtype=torch.float64, requires_grad=True)
+    tile = model.restore(y, c)[..., start * scale : stop * scale].sum()
+    reached = []
+    for given, cell in zip((y, c), (1, 4), strict=True):
+        (gradient,) = torch.autograd.grad(tile, given, retain_graph=True, allow_unused=True)
+        if gradient is None:  # a model that ignores it
+            continue
+        columns = gradient[0].abs().sum((0, 1)).nonzero().flatten()
+        reached += [start - cell * int(columns.min()), cell * (int(columns.max()) + 1) - stop]
+    assert halo - stride - (4 if model.architecture.conditioning is Conditioning.NONE else 0) < max(reached) <= halo
 
 
 def test_a_fresh_model_keeps_the_signal_through_its_depth():

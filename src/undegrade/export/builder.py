@@ -26,6 +26,13 @@ def needs_onnx() -> None:
         raise UndegradeError("exporting needs the library onnx; run: pip install 'undegrade[export]'.") from error
 
 
+def inputs_of(content: bytes) -> list[str]:
+    """The names of a model's inputs."""
+    import onnx
+
+    return [value.name for value in onnx.load_model_from_string(content).graph.input]
+
+
 class GraphBuilder:
     """Nodes and initializers of one graph. Values are known by their names."""
 

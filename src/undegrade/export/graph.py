@@ -25,7 +25,7 @@ from undegrade.degrade.base import Quantity
 from undegrade.degrade.numbers import Numbers
 from undegrade.degrade.resize import SHIFT_REACH, direct_grid_taps
 from undegrade.errors import UndegradeError
-from undegrade.export.builder import GraphBuilder, needs_onnx
+from undegrade.export.builder import GraphBuilder, inputs_of, needs_onnx
 from undegrade.inference.graphs import PARTS, filled, find_graph, has_graphs
 from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
 from undegrade.model.latent_noise import BLOCK, ESTIMATE_DRAWS, latent_noise
@@ -69,7 +69,7 @@ def single_graph(weights: Weights, quantity: Quantity | None, side: int | None =
         contents[part] = filled(graph, {n: t for n, t in weights.tensors.items() if n.startswith(PARTS[part])})
     y = INPUT if a.scale == 1 else _onto_direct_grid(g, a.channels, a.scale)
     mean, logvar = g.include(contents["encode"], "encode", {"y": y})
-    (xhat,) = g.include(contents["restore"], "restore", {"y": y, "c": mean})
+    (xhat,) = g.include(contents["restore"], "restore", {"y": y, "c": mean, **_all_lines(g, contents["restore"], y)})
     g.name(xhat, OUTPUT)
     batch, height, width = ("batch", "height", "width") if side is None else (1, side, side)
     large = [n * a.scale if isinstance(n, int) else n + f"_x{a.scale}" * (a.scale > 1) for n in (height, width)]
@@ -94,6 +94,15 @@ def write(path: Path, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise UndegradeError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
+
+
+def _all_lines(g: GraphBuilder, restorer: bytes, y: str) -> dict[str, str]:
+    """A graph that can be asked for a part of the image is asked for all of it."""
+    if "rows" not in inputs_of(restorer):
+        return {}
+    first, step = g.constant(0, np.int64), g.constant(1, np.int64)
+    height, width = (g.add("Squeeze", g.add("Shape", y, start=axis, end=axis + 1)) for axis in (2, 3))
+    return {"rows": g.add("Range", first, height, step), "columns": g.add("Range", first, width, step)}
 
 
 def _onto_direct_grid(g: GraphBuilder, channels: int, scale: int) -> str:

@@ -64,7 +64,7 @@ class Layout:
             known = image.dtype in (*floats, torch.uint8, torch.uint16)
             finite = image.dtype not in floats or bool(torch.isfinite(image).all())
             channels, names = -3, "(H, W), (C, H, W) or (B, C, H, W)"
-        elif isinstance(image, np.ma.MaskedArray):
+        elif "numpy.ma" in sys.modules and isinstance(image, np.ma.MaskedArray):  # as torch; it is loaded at first use
             raise UndegradeError("masked arrays are not supported; use image.filled().")
         elif isinstance(image, np.matrix):  # it stays 2-D whatever is indexed, and numpy then reads beyond its end
             raise UndegradeError("matrices are not supported; use numpy.asarray(image).")

@@ -18,9 +18,13 @@ import numpy.typing as npt
 from undegrade.degrade.resize import SHIFT_REACH, array_onto_direct_grid
 from undegrade.inference.arrays import full_range_luma
 from undegrade.model.architecture import Architecture
+from undegrade.model.part import Part
 from undegrade.model.restorers import RESTORERS
 
 Window = npt.NDArray[np.float32]
+LEAST_PART = 64 * 64
+"""The last layers are computed of at least so many pixels of a window, or of all: as
+:data:`undegrade.inference.tiles.AREA`, since their smallest input has six elements per pixel."""
 
 
 class Posterior(NamedTuple):
@@ -61,13 +65,17 @@ class Engine(ABC):
         architecture: of the networks.
         networks: how far they read.
         stride: :attr:`undegrade.model.vdir.VDIR.stride`.
+        last_reach: :attr:`undegrade.model.restorer_module.RestorerModule.last_reach`.
         half: whether it convolves in half precision.
     """
 
     half = False
 
-    def __init__(self, architecture: Architecture, networks: Reaches, stride: int) -> None:
+    def __init__(
+        self, architecture: Architecture, networks: Reaches, stride: int, last_reach: int | None = None
+    ) -> None:
         self.architecture, self.networks, self.stride = architecture, networks, stride
+        self.last_reach = last_reach
 
     @property
     @abstractmethod
@@ -83,16 +91,51 @@ class Engine(ABC):
     def encode(self, y: Window) -> Posterior:
         """q(c|y) of (B, C, h, w)."""
 
-    @abstractmethod
-    def restore(self, y: Window, c: Window) -> Window:
-        """xhat = f(y, c): (B, C, h, w) and (B, 4, ceil(h / 4), ceil(w / 4)) -> (B, C, h scale, w scale)."""
+    def restore(self, y: Window, c: Window, part: Part | None = None) -> Window:
+        """xhat = f(y, c), or that part of it: less is computed, and it is the same to the last bit.
 
-    @abstractmethod
-    def restore_with_scale(self, y: Window, c: Window) -> tuple[Window, Window]:
-        """:meth:`restore`, the same to the last bit, and the scale b of its errors, (B, 1, h scale, w scale).
+        Args:
+            y: (B, C, h, w).
+            c: the latent, (B, 4, ceil(h / 4), ceil(w / 4)).
+            part: of y; None for all of it.
+
+        Returns:
+            (B, C, rows scale, columns scale).
+        """
+        computed = self._computed(y, part)
+        return self._cut(self._restore(y, c, computed), part, computed)
+
+    def restore_with_scale(self, y: Window, c: Window, part: Part | None = None) -> tuple[Window, Window]:
+        """:meth:`restore`, the same to the last bit, and the scale b of its errors, (B, 1, rows scale, columns scale).
 
         Only of an architecture with a scale head.
         """
+        computed = self._computed(y, part)
+        xhat, b = self._restore_with_scale(y, c, computed)
+        return self._cut(xhat, part, computed), self._cut(b, part, computed)
+
+    @abstractmethod
+    def _restore(self, y: Window, c: Window, part: Part | None) -> Window:
+        """:meth:`undegrade.model.vdir.VDIR.restore`; the part has its :attr:`last_reach` around it."""
+
+    @abstractmethod
+    def _restore_with_scale(self, y: Window, c: Window, part: Part | None) -> tuple[Window, Window]:
+        """:meth:`undegrade.model.vdir.VDIR.restore_with_scale`, of such a part."""
+
+    def _computed(self, y: Window, part: Part | None) -> Part | None:
+        """The part of y that the last layers are computed of, so that ``part`` is right; None for all of it."""
+        if part is None or self.last_reach is None:
+            return None
+        h, w = y.shape[-2:]
+        wider = part.around(self.last_reach, self.stride, (h, w))
+        return wider if LEAST_PART <= wider.pixels < h * w else None
+
+    def _cut(self, x: Window, part: Part | None, computed: Part | None) -> Window:
+        """A part of what was computed, at the result's resolution."""
+        if part is None:
+            return x
+        cut: Window = (part if computed is None else part.within(computed)).of(x, self.architecture.scale)
+        return cut
 
     @abstractmethod
     def estimate(self, c: Window) -> Window:

@@ -10,7 +10,7 @@ from undegrade.inference.arrays import Image, Layout, from_float, is_grey, to_fl
 from undegrade.inference.engine import Engine
 from undegrade.inference.options import BLEND, RestoreOptions
 from undegrade.inference.ranges import Range
-from undegrade.inference.tiles import around, slices
+from undegrade.inference.tiles import around, part_of_window
 
 
 class Held:
@@ -49,9 +49,9 @@ class Held:
         read = [(span.low, span.high) for span in tile]
         wider = around(read[0], read[1], h, w, reach, stride)
         y = engine.to_model(to_float(source[wider.rows.low : wider.rows.high, wider.columns.low : wider.columns.high]))
-        xhat = engine.restore(y, engine.encode(y).mean)
-        inner = slices(wider, 1, inner=True)
-        self._y, self._xhat, self._part = y[:, :, *inner], xhat[:, :, *inner], slices(tile, 1, inner=True)
+        inner = part_of_window(wider)
+        xhat = engine.restore(y, engine.encode(y).mean, inner)
+        self._y, self._xhat, self._part = inner.of(y), xhat, part_of_window(tile)
         # A copy: the caller's image need not be kept.
         self._source = np.array(source[rows[0] : rows[1], columns[0] : columns[1]])
         self._given = to_float(self._source)
@@ -69,11 +69,11 @@ class Held:
         if strength == 0:
             return self._back(self._source)
         amount, weight = strength * self._amount, np.float32(min(strength / BLEND, 1.0))
-        xhat = self._xhat
+        xhat = self._part.of(self._xhat)
         if amount != 1:
-            c = self._engine.encode(xhat + np.float32(amount) * (self._y - xhat)).mean
-            xhat = self._engine.restore(self._y, c)
-        restored = self._engine.from_model(xhat[:, :, *self._part], self._given)
+            c = self._engine.encode(self._xhat + np.float32(amount) * (self._y - self._xhat)).mean
+            xhat = self._engine.restore(self._y, c, self._part)
+        restored = self._engine.from_model(xhat, self._given)
         if weight != 1:
             restored = self._given + weight * (restored - self._given)
         return self._back(from_float(restored, self._source.dtype))

@@ -14,7 +14,7 @@ from undegrade.inference.estimates import Estimates
 from undegrade.inference.latent_image import LatentImage, latent_span
 from undegrade.inference.look import Look, look_at
 from undegrade.inference.options import BLEND, Restoration, RestoreOptions
-from undegrade.inference.tiles import Tile, slices
+from undegrade.inference.tiles import Tile, part_of_window, slices
 from undegrade.inference.tiling import over_tiles
 from undegrade.model.latent_noise import latent_noise
 
@@ -148,16 +148,16 @@ class OneImage:
     ) -> tuple[Window, Window | None, Window | None]:
         """Restore one tile: (h scale, w scale, C), with samples its standard deviation, with uncertainty its b."""
         samples = self._options.samples
-        given, upper = window[slices(tile, 1, inner=True)], slices(tile, self._scale, inner=True)
+        given, part = window[slices(tile, 1, inner=True)], part_of_window(tile)
 
         def restore_from(c: Window) -> tuple[Window, Window | None]:
             if self._scales is None:
-                xhat, b = self._engine.restore(y, c), None
+                xhat, b = self._engine.restore(y, c, part), None
             else:
-                xhat, scale = self._engine.restore_with_scale(y, c)
+                xhat, scale = self._engine.restore_with_scale(y, c, part)
                 # Beyond the whole range it says nothing more; exp() of a latent moved far can be infinite.
-                b = np.minimum(scale[0, 0, *upper], np.float32(1))
-            restored = self._engine.from_model(xhat[:, :, *upper], given)
+                b = np.minimum(scale[0, 0], np.float32(1))
+            restored = self._engine.from_model(xhat, given)
             return restored if self._weight == 1 else given + self._weight * (restored - given), b
 
         if not samples:

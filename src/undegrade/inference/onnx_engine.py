@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import os
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
 from undegrade.errors import UndegradeError
@@ -15,6 +17,7 @@ from undegrade.inference.graphs import PARTS, Tensors, find_graph, packed, parts
 from undegrade.inference.machine import usable_cores
 from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
+from undegrade.model.part import Part
 from undegrade.weights.card import MISMATCH
 
 _ERRORS_ONLY = 3
@@ -49,7 +52,8 @@ class OnnxEngine(Engine):
         # The scale head's at its first use: few ask for it, and the restorer would be loaded twice.
         for part in ("encode", "restore", "estimate"):
             said |= self._checked(part)
-        super().__init__(architecture, Reaches(*json.loads(said["reaches"])), int(said["stride"]))
+        last_reach = int(said["last_reach"]) if "last_reach" in said else None
+        super().__init__(architecture, Reaches(*json.loads(said["reaches"])), int(said["stride"]), last_reach)
 
     @property
     def device(self) -> str:
@@ -62,13 +66,13 @@ class OnnxEngine(Engine):
     def encode(self, y: Window) -> Posterior:
         return Posterior(*self._run("encode", y=y))
 
-    def restore(self, y: Window, c: Window) -> Window:
-        return self._run("restore", y=y, c=c)[0]
+    def _restore(self, y: Window, c: Window, part: Part | None) -> Window:
+        return self._run("restore", y=y, c=c, **self._lines(y, part))[0]
 
-    def restore_with_scale(self, y: Window, c: Window) -> tuple[Window, Window]:
+    def _restore_with_scale(self, y: Window, c: Window, part: Part | None) -> tuple[Window, Window]:
         if "scale" not in self._sessions:
             self._checked("scale")
-        xhat, b = self._run("scale", y=y, c=c)
+        xhat, b = self._run("scale", y=y, c=c, **self._lines(y, part))
         return xhat, b
 
     def estimate(self, c: Window) -> Window:
@@ -87,8 +91,16 @@ class OnnxEngine(Engine):
         model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in self._tensors.items()})
         return TorchEngine(model.requires_grad_(False), device)
 
-    def _run(self, part: str, **arrays: Window) -> list[Window]:
-        feed = {name: np.ascontiguousarray(x, np.float32) for name, x in arrays.items()}
+    def _lines(self, y: Window, part: Part | None) -> dict[str, npt.NDArray[np.int64]]:
+        """The numbers of y's rows and columns that a graph is asked for, if it can be asked for less than all."""
+        if self.last_reach is None:
+            return {}
+        h, w = y.shape[-2:]
+        rows, columns = Part((0, h), (0, w)) if part is None else part
+        return {"rows": np.arange(*rows), "columns": np.arange(*columns)}
+
+    def _run(self, part: str, **arrays: npt.NDArray[Any]) -> list[Window]:
+        feed = {name: np.ascontiguousarray(x) for name, x in arrays.items()}
         try:
             results: list[Window] = self._session(part).run(None, feed)
         except Exception as error:  # the library's own classes, which share no base that says so

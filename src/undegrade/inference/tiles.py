@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from undegrade.model.part import Part
+
 AREA = 288 * 288
 """The smallest number of pixels in a window, unless the whole image has fewer.
 
@@ -87,6 +89,12 @@ def slices(tile: Tile, times: int, divided: int = 1, *, inner: bool = False) -> 
         for origin in [span.low if inner else 0]
     )
     return rows, columns
+
+
+def part_of_window(tile: Tile) -> Part:
+    """Where a tile is in its window."""
+    rows, columns = ((span.start - span.low, span.stop - span.low) for span in tile)
+    return Part(rows, columns)
 
 
 def _least(height: int, width: int) -> tuple[int, int]:

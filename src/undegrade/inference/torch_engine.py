@@ -12,6 +12,7 @@ from torch import Tensor
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine, Posterior, Reaches, Window
+from undegrade.model.part import Part
 from undegrade.model.vdir import VDIR
 
 
@@ -30,7 +31,8 @@ class TorchEngine(Engine):
     """
 
     def __init__(self, model: VDIR, device: str | torch.device = "cpu", half: bool = False) -> None:
-        super().__init__(model.architecture, Reaches(model.reach, *model.reaches), model.stride)
+        reaches = Reaches(model.reach, *model.reaches)
+        super().__init__(model.architecture, reaches, model.stride, model.restorer.last_reach)
         self._device, self.half = usable(device), half
         # On the CPU this layout is up to twice as fast, and rounds the same whatever the window's size.
         self.model: VDIR = model.eval().to(self._device)
@@ -53,22 +55,22 @@ class TorchEngine(Engine):
                 posterior = self.model.encode(given)
         return Posterior(_array(posterior.mean), _array(posterior.logvar))
 
-    def restore(self, y: Window, c: Window) -> Window:
+    def _restore(self, y: Window, c: Window, part: Part | None) -> Window:
         given, latent = self._tensor(y), self._tensor(c)
         with self._mode(half=self.half):
-            xhat = self.model.restore(given, latent)
+            xhat = self.model.restore(given, latent, part)
         if self.half and not torch.isfinite(xhat).all():
             with self._mode(half=False):
-                xhat = self.model.restore(given, latent)
+                xhat = self.model.restore(given, latent, part)
         return _array(xhat)
 
-    def restore_with_scale(self, y: Window, c: Window) -> tuple[Window, Window]:
+    def _restore_with_scale(self, y: Window, c: Window, part: Part | None) -> tuple[Window, Window]:
         given, latent = self._tensor(y), self._tensor(c)
         with self._mode(half=self.half):
-            xhat, b = self.model.restore_with_scale(given, latent)
+            xhat, b = self.model.restore_with_scale(given, latent, part)
         if self.half and not (torch.isfinite(xhat).all() and torch.isfinite(b).all()):
             with self._mode(half=False):
-                xhat, b = self.model.restore_with_scale(given, latent)
+                xhat, b = self.model.restore_with_scale(given, latent, part)
         return _array(xhat), _array(b)
 
     def estimate(self, c: Window) -> Window:

@@ -57,15 +57,24 @@ class FastRestorer(RestorerModule):
     @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
+        return self.cell_reach + SHUFFLE - 1
+
+    @property
+    def cell_reach(self) -> int:
         convolutions = 1 + 2 * len(self.blocks) + 1
-        return SHUFFLE * convolutions + SHUFFLE - 1
+        return SHUFFLE * convolutions
 
     def features(self, y: Tensor, c: Tensor) -> Tensor:
         """h', (B, F, ceil(H / r), ceil(W / r))."""
+        return self.body(self.start(y, c), c)
+
+    def start(self, y: Tensor, c: Tensor) -> Tensor:
+        """What the body is given, of the size of h'."""
         u = F.pixel_unshuffle(pad_to_even(y), SHUFFLE)
         if self.cond_channels:
             u = torch.cat((u, resize_latent(c, LATENT_STRIDE // SHUFFLE, (u.shape[-2], u.shape[-1]))), 1)
-        return self.body(self.head(u), c)
+        out: Tensor = self.head(u)
+        return out
 
     def image(self, y: Tensor, h: Tensor) -> Tensor:
         residual = F.pixel_shuffle(self.tail(h), SHUFFLE * self.scale)

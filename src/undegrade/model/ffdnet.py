@@ -52,7 +52,11 @@ class FFDNet(RestorerModule):
     @property
     def reach(self) -> int:
         """Input pixels around an output pixel that y itself is read from."""
-        return 2 * LAYERS + 1
+        return self.cell_reach + 1
+
+    @property
+    def cell_reach(self) -> int:
+        return 2 * LAYERS
 
     def features(self, y: Tensor, c: Tensor) -> Tensor:
         """What the last convolution is given, (B, F, ceil(H / 2), ceil(W / 2))."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from undegrade.model.part import Part
+
 
 class RestorerModule(nn.Module):
     """What every restorer is: xhat = image(y, h) of features h = features(y, c), and how far it sees.
@@ -11,10 +13,13 @@ class RestorerModule(nn.Module):
     Attributes:
         filters: channels of h.
         feature_stride: input pixels per element of h, along each side.
+        last_reach: input pixels around a part that its layers behind the coarse levels read, a multiple of
+            :attr:`stride`: they alone can be computed of a part. None where they cannot.
     """
 
     filters: int
     feature_stride: int = 1
+    last_reach: int | None = None
 
     @property
     def stride(self) -> int:
@@ -29,6 +34,14 @@ class RestorerModule(nn.Module):
         """Input pixels around an output pixel that y itself is read from."""
         raise NotImplementedError
 
+    @property
+    def cell_reach(self) -> int:
+        """The same around an area that starts and ends on multiples of :attr:`stride`, at most :attr:`reach`.
+
+        Within a cell of a coarser level, :attr:`reach` counts from the far edge.
+        """
+        return self.reach
+
     def features(self, y: Tensor, c: Tensor) -> Tensor:
         """h, the last features: what :meth:`image` reads with a 3x3 convolution, and so does the scale head.
 
@@ -38,6 +51,21 @@ class RestorerModule(nn.Module):
 
         Returns:
             (B, :attr:`filters`, ceil(H / r), ceil(W / r)) with r = :attr:`feature_stride`.
+        """
+        raise NotImplementedError
+
+    def features_of(self, y: Tensor, c: Tensor, part: Part) -> Tensor:
+        """h of a part of y, from all of y and c, where there is a :attr:`last_reach`.
+
+        It is the same as in :meth:`features` but near those edges of the part that are not edges of y:
+        ``image(part.of(y), h)`` is right :attr:`last_reach` pixels away from them.
+
+        Args:
+            y, c: as for :meth:`features`.
+            part: of y; it starts on multiples of :attr:`stride`, and ends there or with y.
+
+        Returns:
+            (B, :attr:`filters`, ceil(rows / r), ceil(columns / r)).
         """
         raise NotImplementedError
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.autoencoder import Decoder, Encoder, Estimator
 from undegrade.model.latent import LATENT_STRIDE
+from undegrade.model.part import Part
 from undegrade.model.posterior import Posterior
 from undegrade.model.restorers import RESTORERS
 from undegrade.model.scale_head import ScaleHead
@@ -63,12 +64,15 @@ class VDIR(nn.Module):
 
     @property
     def reaches(self) -> tuple[int, int]:
-        """The same for the two steps alone: what q(c|y) and EST(c) at a position, and what an output pixel, given the
-        latent of the whole image, depend on. The sum of the halos is larger than :attr:`reach`, but each is smaller."""
+        """The same for the two steps alone: what q(c|y) and EST(c) at a position, and what a tile that starts on
+        multiples of the stride, given the latent of the whole image, depend on. The sum of the halos is larger than
+        :attr:`reach`, but each is smaller."""
         estimator = self.estimator.reach if self._two_stage else 0
-        # A pixel's resized latent reads cells whose pixels begin up to one and a half cells away.
-        resized = LATENT_STRIDE + LATENT_STRIDE // 2
-        steps = (self.encoder.reach + self.estimator.reach, self.restorer.reach + resized + estimator)
+        # The centre of an element of the resized latent lies between those of the cells that it is read from; the
+        # farther one ends so many pixels, and half a pixel at most, beyond that element.
+        resized = LATENT_STRIDE + LATENT_STRIDE // 2 - 1 - self.restorer.feature_stride // 2
+        cells = (self.restorer.cell_reach + resized) // LATENT_STRIDE * LATENT_STRIDE
+        steps = (self.encoder.reach + self.estimator.reach, max(self.restorer.cell_reach, cells) + estimator)
         encode, restore = (-(-step // self.stride) * self.stride for step in steps)
         return encode, restore
 
@@ -83,20 +87,34 @@ class VDIR(nn.Module):
         """What the restorer is given of a latent: the latent itself, or by a two-stage model EST(c)."""
         return self.estimate(c) if self._two_stage else c
 
-    def restore(self, y: Tensor, c: Tensor) -> Tensor:
-        """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale)."""
+    def restore(self, y: Tensor, c: Tensor, part: Part | None = None) -> Tensor:
+        """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale).
+
+        Args:
+            y, c: image and latent.
+            part: of y, as for :meth:`RestorerModule.features_of`, of which xhat is computed. None for all of it.
+        """
+        if part is not None:
+            return self.restorer.image(part.of(y), self.restorer.features_of(y, self.condition(c), part))
         xhat: Tensor = self.restorer(y, self.condition(c))
         return xhat
 
-    def restore_with_scale(self, y: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def restore_with_scale(self, y: Tensor, c: Tensor, part: Part | None = None) -> tuple[Tensor, Tensor]:
         """xhat, the same to the last bit, and the scale b of its errors, (B, 1, H scale, W scale).
+
+        Args:
+            y, c, part: as for :meth:`restore`.
 
         Raises:
             ValueError: the model has no scale head.
         """
         if self.scale is None:
             raise ValueError("this model has no scale head")
-        h = self.restorer.features(y, self.condition(c))
+        condition = self.condition(c)
+        if part is None:
+            h = self.restorer.features(y, condition)
+        else:
+            y, h = part.of(y), self.restorer.features_of(y, condition, part)
         xhat = self.restorer.image(y, h)
         b: Tensor = self.scale(h, (xhat.shape[-2], xhat.shape[-1]))
         return xhat, b

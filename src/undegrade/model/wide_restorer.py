@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from undegrade.model.blocks import ResBlock, conv3x3
 from undegrade.model.fast_restorer import FILTERS, SHUFFLE, FastRestorer, pad_to_even
 from undegrade.model.latent import LATENT_CHANNELS
+from undegrade.model.part import Part
 
 JOIN = 2
 """J: the levels are added after so many residual blocks of the chain."""
@@ -66,10 +67,27 @@ class WideRestorer(FastRestorer):
         convolutions = 1 + 2 * len(self.blocks) + 1
         return SHUFFLE * (convolutions + self.level.reach) + self.stride - 1
 
-    def body(self, h: Tensor, c: Tensor) -> Tensor:
-        """What stands between head and tail: (B, F, ceil(H / 2), ceil(W / 2)) -> the same."""
+    @property
+    def cell_reach(self) -> int:
+        behind, before = 2 * (len(self.blocks) - JOIN) + 1, 2 * JOIN + 1
+        return SHUFFLE * (self.level.around(behind) + before)
+
+    @property
+    def last_reach(self) -> int:  # type: ignore[override]
+        """Input pixels around a part that is right where the levels have been added to less than all of it."""
+        convolutions = 1 + 2 * (len(self.blocks) - JOIN) + 1
+        return -(-SHUFFLE * convolutions // self.stride) * self.stride
+
+    def features_of(self, y: Tensor, c: Tensor, part: Part) -> Tensor:
+        return self.body(self.start(y, c), c, part)
+
+    def body(self, h: Tensor, c: Tensor, part: Part | None = None) -> Tensor:
+        """What stands between head and tail: (B, F, ceil(H / 2), ceil(W / 2)) -> the same, or a part of it."""
         h = self.blocks[:JOIN](h)
-        out: Tensor = self.blocks[JOIN:](self.level(h, c).add_(h))
+        added = self.level(h, c, part)
+        if part is not None:
+            h = part.of(h, 1, SHUFFLE)
+        out: Tensor = self.blocks[JOIN:](added.add_(h))
         return out
 
 
@@ -107,8 +125,18 @@ class CoarseLevel(nn.Module):
         convolutions = 2 * (len(self.before) + len(self.after))
         return 1 + 2 * (convolutions + (0 if self.level is None else self.level.reach))
 
-    def forward(self, h: Tensor, c: Tensor | None = None) -> Tensor:
-        """h: (B, outer, h, w); c: (B, cond_channels, ceil(h / 2), ceil(w / 2)) -> (B, outer, h, w)."""
+    def around(self, n: int) -> int:
+        """Elements of the input around an area on the levels' grid that one with n elements around it is read from."""
+        q = -(-(1 + n) // 2) + 2 * len(self.after)
+        if self.level is not None:
+            q = self.level.around(q)
+        return 2 * (q + 2 * len(self.before))
+
+    def forward(self, h: Tensor, c: Tensor | None = None, part: Part | None = None) -> Tensor:
+        """h: (B, outer, h, w); c: (B, cond_channels, ceil(h / 2), ceil(w / 2)) -> (B, outer, h, w).
+
+        Of a part of the image only that part of the result, see :meth:`RestorerModule.features_of`.
+        """
         q = self.down(pad_to_even(h))
         if self.condition is not None and c is not None:
             q = q.add_(self.condition(c if self.missing == 0 else F.pad(c, (0, 0, 0, 0, 0, self.missing))))
@@ -116,5 +144,6 @@ class CoarseLevel(nn.Module):
         if self.level is not None:
             q = self.level(q).add_(q)
         q = F.pixel_shuffle(self.after(q), 2)
-        out: Tensor = self.last(q[..., : h.shape[-2], : h.shape[-1]])
+        q = q[..., : h.shape[-2], : h.shape[-1]] if part is None else part.of(q, 1, SHUFFLE)
+        out: Tensor = self.last(q)
         return out
