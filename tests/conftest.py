@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image
 
 from tests.pictures import make_photo
 from undegrade.data.training_images import TrainingImages
+from undegrade.model.vdir import VDIR
+from undegrade.weights.card import find_weights, load_weights, save_weights
 
 # The tests' tensors are tiny: a second thread costs more than it brings, the more so on a busy machine.
 torch.set_num_threads(1)
@@ -50,6 +53,15 @@ def data_dir() -> Path:
 def photo() -> np.ndarray:
     """A (96, 128, 3) uint8 picture with edges, a gradient and texture."""
     return make_photo(96, 128, seed=0)
+
+
+@pytest.fixture
+def headless(tmp_path: Path) -> Path:
+    """The shipped gaussian-fast without its scale head."""
+    model, card = load_weights(Path(str(find_weights("gaussian", ["fast"]))))
+    plain = VDIR(replace(model.architecture, scale_head=False))
+    plain.load_state_dict({k: t for k, t in model.state_dict().items() if not k.startswith("scale.")})
+    return save_weights(plain, tmp_path / "headless", card.name, replace(card, scale_head={}, intervals={}))
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,6 @@ def test_super_resolution_names_the_options_that_it_does_not_have(
         (["--quality", "0.5"], "--quality 0.5 is out of range; give 1 to 100"),
         (["--sigma", "20", "--task", "universal"], "universal estimates several; use --task gaussian."),
         (["--quality", "20", "--task", "universal"], "universal estimates several; use --task jpeg."),
-        (["--uncertainty", "--task", "gaussian"], "or use --samples 8."),
         (["--name", "{stem}-{task}.png"], "{task} and {variant} need --task, --weights, --sigma or --quality"),
         (["--sigma", "10", "--quality", "5"], None),
         (["--quality", "50", "--task", "gaussian"], "--quality replaces"),
@@ -91,3 +90,12 @@ def test_options_that_cannot_be_met(
         return
     assert main(command) == 2
     assert what in capsys.readouterr().err
+
+
+def test_weights_without_a_scale_head_say_what_to_use_instead(
+    headless: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Pillow.fromarray(make_photo(8, 8, 0)).save(tmp_path / "a.png")
+    command = ["restore", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--weights", str(headless)]
+    assert main([*command, "--uncertainty"]) == 2
+    assert "or use --samples 8." in capsys.readouterr().err

@@ -13,7 +13,7 @@ from tests.inference.models import FAST, WHOLE, image, pipeline
 from tools.graphs import random_model
 from undegrade.errors import UndegradeError
 from undegrade.inference.engines import make_engine
-from undegrade.inference.load import restore
+from undegrade.inference.load import load_pipeline, restore
 from undegrade.inference.onnx_engine import OnnxEngine
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
@@ -233,22 +233,32 @@ def test_options_that_do_not_go_together(options: dict[str, Any], what: str) -> 
         RestoreOptions(**{"uncertainty": True, **options})
 
 
-def test_restoring_in_one_call(model: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restoring_in_one_call(
+    model: Pipeline, headless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file gives a result, which has room for intervals; an array comes back alone."""
     with pytest.raises(UndegradeError, match=r"comes back alone.*load\(\.\.\.\)\(image, uncertainty=True\)\.$"):
         restore(image(8, 8), uncertainty=True)  # type: ignore[call-overload]
     Pillow.fromarray((image(20, 30, 3) * 255).astype(np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(UndegradeError, match="no scale head"):
-        restore(tmp_path / "a.png", "gaussian", uncertainty=True)
+        load_pipeline(weights=headless)(tmp_path / "a.png", uncertainty=True)
     monkeypatch.setattr("undegrade.inference.load.load_pipeline", lambda *args, **kwargs: model)
     found = restore(tmp_path / "a.png", "gaussian", uncertainty=True)
     for end, expected in zip(found.interval(), model(tmp_path / "a.png", uncertainty=True).interval(), strict=True):
         np.testing.assert_array_equal(end, expected)
 
 
-def test_a_picture_without_a_head_is_refused_even_if_it_would_be_left_alone(tmp_path: Path) -> None:
+def test_a_picture_that_is_left_alone_has_no_intervals_and_weights_without_a_head_say_so_first(
+    headless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Pillow.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    with pytest.raises(UndegradeError, match="universal-wide have no scale head"):
+    found = restore(tmp_path / "a.png", uncertainty=True)
+    assert not np.asarray(found.image).any()
+    with pytest.raises(UndegradeError, match="left alone has none"):
+        found.interval()
+    plain = load_pipeline(weights=headless)
+    monkeypatch.setattr("undegrade.inference.load.load_pipeline", lambda *args, **kwargs: plain)
+    with pytest.raises(UndegradeError, match="have no scale head"):
         restore(tmp_path / "a.png", uncertainty=True)
 
 

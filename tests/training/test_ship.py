@@ -58,13 +58,15 @@ def test_gain_is_the_mean_difference_over_common_cells():
         ship.gain({"A psnr": 30.0}, {"B psnr": 30.0})
 
 
-def headed(folder: Path, monkeypatch, intervals: bool = True, pixels: bool = True, wrong: bool = False) -> Path:
-    """gaussian-fast as shipped into a folder, and the same weights with a head elsewhere."""
-    shipped = folder / "shipped"
-    shipped.mkdir()
-    for file in ship.SHIPPED.glob("gaussian-fast.*"):
-        shutil.copy(file, shipped)
-    monkeypatch.setattr(ship, "SHIPPED", shipped)
+@pytest.fixture
+def shipped(headless: Path, monkeypatch) -> Path:
+    """A folder that ships gaussian-fast without a head."""
+    monkeypatch.setattr(ship, "SHIPPED", headless.parent)
+    return headless.parent
+
+
+def headed(shipped: Path, intervals: bool = True, pixels: bool = True, wrong: bool = False) -> Path:
+    """The same weights with a head elsewhere."""
     model, card = load_weights(shipped / "gaussian-fast.safetensors")
     both = VDIR(replace(model.architecture, scale_head=True))
     both.load_state_dict(model.state_dict(), strict=False)
@@ -77,11 +79,11 @@ def headed(folder: Path, monkeypatch, intervals: bool = True, pixels: bool = Tru
         else {}
     )
     facts = {"sha256": card.restorer_sha256, "steps": 9}
-    return save_weights(both, folder / "new", "gaussian-fast", replace(card, scale_head=facts, intervals=known))
+    return save_weights(both, shipped.parent / "new", "gaussian-fast", replace(card, scale_head=facts, intervals=known))
 
 
-def test_a_head_is_shipped_without_results_and_the_old_ones_are_still_its_own(tmp_path, monkeypatch):
-    weights = headed(tmp_path, monkeypatch)
+def test_a_head_is_shipped_without_results_and_the_old_ones_are_still_its_own(tmp_path, shipped):
+    weights = headed(shipped)
     before = Card.from_json((ship.SHIPPED / "gaussian-fast.json").read_text())
     assert ship.ship(weights, [], "") == 0
     after = load_weights(ship.SHIPPED / "gaussian-fast.safetensors")[1]
@@ -96,8 +98,8 @@ def test_a_head_is_shipped_without_results_and_the_old_ones_are_still_its_own(tm
     assert last.measured == {**before.measured, "Kodak24 sigma 50 psnr+": 28.2}
 
 
-def test_results_of_the_weights_without_the_head_do_not_take_it_away(tmp_path, monkeypatch):
-    weights = headed(tmp_path, monkeypatch)
+def test_results_of_the_weights_without_the_head_do_not_take_it_away(tmp_path, shipped):
+    weights = headed(shipped)
     base = tmp_path / "base"
     shutil.copytree(ship.SHIPPED, base)
     assert ship.ship(weights, [], "") == 0
@@ -117,32 +119,29 @@ def test_results_of_the_weights_without_the_head_do_not_take_it_away(tmp_path, m
         ({"wrong": True}, "does not restore as"),
     ],
 )
-def test_a_head_without_intervals_or_of_other_weights_is_not_shipped(tmp_path, monkeypatch, options, what):
-    weights = headed(tmp_path, monkeypatch, **options)
+def test_a_head_without_intervals_or_of_other_weights_is_not_shipped(shipped, options, what):
+    weights = headed(shipped, **options)
     before = (ship.SHIPPED / "gaussian-fast.json").read_bytes()
     with pytest.raises(UndegradeError, match=what):
         ship.ship(weights, [], "")
     assert (ship.SHIPPED / "gaussian-fast.json").read_bytes() == before
 
 
-def test_new_weights_need_results(tmp_path, monkeypatch):
-    weights = headed(tmp_path, monkeypatch)
+def test_new_weights_need_results(shipped):
+    weights = headed(shipped)
     path = weights.with_suffix(".json")
     path.write_text(replace(Card.from_json(path.read_text()), scale_head={}, intervals={}).to_json())
     with pytest.raises(UndegradeError, match="give its results"):
         ship.ship(weights, [], "")
 
 
-def test_numbers_are_added_to_the_card_of_what_is_shipped(tmp_path, monkeypatch):
-    for file in ship.SHIPPED.glob("gaussian-fast.*"):
-        shutil.copy(file, tmp_path)
-    weights = tmp_path / "gaussian-fast.safetensors"
-    before = Card.from_json((tmp_path / "gaussian-fast.json").read_text())
+def test_numbers_are_added_to_the_card_of_what_is_shipped(tmp_path, shipped, monkeypatch):
+    weights = shipped / "gaussian-fast.safetensors"
+    before = Card.from_json((shipped / "gaussian-fast.json").read_text())
     result(28.2, sha256=before.sha256, self_ensemble=True).write(tmp_path / "plus.json")
-    monkeypatch.setattr(ship, "SHIPPED", tmp_path)
     monkeypatch.setattr("sys.argv", ["ship.py", str(weights), str(tmp_path / "plus.json")])
     assert ship.main() == 0
-    after = Card.from_json((tmp_path / "gaussian-fast.json").read_text())
+    after = Card.from_json((shipped / "gaussian-fast.json").read_text())
     assert after.measured == {**before.measured, "Kodak24 sigma 50 psnr+": 28.2}
     assert after.notes == before.notes
     assert load_weights(weights)[1].sha256 == before.sha256
