@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,9 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+from tests.headless import without_head
 from tests.pictures import make_photo
 from undegrade.data.training_images import TrainingImages
-from undegrade.model.vdir import VDIR
-from undegrade.weights.card import find_weights, load_weights, save_weights
 
 # The tests' tensors are tiny: a second thread costs more than it brings, the more so on a busy machine.
 torch.set_num_threads(1)
@@ -58,10 +56,7 @@ def photo() -> np.ndarray:
 @pytest.fixture
 def headless(tmp_path: Path) -> Path:
     """The shipped gaussian-fast without its scale head."""
-    model, card = load_weights(Path(str(find_weights("gaussian", ["fast"]))))
-    plain = VDIR(replace(model.architecture, scale_head=False))
-    plain.load_state_dict({k: t for k, t in model.state_dict().items() if not k.startswith("scale.")})
-    return save_weights(plain, tmp_path / "headless", card.name, replace(card, scale_head={}, intervals={}))
+    return without_head("gaussian-fast", tmp_path / "headless")
 
 
 @pytest.fixture(scope="session")

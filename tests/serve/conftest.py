@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.headless import without_head
 from tests.pictures import make_photo
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Card, save_weights
@@ -110,9 +109,7 @@ def sure_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     from tools.graphs import random_model
 
     folder, start = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("start")
-    shipped = Path(str(importlib.resources.files("undegrade") / "weights"))
-    for file in shipped.glob("universal-*"):
-        shutil.copy(file, folder)
+    without_head("universal-wide", folder)
     model = random_model(Architecture(restorer="fast", scale_head=True))
     with torch.no_grad():
         model.scale.tail.weight.mul_(5)
