@@ -1,10 +1,11 @@
 """Speed of every engine and model, as shares of what the machine can do: python benchmarks/speed.py [--sizes 0.26 12]
 
 Everything is measured in turns within one run, so that a busy machine slows all alike: compare the ratios. The peak is
-that of a matrix product (1024 x 1024, float32), measured before every turn. Yardsticks: FFDNet's network with random
-weights, and OpenCV's non-local means, which needs `pip install 'undegrade[benchmark]'`. `--file` adds a JPEG of 12
-megapixels, read, restored and written; `--start` adds the CPU time of the command until its first result. `--linear`
-prints instead the time per pixel of growing pictures, each in turn with the smallest.
+that of a matrix product (1024 x 1024, float32), measured before every turn. Models that have an int8 form are measured
+in it too (`--draft`), which goes beyond that peak. Yardsticks: FFDNet's network with random weights, and OpenCV's
+non-local means, which needs `pip install 'undegrade[benchmark]'`. `--file` adds a JPEG of 12 megapixels, read, restored
+and written; `--start` adds the CPU time of the command until its first result. `--linear` prints instead the time per
+pixel of growing pictures, each in turn with the smallest.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from undegrade.errors import UndegradeError
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.machine import usable_cores
 from undegrade.inference.pipeline import Pipeline
@@ -44,10 +46,14 @@ def peak(threads: int) -> float:
     return max(2 * SIDE**3 / 1e9 / seconds(lambda: a @ a) for _ in range(8))
 
 
+clock = time.perf_counter
+"""``--cpu-time`` replaces it."""
+
+
 def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    started = clock()
     work()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def ways(models: list[str], threads: int) -> dict[str, tuple[Callable[[np.ndarray], object], float]]:
@@ -59,6 +65,11 @@ def ways(models: list[str], threads: int) -> dict[str, tuple[Callable[[np.ndarra
         for engine in ("onnx", "torch"):
             pipeline = load_pipeline(card.task, card.variant, device="cpu", engine=engine, threads=threads)
             found[f"{card.name}, {engine}"] = pipeline, multiply_adds_per_pixel(pipeline.architecture)
+        try:
+            draft = load_pipeline(card.task, card.variant, threads=threads, draft=True)
+        except UndegradeError:  # no int8 form is shipped, or none serves on this CPU
+            continue
+        found[f"{card.name}, int8"] = draft, multiply_adds_per_pixel(draft.architecture)
     alone = Architecture(restorer="ffdnet", conditioning=Conditioning.NONE)
     torch.manual_seed(0)
     ffdnet = TorchEngine(VDIR(alone))
@@ -85,7 +96,8 @@ def chain_multiply_adds(model: VDIR) -> float:
 
 def measured_pixels(name: str, image: np.ndarray) -> int:
     """The yardsticks are given a part of the largest pictures: their time is linear, their memory too."""
-    part = image if ", onnx" in name or ("torch" in name and "chain" not in name) else image[:2048, :2048]
+    ours = name.endswith((", onnx", ", int8", ", torch")) and "chain" not in name
+    part = image if ours else image[:2048, :2048]
     return part.shape[0] * part.shape[1]
 
 
@@ -219,7 +231,13 @@ def main() -> int:
     parser.add_argument(
         "--linear", type=float, nargs="+", metavar="MP", help="instead the time per pixel of growing pictures: 1 10 100"
     )
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="CPU time instead of the clock's: of one thread beside other work"
+    )
     args = parser.parse_args()
+    if args.cpu_time:
+        global clock
+        clock = time.process_time
     print(f"{os.cpu_count()} CPUs, of which {usable_cores()} may be used; torch {torch.__version__}")
     if args.start:
         start()

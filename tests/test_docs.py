@@ -173,7 +173,7 @@ def test_every_option_exists():
         for path in ROOT.glob(f"{folder}/*.py")
         for option in re.findall(r'"(--[\w-]+)"', path.read_text())
     }
-    named = set(found(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"<!--.*?-->", "", EVERYTHING, flags=re.S)))
+    named = set(found(r"(?<![\w-])--[a-z][a-z0-9-]+", re.sub(r"<!--.*?-->", "", EVERYTHING, flags=re.S)))
     others = {"--nproc-per-node"}  # of torchrun
     others |= {
         "--array",

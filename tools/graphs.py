@@ -1,7 +1,8 @@
 """Makes the graphs in ``src/undegrade/inference/graphs`` from the networks: ``python tools/graphs.py [FOLDER]``.
 
 One for each part and each form of network that a task has; run it after a change of the networks. The weights stay out
-(:mod:`undegrade.inference.graphs`). A graph says its model's reach and stride and the shapes of its weights.
+(:mod:`undegrade.inference.graphs`). A graph says its model's reach and stride and the shapes of its weights. Those in
+int8 are made from those in float32 (:mod:`int8_graphs`).
 """
 
 from __future__ import annotations
@@ -16,14 +17,21 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+sys.path.insert(0, str(Path(__file__).parent))
+import int8_graphs
+
 from undegrade.inference.graphs import PARTS, name_of
 from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.int8 import int8
+from undegrade.model.int8_tensors import stored
 from undegrade.model.part import Part
 from undegrade.model.posterior import Posterior
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 
 FOLDER = Path(__file__).parents[1] / "src" / "undegrade" / "inference" / "graphs"
+DRAFTS = ("fast", "wide")
+"""Restorers that there is a graph in int8 of."""
 BATCH, HEIGHT, WIDTH = 2, 33, 49
 """Of the example that the networks are traced with; none of the three is kept. The sides are odd at every level: the
 tracer takes the way that completes odd sizes, which adds nothing to even ones."""
@@ -205,6 +213,22 @@ def _described(name: str):
     return helper.make_tensor_value_info(name, kind, [None] * axes)
 
 
+def int8_graph(part: str, architecture: Architecture, float32: bytes) -> bytes:
+    """One part of a network in int8, made from its graph in float32."""
+    import onnx
+
+    rounded = onnx.load_model_from_string(
+        {"encode": int8_graphs.encoder, "restore": int8_graphs.restorer}[part](float32)
+    )
+    names = {value for node in rounded.graph.node for value in node.input}
+    tensors = stored(int8(random_model(architecture)))
+    shapes = {n: list(t.shape) for n, t in tensors.items() if n.startswith(PARTS[part])}
+    assert set(shapes) <= names, f"not in the graph: {set(shapes) - names}"
+    said = {entry.key: entry.value for entry in onnx.load_model_from_string(float32).metadata_props}
+    onnx.helper.set_model_props(rounded, said | {"shapes": json.dumps(shapes)})
+    return rounded.SerializeToString(deterministic=True)
+
+
 def random_model(architecture: Architecture) -> VDIR:
     """A network whose weights are all different: equal or zero ones would be merged or left out."""
     torch.manual_seed(0)
@@ -229,7 +253,11 @@ def _bare(node):
 def main(folder: Path = FOLDER) -> None:
     """Write every graph, and remove those that no task needs."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {f"{name}.onnx": graph(part, architecture) for name, (part, architecture) in wanted().items()}
+    files = {}
+    for name, (part, architecture) in wanted().items():
+        files[f"{name}.onnx"] = graph(part, architecture)
+        if part == "encode" or (part == "restore" and architecture.restorer in DRAFTS):
+            files[f"{name}-int8.onnx"] = int8_graph(part, architecture, files[f"{name}.onnx"])
     for stale in {file.name for file in folder.glob("*.onnx")} - set(files):
         (folder / stale).unlink()
     for name, content in sorted(files.items()):

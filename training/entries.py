@@ -13,6 +13,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from undegrade.weights.card import Card
+from undegrade.weights.int8 import origin
 
 QUEUE = Path(__file__).with_name("queue.toml")
 SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
@@ -36,6 +37,11 @@ class Entry:
     def scale_head(self) -> bool:
         """Whether a scale head is trained for the shipped weights of :attr:`start`."""
         return "--scale-head" in self.options
+
+    @property
+    def int8(self) -> bool:
+        """Whether the shipped weights of :attr:`start` are fine-tuned for int8."""
+        return "--int8" in self.options
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,8 @@ def standing(entry: Entry, runs: Path, shipped: Path | None = None) -> Standing:
         pixels, before, seconds = meta.get("pixels", 0), _before(entry, meta), meta["seconds"]
     elif entry.scale_head and _has_head(entry, shipped or SHIPPED):
         before = int(entry.pixels)  # it was trained elsewhere, and shipped
+    elif entry.int8 and _has_int8(entry, shipped or SHIPPED):
+        before = int(entry.pixels)
     elif (card := (shipped or SHIPPED) / f"{entry.name}.json").exists() and entry.start in ("nothing", entry.name):
         before = Card.from_json(card.read_text(encoding="utf-8")).pixels_seen
     cooling, unmeasured, results = None, [], []
@@ -116,6 +124,15 @@ def standing(entry: Entry, runs: Path, shipped: Path | None = None) -> Standing:
 def _has_head(entry: Entry, shipped: Path) -> bool:
     card = shipped / f"{entry.start}.json"
     return card.exists() and bool(Card.from_json(card.read_text(encoding="utf-8")).scale_head)
+
+
+def _has_int8(entry: Entry, shipped: Path) -> bool:
+    """Whether an int8 form of the very weights is shipped."""
+    cards = [shipped / f"{entry.start}{end}.json" for end in ("", "-int8")]
+    if not all(card.exists() for card in cards):
+        return False
+    of, own = (Card.from_json(card.read_text(encoding="utf-8")) for card in cards)
+    return own.started_from == origin(of)
 
 
 def _meta(state: Path) -> dict[str, Any]:
@@ -154,13 +171,13 @@ def next_entry(entries: list[Entry], states: dict[str, Standing], aside: set[str
 
 def initial_weights(entry: Entry, runs: Path, shipped: Path | None = None) -> Path | None:
     """What the entry starts from, None for nothing. Of its own weights the shipped ones: they measured best. A scale
-    head is for shipped weights only.
+    head and an int8 form are for shipped weights only.
 
     Raises:
         LookupError: those weights are not there yet.
     """
     name = entry.name if entry.start == "nothing" else entry.start
-    others = name != entry.name and not entry.scale_head
+    others = name != entry.name and not entry.scale_head and not entry.int8
     cooled = sorted((runs / name).glob("cooldown-????????/*.safetensors")) if others else []
     weights = (shipped or SHIPPED) / f"{name}.safetensors"
     if cooled:

@@ -3,7 +3,8 @@
     python training/measure.py WEIGHTS VAL [--shipped WEIGHTS] [--json FILE]
 
 WEIGHTS is a safetensors file with its card beside it. The weights that the package ships for the same task and variant
-are measured in the same way (none where none are shipped).
+are measured in the same way (none where none are shipped). Of the int8 form of weights, what it loses against them in
+float32 is measured.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from pathlib import Path
 
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
+from undegrade.model.int8_tensors import restored
+from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
 from undegrade.train.validate import Validation, centre_crops, own_crops
-from undegrade.weights.card import load_weights
+from undegrade.weights.card import INT8, Card, find_weights, load_weights, read_card
+from undegrade.weights.int8 import read_int8_file
 
 INVISIBLE = 55.0
 SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
@@ -25,14 +29,29 @@ SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
 
 def psnr(weights: Path, val: Path) -> tuple[dict[str, float], dict[str, object]]:
     """PSNR in dB by case, and the facts of the card that say how far training went."""
-    model, card = load_weights(weights)
+    model, card = _model(weights)
     cases = TASKS[card.task].validation
     side = 256 - 256 % max(d.scale for d in cases.values())
     channels = model.architecture.channels
     own = own_crops(TASKS[card.task], val, channels, side, "cpu")
     rows = Validation(centre_crops(val, channels, side, "cpu"), cases, estimated=False, own=own).measure(model)
-    facts = {"name": card.name, "pixels": card.pixels, "minutes": card.minutes, "sha256": card.sha256}
+    facts = {
+        "name": card.name,
+        "int8": card.dtype == "int8",
+        "pixels": card.pixels,
+        "minutes": card.minutes,
+        "sha256": card.sha256,
+    }
     return {case: round(rows[f"psnr/{case}"], 4) for case in cases}, facts
+
+
+def _model(weights: Path) -> tuple[VDIR, Card]:
+    """A model that computes as its file says: an int8 file's in int8."""
+    if not weights.stem.endswith(INT8):
+        return load_weights(weights)
+    card = read_card(weights)
+    model, own = load_weights(find_weights(card.task, (card.variant,)))
+    return restored(model, read_int8_file(weights, own).tensors), card
 
 
 def compare(weights: Path, val: Path, shipped: Path | None = None) -> dict[str, object]:
@@ -56,6 +75,9 @@ def sentence(found: dict[str, object]) -> str:
     if found["mean_gain"] is None:
         return f"{found['name']}: {cases} dB; none are shipped to compare with"
     gains = "  ".join(f"{case} {value:+.2f}" for case, value in found["gain"].items())  # type: ignore[attr-defined]
+    if found["int8"]:
+        mean = f"{found['mean_gain']:+.3f} dB"
+        return f"{found['name']} in int8: {cases} dB; beside float32 {mean} on average ({gains})"
     verdict = "beat" if found["mean_gain"] > 0 else "do not beat"  # type: ignore[operator]
     mean = f"{found['mean_gain']:+.3f} dB"
     return f"{found['name']}: {cases} dB; the new weights {verdict} the shipped ones: {mean} on average ({gains})"

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from entries import QUEUE, SHIPPED, Entry, read_queue
 
-from undegrade.weights.card import Card
+from undegrade.weights.card import INT8, Card
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "relay.md"
@@ -46,7 +46,8 @@ old at most.
 
 Where the weights of a cooldown are better than the shipped ones, [ship them](train.md#ship). Runs whose names end in
 `-scale` [add a scale head](uncertainty.md#add-a-head-to-weights) to shipped weights. After weights were replaced by
-better ones, delete the folder of their head's run: a head belongs to its weights.
+better ones, delete the folder of their head's run: a head belongs to its weights. So does an int8 form, which the runs
+whose names end in `-int8` make.
 
 How convolutions are computed is measured at the start of a run (`benchmarks/training.py` shows all ways side by side);
 a C++ compiler makes training faster. On a GPU: `undegrade train gaussian --data IMAGES --val HELD_OUT --out RUN`, and
@@ -90,7 +91,8 @@ def shipped_row(card: Card) -> str:
 
 def render() -> str:
     """The whole page."""
-    cards = [c for path in sorted(SHIPPED.glob("*.json")) if (c := card_of(path.stem)) is not None]
+    stems = sorted(path.stem for path in SHIPPED.glob("*.json") if not path.stem.endswith(INT8))
+    cards = [c for stem in stems if (c := card_of(stem)) is not None]
     lines = [
         INTRODUCTION,
         "## Queue",

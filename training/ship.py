@@ -7,6 +7,9 @@ task and variant, the new ones must measure better on average over the cells tha
 
 Shipped weights that got a scale head restore as they did, bit for bit, so that they need no results; but their
 intervals of pixels must have been measured (training/intervals.py). The weights without the head then only add numbers.
+
+The int8 form of shipped weights (NAME-int8.safetensors, results of undegrade evaluate --draft) may lose at most 0.05 dB
+against what the card of the weights says, in every cell. New weights remove the int8 form of those before.
 """
 
 from __future__ import annotations
@@ -22,9 +25,12 @@ from safetensors.numpy import load_file
 
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.results import Result
-from undegrade.weights.card import Card
+from undegrade.weights.card import INT8, Card, read_card
+from undegrade.weights.int8 import origin
 from undegrade.weights.intervals import Intervals
 
+MOST_LOST = 0.05
+"""dB that the int8 form of weights may lose in a cell."""
 SHIPPED = Path(__file__).parents[1] / "src" / "undegrade" / "weights"
 
 
@@ -67,6 +73,29 @@ def same_restorer(weights: Path, others: Path) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
+def ship_int8(weights: Path, card: Card, numbers: dict[str, float], notes: str) -> int:
+    """Put the int8 form of shipped weights into the package, if it loses little enough; 1 if it does not."""
+    float32 = Card.from_json((SHIPPED / f"{card.name}.json").read_text(encoding="utf-8"))
+    if card.started_from != origin(float32):
+        raise UndegradeError(f"{weights} was made of other weights than the shipped ones; make it anew.")
+    cells = [k for k in numbers if k.endswith("psnr") and k in float32.measured]
+    if not cells:
+        raise UndegradeError("the shipped card has no cell in common with these results; measure the same benchmarks.")
+    lost = {cell: float32.measured[cell] - numbers[cell] for cell in cells}
+    worst = max(lost, key=lambda cell: lost[cell])
+    print(f"at most {lost[worst]:.3f} dB below float32 ({worst})")
+    if lost[worst] > MOST_LOST:
+        print(f"not shipped: more than {MOST_LOST} dB are lost")
+        return 1
+    target = SHIPPED / weights.name
+    card = dataclasses.replace(card, measured={**card.measured, **numbers}, notes=notes or card.notes)
+    if weights.resolve() != target.resolve():
+        shutil.copyfile(weights, target)
+    target.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
+    print(f"shipped {target}")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, help="a safetensors file with its card beside it")
@@ -84,6 +113,8 @@ def ship(weights: Path, results: list[Path], notes: str) -> int:
     """Put weights into the package if they measure better; 1 if they do not."""
     card = Card.from_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
     numbers = measured([Result.read(path) for path in results], card.restorer_sha256)
+    if card.dtype == "int8":
+        return ship_int8(weights, card, numbers, notes)
     target = SHIPPED / f"{card.name}.json"
     shipped = Card.from_json(target.read_text(encoding="utf-8")) if target.exists() else None
     if card.scale_head and Intervals.from_dict(card.intervals).pixels is None:
@@ -113,6 +144,11 @@ def ship(weights: Path, results: list[Path], notes: str) -> int:
         shutil.copyfile(weights, target.with_suffix(".safetensors"))
     target.write_text(card.to_json(), encoding="utf-8")
     print(f"shipped {target.with_suffix('.safetensors')}")
+    rounded = SHIPPED / f"{card.name}{INT8}.safetensors"
+    if rounded.exists() and read_card(rounded).started_from != origin(card):
+        for path in (rounded, rounded.with_suffix(".json")):
+            path.unlink()
+        print(f"removed {rounded}, which was made of the weights before: make it anew with undegrade train --int8")
     return 0
 
 

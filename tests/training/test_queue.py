@@ -39,7 +39,11 @@ def test_every_entry_says_what_undegrade_train_understands():
         assert made.recipe.steps is None
         name = f"{made.task.name}-{made.variant}"
         assert made.architecture.scale_head is entry.scale_head
-        assert (entry.name, entry.start) == (f"{name}-scale", name) if entry.scale_head else entry.name == name
+        assert made.recipe.int8 is entry.int8
+        if ending := "-scale" * entry.scale_head + "-int8" * entry.int8:
+            assert (entry.name, entry.start) == (name + ending, name)
+        else:
+            assert entry.name == name
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,21 @@ def test_a_scale_head_is_for_shipped_weights_and_done_where_they_have_one(tmp_pa
         assert (found.pixels, next_cooldown(entry, found)) == (pixels, wanted)
     state(tmp_path / "runs" / entry.name, pixels=700, seconds=3.5, started_from="gaussian-fast 0123")
     assert standing(entry, tmp_path / "runs", tmp_path).pixels == 700
+
+
+def test_an_int8_form_is_for_shipped_weights_and_done_where_it_is_theirs(tmp_path):
+    entry = next(entry for entry in read_queue() if entry.name == "gaussian-fast-int8")
+    (tmp_path / "gaussian-fast" / "cooldown-00000001").mkdir(parents=True)
+    (tmp_path / "gaussian-fast" / "cooldown-00000001" / "w.safetensors").touch()
+    assert initial_weights(entry, tmp_path).parent == entries.SHIPPED
+    card = Card.from_json((entries.SHIPPED / "gaussian-fast.json").read_text())
+    (tmp_path / "gaussian-fast.json").write_text(card.to_json())
+    for begun, wanted in (
+        ("gaussian-fast 0123", entry.cooldown_every),
+        (f"gaussian-fast {card.restorer_sha256[:12]}", math.inf),
+    ):
+        (tmp_path / "gaussian-fast-int8.json").write_text(replace(card, started_from=begun).to_json())
+        assert next_cooldown(entry, standing(entry, tmp_path / "runs", tmp_path)) == wanted
 
 
 def test_weights_to_start_from_are_cooled_ones_then_shipped_ones(tmp_path):

@@ -10,8 +10,11 @@ import pytest
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.evaluate import Cell, Measured
 from undegrade.evaluation.results import Result
+from undegrade.model.int8 import int8
+from undegrade.model.int8_tensors import stored
 from undegrade.model.vdir import VDIR
-from undegrade.weights.card import Card, load_weights, save_weights
+from undegrade.weights.card import Card, load_weights, read_card, save_weights
+from undegrade.weights.int8 import origin, save_int8
 from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[2] / "training" / "ship.py")
@@ -145,3 +148,47 @@ def test_numbers_are_added_to_the_card_of_what_is_shipped(tmp_path, shipped, mon
     assert after.measured == {**before.measured, "Kodak24 sigma 50 psnr+": 28.2}
     assert after.notes == before.notes
     assert load_weights(weights)[1].sha256 == before.sha256
+
+
+def rounded(folder: Path, monkeypatch, psnr: float) -> tuple[Path, list[Path]]:
+    """An int8 form of the shipped gaussian-fast, and a result of it."""
+    shipped = folder / "shipped"
+    shipped.mkdir()
+    for file in ship.SHIPPED.glob("gaussian-fast.*"):
+        shutil.copy(file, shipped)
+    monkeypatch.setattr(ship, "SHIPPED", shipped)
+    model, card = load_weights(shipped / "gaussian-fast.safetensors")
+    own = replace(card, measured={}, scale_head={}, intervals={}, started_from=origin(card))
+    path = save_int8(stored(int8(model)), folder / "new", own)
+    result(psnr, read_card(path).sha256).write(folder / "result.json")
+    return path, [folder / "result.json"]
+
+
+@pytest.mark.parametrize(("below", "code"), [(0.04, 0), (0.06, 1)])
+def test_an_int8_form_is_shipped_if_it_loses_little(tmp_path, monkeypatch, capsys, below, code):
+    float32 = Card.from_json((ship.SHIPPED / "gaussian-fast.json").read_text())
+    known = float32.measured["Kodak24 sigma 50 psnr"]
+    path, results = rounded(tmp_path, monkeypatch, known - below)
+    assert ship.ship(path, results, "") == code
+    assert f"at most {below:.3f} dB below float32" in capsys.readouterr().out
+    target = ship.SHIPPED / path.name
+    assert target.exists() == (code == 0)
+    if code == 0:
+        assert read_card(target).measured == {
+            "Kodak24 sigma 50 psnr": round(known - below, 4), "Kodak24 sigma 50 estimate error": 2.5
+        }  # fmt: skip
+
+
+def test_new_weights_remove_the_int8_form_of_those_before(tmp_path, monkeypatch, capsys):
+    path, results = rounded(tmp_path, monkeypatch, 60.0)
+    assert ship.ship(path, results, "") == 0
+    model, card = load_weights(ship.SHIPPED / "gaussian-fast.safetensors")
+    model.restorer.tail.bias += 0.01
+    plain = replace(card, scale_head={}, intervals={})
+    better = save_weights(model, tmp_path / "better", "gaussian-fast", plain)
+    result(60.0, read_card(better).sha256).write(tmp_path / "better.json")
+    assert ship.ship(better, [tmp_path / "better.json"], "") == 0
+    assert "make it anew with undegrade train --int8" in capsys.readouterr().out
+    assert not list(ship.SHIPPED.glob("*-int8.*"))
+    with pytest.raises(UndegradeError, match="made of other weights"):
+        ship.ship(path, results, "")

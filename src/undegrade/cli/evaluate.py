@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from undegrade.cli.arguments import TASK_NAMES, Whole, a_path, add_benchmarks, add_variant
+from undegrade.cli.arguments import TASK_NAMES, Whole, a_path, add_benchmarks, add_draft, add_variant
 from undegrade.reading import printable
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--half", action="store_true", help="half precision, as in undegrade restore; noted in the JSON file"
     )
+    add_draft(model)
     model.add_argument("--self-ensemble", action="store_true", help="mean over eight flips and rotations")
     other = parser.add_argument_group("another network instead")
     other = other.add_mutually_exclusive_group()

@@ -62,7 +62,7 @@ def choose_method(args: argparse.Namespace, task: Task) -> Method:
         return Method(card.name, f"VDIR {card.name}", variant, card.restorer_sha256, machine, on_grid)
     from undegrade.evaluation.foreign import from_module, from_onnx
 
-    for name in ("variant", "weights", "device", "half", "self_ensemble"):
+    for name in ("variant", "weights", "device", "half", "draft", "self_ensemble"):
         if getattr(args, name):
             raise UndegradeError(f"--{name.replace('_', '-')} is for models of this package; leave it out.")
     scale = task.degradation.scale
@@ -104,7 +104,9 @@ def _load(args: argparse.Namespace, task: Task) -> tuple[Pipeline, str]:
     from undegrade.tasks import TASKS
 
     name = task.name if args.weights is None else None
-    pipeline = load_pipeline(name, args.variant, weights=args.weights, device=args.device, half=args.half)
+    pipeline = load_pipeline(
+        name, args.variant, weights=args.weights, device=args.device, half=args.half, draft=args.draft
+    )
     card = pipeline.card
     assert card is not None
     if card.task == task.name:
@@ -128,4 +130,6 @@ def describe_machine(engine: Engine) -> dict[str, str]:
         machine["gpu"] = torch.cuda.get_device_name(engine.device)
     if engine.half:
         machine["precision"] = "half precision"
+    if engine.int8:
+        machine["precision"] = "int8"
     return machine

@@ -237,6 +237,7 @@ def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:
         threads=args.threads,
         level=next((option for option in LEVELS if getattr(args, option) is not None), None),
         keep_degradation=args.keep_degradation,
+        draft=args.draft,
     )
 
 
@@ -244,6 +245,8 @@ def _options(args: argparse.Namespace) -> FileOptions:
     # Before torch is imported: wrong arguments are reported immediately.
     if args.memory is not None and args.tile is not None:
         raise UndegradeError("--memory and --tile both set the size of tiles; leave one out.")
+    if args.draft and args.uncertainty:
+        raise UndegradeError("the intervals of --uncertainty hold in float32 only; leave out --uncertainty or --draft.")
     if args.samples == 1:
         raise UndegradeError(f"--samples {args.samples} gives no standard deviation; give at least 2, or leave it out.")
     if args.variant is not None and (args.task, args.weights, args.sigma, args.quality) == (None,) * 4:

@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   undegrade train gaussian --variant fast --recipe cpu --data photos --val held-out --out runs/gaussian-fast
   undegrade train gaussian --variant fast --recipe cpu --data photos --out runs/tuned --init gaussian-fast
   undegrade train gaussian --variant fast --data photos --out runs/sure --init gaussian-fast --scale-head
+  undegrade train gaussian --variant fast --data photos --out runs/int8 --init gaussian-fast --int8
 """
 
 
@@ -97,6 +98,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="add a head to the weights of --init that says how far off each pixel may be, and train nothing but it: "
         "the restoration does not change by a bit",
+    )
+    start.add_argument(
+        "--int8",
+        action="store_true",
+        help="make the int8 form of the weights of --init, for undegrade restore --draft: fine-tune encoder and "
+        "restorer for it, a few minutes on a CPU",
     )
     recipe = parser.add_argument_group("recipe")
     recipe.add_argument("--recipe", metavar="R",

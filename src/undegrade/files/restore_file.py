@@ -216,6 +216,8 @@ def _restore(
     if scale > 1:
         image.check_fits(job.output, picture, format, scale)
     outcome.task = pipeline.task.name
+    if pipeline.engine.int8:
+        outcome.notes += ("a draft, computed in int8",)
     if pipeline.card is not None:
         outcome.variant, outcome.weights_sha256 = pipeline.card.variant, pipeline.card.sha256
     if (

@@ -67,9 +67,11 @@ class Engine(ABC):
         stride: :attr:`undegrade.model.vdir.VDIR.stride`.
         last_reach: :attr:`undegrade.model.restorer_module.RestorerModule.last_reach`.
         half: whether it convolves in half precision.
+        int8: whether it convolves in int8.
     """
 
     half = False
+    int8 = False
 
     def __init__(
         self, architecture: Architecture, networks: Reaches, stride: int, last_reach: int | None = None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 from typing import Any
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine
-from undegrade.inference.graphs import has_graphs
-from undegrade.inference.machine import may_have_gpu, multiplies_bfloat16, usable_cores
+from undegrade.inference.graphs import has_graphs, has_int8_graphs
+from undegrade.inference.machine import may_have_gpu, multiplies_bfloat16, multiplies_int8, usable_cores
 from undegrade.lazy import has_torch, needs_torch
 from undegrade.weights.card import Weights, built
+from undegrade.weights.int8 import Int8Weights
 
 MOST_THREADS = 1024
 
@@ -30,6 +32,7 @@ def make_engine(
     half: bool = False,
     engine: str | None = None,
     threads: int | None = None,
+    int8: Int8Weights | None = None,
 ) -> Engine:
     """An engine with the weights.
 
@@ -40,6 +43,7 @@ def make_engine(
             multiply bfloat16 itself would be slower for it, and keeps float32 unless PyTorch is asked for.
         engine: a name in :class:`EngineName`; None for ONNX Runtime where it can do this, else PyTorch.
         threads: of the CPU; None for the cores that the process may use.
+        int8: the int8 form of the weights, to be computed with by ONNX Runtime on a CPU; None for float32.
 
     Raises:
         UndegradeError: no such engine or device, PyTorch is needed but not installed, or the tensors are not those of
@@ -48,6 +52,8 @@ def make_engine(
     if engine is not None and engine not in list(EngineName):
         raise UndegradeError(f"there is no engine {engine!r}; choose one of: {', '.join(EngineName)}.")
     check_threads(threads)
+    if int8 is not None:
+        return _int8_engine(weights, int8, device, half, engine, threads)
     if engine == EngineName.ONNX and (device not in (None, "cpu") or half):
         raise UndegradeError("ONNX Runtime works on the CPU in float32 only; leave out the engine.")
     if engine == EngineName.ONNX:
@@ -75,6 +81,36 @@ def make_engine(
     # PyTorch itself does not see the limits of a container. Fewer threads, as by OMP_NUM_THREADS, stay.
     torch.set_num_threads(threads or min(torch.get_num_threads(), usable_cores()))
     return TorchEngine(built(weights), device, half)
+
+
+def check_int8(device: str | None, half: bool, engine: str | None) -> None:
+    """Check that this machine computes in int8, and that nothing else is asked for.
+
+    Raises:
+        UndegradeError: it does not, or another device, precision or engine is wanted.
+    """
+    if device not in (None, "cpu") or half or engine not in (None, EngineName.ONNX):
+        raise UndegradeError(
+            "a draft is computed in int8 by ONNX Runtime on the CPU; leave out draft, or the device, half and engine."
+        )
+    if not multiplies_int8():
+        raise UndegradeError(
+            "this CPU has no AVX2, or the system does not say so: a draft in int8 was not measured here; leave it out."
+        )
+
+
+def _int8_engine(
+    weights: Weights, int8: Int8Weights, device: str | None, half: bool, engine: str | None, threads: int | None
+) -> Engine:
+    check_int8(device, half, engine)
+    # How far off the result may be was measured in float32: the head for it stays away.
+    architecture = replace(weights.architecture, scale_head=False)
+    if not (has_graphs(architecture) and has_int8_graphs(architecture)):
+        raise UndegradeError(f"the network of {weights.card.name} has no graph in int8; leave out draft.")
+    from undegrade.inference.onnx_engine import OnnxEngine
+
+    tensors = {name: tensor for name, tensor in weights.tensors.items() if not name.startswith("scale.")}
+    return OnnxEngine(architecture, tensors, threads, int8.tensors)
 
 
 def check_threads(threads: Any) -> None:

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import importlib.resources
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from undegrade.model.architecture import Architecture, Conditioning
 
-Tensors = Mapping[str, npt.NDArray[np.float32]]
+Tensors = Mapping[str, npt.NDArray[Any]]
+"""float32 arrays; of graphs in int8 also int8 and int32."""
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "encode": ("encoder.",), "restore": ("restorer.",), "estimate": ("estimator.",), "scale": ("restorer.", "scale."),
 }  # fmt: skip
 """The graphs of a model, and how the names of their parameters start. ``scale`` restores too, and gives b as well."""
+INT8_PARTS = ("encode", "restore")
+"""Those that there are in int8 too."""
 
 
 def parts_of(a: Architecture) -> list[str]:
@@ -37,17 +41,23 @@ def name_of(part: str, a: Architecture) -> str:
     return f"estimate-{a.params}{bounds}"
 
 
-def find_graph(part: str, architecture: Architecture) -> bytes | None:
-    """The shipped graph of one part of an architecture; None if there is none."""
+def find_graph(part: str, architecture: Architecture, int8: bool = False) -> bytes | None:
+    """The shipped graph of one part of an architecture, in float32 or in int8; None if there is none."""
     if architecture.conditioning is not Conditioning.LATENT:
         return None
-    file = importlib.resources.files("undegrade") / "inference" / "graphs" / f"{name_of(part, architecture)}.onnx"
+    name = f"{name_of(part, architecture)}{'-int8' * int8}.onnx"
+    file = importlib.resources.files("undegrade") / "inference" / "graphs" / name
     return file.read_bytes() if file.is_file() else None
 
 
 def has_graphs(architecture: Architecture) -> bool:
     """Whether the graphs of an architecture are shipped."""
     return all(find_graph(part, architecture) is not None for part in parts_of(architecture))
+
+
+def has_int8_graphs(architecture: Architecture) -> bool:
+    """Whether the graphs of an architecture are shipped in int8."""
+    return all(find_graph(part, architecture, int8=True) is not None for part in INT8_PARTS)
 
 
 def filled(graph: bytes, tensors: Tensors) -> bytes:
@@ -66,13 +76,15 @@ def packed(tensors: Tensors) -> bytes:
 # Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and those of TensorProto.
 _GRAPH, _INITIALIZER = 7, 5
 _DIMS, _DATA_TYPE, _NAME, _RAW_DATA = 1, 2, 8, 9
-_FLOAT = 1
+_KINDS = {"float32": (1, "<f4"), "int8": (3, "<i1"), "int32": (6, "<i4")}
+"""By the name of the type: its number in onnx.proto, and how it is stored."""
 
 
-def _partial_model(name: str, tensor: npt.NDArray[np.float32]) -> bytes:
-    raw = np.ascontiguousarray(tensor, "<f4").tobytes()
+def _partial_model(name: str, tensor: npt.NDArray[Any]) -> bytes:
+    kind, stored = _KINDS[str(tensor.dtype)]
+    raw = np.ascontiguousarray(tensor, stored).tobytes()
     dims = b"".join(_number(_DIMS, n) for n in tensor.shape)
-    content = dims + _number(_DATA_TYPE, _FLOAT) + _bytes(_NAME, name.encode()) + _bytes(_RAW_DATA, raw)
+    content = dims + _number(_DATA_TYPE, kind) + _bytes(_NAME, name.encode()) + _bytes(_RAW_DATA, raw)
     return _bytes(_GRAPH, _bytes(_INITIALIZER, content))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from importlib.resources.abc import Traversable
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -14,7 +16,7 @@ from undegrade.image import Picture
 from undegrade.inference.arrays import Image, Layout
 from undegrade.inference.calls import Array, Progress
 from undegrade.inference.clean_first import before, choose, cleaned, in_steps
-from undegrade.inference.engines import check_threads, make_engine
+from undegrade.inference.engines import check_int8, check_threads, make_engine
 from undegrade.inference.given import opened
 from undegrade.inference.one_image import in_two_steps
 from undegrade.inference.options import Restoration, RestoreOptions
@@ -23,6 +25,7 @@ from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.select_task import UNIVERSAL, select_task
 from undegrade.tasks import TASKS, check_variant, task_named
 from undegrade.weights.card import Weights, find_weights, read_weights, shipped_cards
+from undegrade.weights.int8 import read_int8
 from undegrade.weights.names import weights_file
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ def load_pipeline(
     half: bool = False,
     engine: str | None = None,
     threads: int | None = None,
+    draft: bool = False,
 ) -> Pipeline:
     """A pipeline from shipped weights (cached for the next call) or from your own weights file.
 
@@ -46,10 +50,12 @@ def load_pipeline(
         variant: of the task, e.g. ``"fast"``; None for the best shipped variant.
         weights: a safetensors file with its card in the same folder, or the name of a shipped model.
         device, half, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
+        draft: compute in int8, on the CPU: faster, and a little less exact. The int8 form of the weights lies beside
+            them, as ``NAME-int8.safetensors``.
 
     Raises:
-        UndegradeError: an unknown task or variant, no such weights, or weights of another task or variant; or see
-            :func:`undegrade.inference.engines.make_engine`.
+        UndegradeError: an unknown task or variant, no such weights, or weights of another task or variant; no int8 form
+            of them; or see :func:`undegrade.inference.engines.make_engine`.
     """
     for name, value in (("task", task), ("variant", variant)):
         if value is not None and not isinstance(value, str):
@@ -61,10 +67,11 @@ def load_pipeline(
         task = task or UNIVERSAL
         if variant is not None:
             check_variant(TASKS[task], variant)
-        return _shipped(task, variant, device, half, engine, threads)
+        return _shipped(task, variant, device, half, engine, threads, draft)
     if not isinstance(weights, str | PathLike):
         raise UndegradeError(f"weights are {weights!r:.60}; give the path of a safetensors file.")
-    found = read_weights(weights_file(weights))
+    path = weights_file(weights)
+    found = read_weights(path)
     card = found.card
     if card.task not in TASKS:
         raise UndegradeError(f"{weights}: made for the task {card.task!r}, unknown to this version; update undegrade.")
@@ -75,7 +82,7 @@ def load_pipeline(
             "out."
         )
     try:
-        return _pipeline(found, device, half, engine, threads)
+        return _pipeline(found, path, device, half, engine, threads, draft)
     except UndegradeError as error:
         raise UndegradeError(f"{weights}: {error}") from error
 
@@ -86,22 +93,24 @@ def restore(
     image: str | PathLike[str] | Picture, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., uncertainty: bool = ...,
-    device: str | None = ..., engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ...,
-    progress: Progress | None = ...,
+    device: str | None = ..., engine: str | None = ..., threads: int | None = ..., draft: bool = ...,
+    keep_degradation: bool = ..., progress: Progress | None = ...,
 ) -> Restoration[Image]: ...
 @overload
 def restore(
     image: PIL.Image.Image, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., draft: bool = ..., keep_degradation: bool = ...,
+    progress: Progress | None = ...,
 ) -> PIL.Image.Image: ...
 @overload
 def restore(
     image: Array, task: str | None = ..., variant: str | None = ..., *, strength: float = ...,
     level: float | None = ..., samples: int = ..., seed: int = ..., self_ensemble: bool = ..., direct: bool = ...,
     tile: int | None = ..., memory: float | None = ..., white: float | None = ..., device: str | None = ...,
-    engine: str | None = ..., threads: int | None = ..., keep_degradation: bool = ..., progress: Progress | None = ...,
+    engine: str | None = ..., threads: int | None = ..., draft: bool = ..., keep_degradation: bool = ...,
+    progress: Progress | None = ...,
 ) -> Array: ...
 # fmt: on
 def restore(
@@ -122,6 +131,7 @@ def restore(
     device: str | None = None,
     engine: str | None = None,
     threads: int | None = None,
+    draft: bool = False,
     keep_degradation: bool = False,
     progress: Progress | None = None,
 ) -> Any:
@@ -138,6 +148,7 @@ def restore(
         uncertainty: of a file, see :class:`RestoreOptions`; an array, a tensor or an image comes back alone, without
             room for it.
         device, engine, threads: see :func:`undegrade.inference.engines.make_engine`.
+        draft: see :func:`load_pipeline`.
         keep_degradation: of tasks that enlarge: enlarge noise and compression too, instead of removing them first. A
             pipeline, which is one model, does no more than enlarge.
         progress: called after each tile with the fraction done, 0 to 1.
@@ -151,7 +162,7 @@ def restore(
             no weights are shipped.
     """
     options = RestoreOptions(strength, level, samples, seed, self_ensemble, direct, tile, memory, white, uncertainty)
-    pipeline = load_pipeline(task, variant, device=device, engine=engine, threads=threads)
+    pipeline = load_pipeline(task, variant, device=device, engine=engine, threads=threads, draft=draft)
     image = opened(image)
     if uncertainty:
         if not isinstance(image, Picture):
@@ -162,7 +173,7 @@ def restore(
         pipeline.check_scale_head()  # also if the picture is then left alone
     if task is not None:
         if pipeline.architecture.scale > 1 and not keep_degradation:
-            universal = load_pipeline(UNIVERSAL, device=device, engine=engine, threads=threads)
+            universal = load_pipeline(UNIVERSAL, device=device, engine=engine, threads=threads, draft=draft)
             return _enlarged(pipeline, universal, image, options, progress)
         found = pipeline.run(image, options, progress)
         return found if isinstance(image, Picture) else found.image
@@ -253,11 +264,32 @@ def _share(progress: Progress | None, i: int, count: int) -> Progress | None:
 
 @functools.cache
 def _shipped(
-    task: str, variant: str | None, device: str | None, half: bool, engine: str | None, threads: int | None
+    task: str,
+    variant: str | None,
+    device: str | None,
+    half: bool,
+    engine: str | None,
+    threads: int | None,
+    draft: bool,
 ) -> Pipeline:
-    found = read_weights(find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,)))
-    return _pipeline(found, device, half, engine, threads)
+    path = find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,))
+    return _pipeline(read_weights(path), path, device, half, engine, threads, draft)
 
 
-def _pipeline(weights: Weights, device: str | None, half: bool, engine: str | None, threads: int | None) -> Pipeline:
+def _pipeline(
+    weights: Weights,
+    path: Path | Traversable,
+    device: str | None,
+    half: bool,
+    engine: str | None,
+    threads: int | None,
+    draft: bool,
+) -> Pipeline:
+    if draft:
+        check_int8(device, half, engine)
+        int8 = read_int8(path, weights.card)
+        made = make_engine(weights, device, half, engine, threads, int8)
+        # The results are those of the int8 file; what was measured of the other's intervals does not hold for it.
+        card = replace(weights.card, sha256=int8.card.sha256, scale_head={}, intervals={})
+        return Pipeline(made, TASKS[card.task], card)
     return Pipeline(make_engine(weights, device, half, engine, threads), TASKS[weights.card.task], weights.card)

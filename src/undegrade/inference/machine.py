@@ -70,11 +70,24 @@ _NATIVE_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
 
 def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the CPU multiplies bfloat16 itself, twice as fast as float32 or more; without that it is slower."""
+    return _has(_NATIVE_BFLOAT16, cpuinfo)
+
+
+_INT8 = {"avx2"}
+
+
+def multiplies_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether int8 is known to be the faster way on this CPU: measured on x86 with AVX2 and with VNNI."""
+    return _has(_INT8, cpuinfo)
+
+
+def _has(features: set[str], cpuinfo: Path) -> bool:
+    """Whether the CPU has one of these, by the system's file."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # not Linux
         return False
-    return any(_NATIVE_BFLOAT16 & set(line.split()) for line in lines if line.startswith("flags"))
+    return any(features & set(line.split()) for line in lines if line.startswith("flags"))
 
 
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")

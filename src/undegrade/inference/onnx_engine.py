@@ -13,7 +13,7 @@ import onnxruntime
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine, Posterior, Reaches, Window
-from undegrade.inference.graphs import PARTS, Tensors, find_graph, packed, parts_of
+from undegrade.inference.graphs import INT8_PARTS, PARTS, Tensors, find_graph, packed, parts_of
 from undegrade.inference.machine import usable_cores
 from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
@@ -30,21 +30,26 @@ class OnnxEngine(Engine):
         architecture: of the networks, which has graphs (:func:`undegrade.inference.graphs.has_graphs`).
         tensors: the weights by name.
         threads: that convolve; None for the cores that the process may use.
+        int8: tensors with which encoder and restorer compute in int8; None for float32.
 
     Raises:
         UndegradeError: the weights are not those of the architecture.
     """
 
-    def __init__(self, architecture: Architecture, tensors: Tensors, threads: int | None = None) -> None:
-        self.threads, self._tensors = threads or usable_cores(), tensors
+    def __init__(
+        self, architecture: Architecture, tensors: Tensors, threads: int | None = None, int8: Tensors | None = None
+    ) -> None:
+        self.threads, self._tensors, self.int8 = threads or usable_cores(), tensors, int8 is not None
         self._graphs: dict[str, bytes] = {}
         for part in parts_of(architecture):
-            graph = find_graph(part, architecture)
-            assert graph is not None  # has_graphs()
+            graph = find_graph(part, architecture, self.int8 and part in INT8_PARTS)
+            assert graph is not None  # has_graphs(), has_int8_graphs()
             self._graphs[part] = graph
         prefixes = {prefix for part in self._graphs for prefix in PARTS[part]}
-        self._weights = {p: packed({n: t for n, t in tensors.items() if n.startswith(p)}) for p in prefixes}
-        self._shapes = {n: list(t.shape) for n, t in tensors.items()}
+        rounded = tuple(prefix for part in INT8_PARTS for prefix in PARTS[part])
+        used = tensors if int8 is None else {n: t for n, t in tensors.items() if not n.startswith(rounded)} | dict(int8)
+        self._weights = {p: packed({n: t for n, t in used.items() if n.startswith(p)}) for p in prefixes}
+        self._shapes = {n: list(t.shape) for n, t in used.items()}
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._process = os.getpid()
         self._left: list[object] = []
@@ -81,6 +86,8 @@ class OnnxEngine(Engine):
     def to(self, device: str) -> Engine:
         if device == self.device:
             return self
+        if self.int8:
+            raise UndegradeError(f"int8 is for the CPU, not for the device {device!r}; leave out draft.")
         needs_torch(f"the device {device!r}")
         import torch
 

@@ -284,6 +284,8 @@ class Pipeline(Calls):
         Raises:
             UndegradeError: it has no scale head.
         """
+        if self.engine.int8:
+            raise UndegradeError("of a draft in int8 the uncertainty is not known; leave out draft or uncertainty.")
         if not self.architecture.scale_head:
             name = self.task.name if self.card is None else self.card.name
             raise UndegradeError(

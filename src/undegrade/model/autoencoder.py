@@ -51,8 +51,8 @@ class Encoder(nn.Module):
         self.logvar = conv3x3(FILTERS, LATENT_CHANNELS, scale=0.1)
 
     def forward(self, y: Tensor) -> Posterior:
-        h = _halve(torch.relu_(self.conv1(y)))
-        h = _halve(torch.relu_(self.conv3(torch.relu_(self.conv2(h)))))
+        h = halve(torch.relu_(self.conv1(y)))
+        h = halve(torch.relu_(self.conv3(torch.relu_(self.conv2(h)))))
         h = torch.relu_(self.conv5(torch.relu_(self.conv4(h))))
         return Posterior(self.mean(h), self.logvar(h))
 
@@ -133,6 +133,6 @@ def resize_latent(c: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
     return c[..., : size[0], : size[1]]
 
 
-def _halve(h: Tensor) -> Tensor:
+def halve(h: Tensor) -> Tensor:
     """2x2 max-pooling that keeps the last odd row and column (TensorFlow's SAME)."""
     return F.max_pool2d(h, 2, ceil_mode=True)

@@ -7,6 +7,7 @@
     estimation      |f(T) - EST(c)|_1                             (18), third term; of a blur kernel another norm
     total           restoration + beta kl + reconstruction + lambda_adv adversarial + lambda_est estimation   (19)
     discriminator   -log D(y) - log(1 - D(yhat))                  (16)
+    following       |xhat - xhat'|^2 / |x - xhat'|^2              of a model in int8 and the one that it follows
     scale           |x - xhat| / b + log 2b                       (9), first term, of a Laplace density of scale b
 
 The scale has a head of its own that learns alone (:mod:`undegrade.model.scale_head`); of a fixed b that term is (14).
@@ -28,6 +29,8 @@ from undegrade.model.posterior import Posterior
 
 _FLOOR = 1 / 255
 """f, the error below which images count alike: one 8-bit level."""
+
+_FOLLOW_FLOOR = 1e-4
 
 
 class Losses(NamedTuple):
@@ -125,6 +128,32 @@ def scale_loss(x: Tensor, xhat: Tensor, b: Tensor) -> Tensor:
         b: (B, 1, H, W), above 0.
     """
     return ((x - xhat).abs().mean(1, keepdim=True) / b + (2 * b).log()).mean()
+
+
+class Followed(NamedTuple):
+    """What a model in int8 is to compute as the one in float32 does: xhat, EST(mu) and log sigma^2."""
+
+    xhat: Tensor
+    estimate: Tensor
+    logvar: Tensor
+
+
+def following_loss(x: Tensor, made: Followed, wanted: Followed) -> Tensor:
+    """How far one model is from another: of the restoration what it adds to the square error, as a share of it.
+
+    The mean over images of |xhat - xhat'|^2 / (|x - xhat'|^2 + f^2), so that a hundredth of a decibel counts the same
+    for each; f, 2.5 8-bit levels, keeps images that are all but perfect from counting more than any. Estimate and
+    log variance have small weights of their own.
+
+    Args:
+        x: clean, (B, C, H, W).
+        made: of the model that learns.
+        wanted: of the model that it follows, xhat' first.
+    """
+    error = (x - wanted.xhat).square().mean((1, 2, 3)) + _FOLLOW_FLOOR
+    restoration = ((made.xhat - wanted.xhat).square().mean((1, 2, 3)) / error).mean()
+    estimate = (made.estimate - wanted.estimate).square().mean() / (wanted.estimate.square().mean() + 1e-3)
+    return restoration + 0.1 * estimate + 0.001 * (made.logvar - wanted.logvar).square().mean()
 
 
 ACTIVE = 0.01

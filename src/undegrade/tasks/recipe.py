@@ -60,6 +60,7 @@ class Recipe:
             (:func:`undegrade.model.objective.restoration_loss`), where eq. (14) weighs each level of error alike.
         half: convolve in bfloat16 on a CPU that multiplies it natively, at twice the speed; the weights stay in
             float32. A GPU always does.
+        int8: finished weights are fine-tuned for int8 (:mod:`undegrade.model.int8`).
         seed: of everything random in the run.
 
     Raises:
@@ -86,6 +87,7 @@ class Recipe:
     freeze_latent_from: int | None = None
     by_image: bool = False
     half: bool = False
+    int8: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from undegrade.model.int8_tensors import stored
 from undegrade.train.log import Log
 from undegrade.train.trainer import Trainer
 from undegrade.weights.card import Card, save_weights
+from undegrade.weights.int8 import save_int8
 
 
 def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
@@ -23,7 +25,7 @@ def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
 
     Returns:
         The safetensors file; its card lies beside it as JSON. Of a run that trained a scale head these are the weights
-        that it began with, bit for bit, and the head.
+        that it began with, bit for bit, and the head; of one for int8, what the int8 graphs are filled with.
     """
     rows = Log(folder / "metrics.jsonl").rows()
     if trainer.architecture.scale_head:
@@ -47,6 +49,8 @@ def export(trainer: Trainer, folder: Path, about: dict[str, Any]) -> Path:
         started_from=about.get("started_from", ""),
         measured={f"validation {k}": v for k, v in measured.items() if k.startswith(("psnr/", "estimate_error/"))},
     )
+    if trainer.recipe.int8:
+        return save_int8(stored(trainer.ema), folder, card)
     return save_weights(trainer.ema, folder, f"{about['task']}-{about['variant']}", card)
 
 

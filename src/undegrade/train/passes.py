@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from undegrade.model.objective import Followed
 from undegrade.model.vdir import VDIR
 
 
@@ -19,7 +20,7 @@ class Passes:
     def __init__(self, model: VDIR, compile_mode: str | None = None) -> None:
         self.model = model
         if compile_mode:
-            for name in ("joint", "latent", "restorer", "two_stage", "scale"):
+            for name in ("joint", "latent", "restorer", "two_stage", "scale", "int8"):
                 setattr(self, name, torch.compile(getattr(self, name), mode=compile_mode))
 
     def joint(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -50,6 +51,17 @@ class Passes:
             xhat = restorer.image(y, h)
         b: Tensor = head(h, (xhat.shape[-2], xhat.shape[-1]))
         return xhat, b
+
+    def int8(self, y: Tensor, teacher: VDIR) -> tuple[Followed, Followed]:
+        """What the rounded model and the one that it follows make of y, at the mean of q(c|y)."""
+
+        def made(model: VDIR) -> Followed:
+            mean, logvar = model.encode(y)
+            return Followed(model.restore(y, mean), model.estimate(mean), logvar)
+
+        with torch.no_grad():
+            wanted = made(teacher)
+        return made(self.model), wanted
 
     def two_stage(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """xhat and the estimate of a two-stage model."""

@@ -29,6 +29,7 @@ from undegrade.train.state import newest
 from undegrade.train.trainer import PARTS, Trainer
 from undegrade.train.validate import Validation, centre_crops, own_crops
 from undegrade.weights.card import Card, load_weights
+from undegrade.weights.int8 import origin as int8_origin
 from undegrade.weights.names import weights_file
 
 
@@ -50,7 +51,7 @@ def _train(options: TrainOptions) -> None:
     # These first: training images take minutes to read.
     new = not any(folder.glob("state-*"))
     start = None if options.init is None or not new else load_weights(weights_file(options.init))
-    if wanted.architecture.scale_head and new:
+    if (wanted.architecture.scale_head or recipe.int8) and new:
         _check_init(start, options, wanted)
     validation = _validation(options, wanted, device)
     if options.cooldown is not None:
@@ -76,7 +77,9 @@ def _train(options: TrainOptions) -> None:
     )  # fmt: skip
     if options.cooldown is not None:
         limits = replace(limits, stop_at=None, pixels=Limits.pixels)
-    finished = run(trainer, folder, limits, validation, about, path=options.convolution)
+    # Rounded convolutions are torch's: other ways to compute them know nothing of the rounding.
+    path = "float32" if recipe.int8 else options.convolution
+    finished = run(trainer, folder, limits, validation, about, path=path)
     if trainer.rank == 0:
         print(summary(folder, recipe), file=sys.stderr)
         where = f"finished after {trainer.done} steps" if finished else f"stopped at step {trainer.done}"
@@ -129,15 +132,21 @@ def _origin(start: tuple[VDIR, Card] | None, options: TrainOptions, folder: Path
     origin = {"started_from": f"{card.name} {card.sha256[:12]}"}
     if options.scale_head:  # whose pixels are those of the head alone, but whose weights keep their card
         return origin | {"init_card": asdict(card)}
+    if trainer.recipe.int8:  # which belongs to these weights, with a scale head or without
+        return {"started_from": int8_origin(card)}
     return origin | {"pixels_before": card.pixels_seen}
 
 
 def _check_init(start: tuple[VDIR, Card] | None, options: TrainOptions, wanted: Plan) -> None:
-    """Whether a scale head can be added to the weights of ``--init``."""
+    """Whether a scale head can be added to the weights of ``--init``, or they can be fine-tuned for int8."""
     if start is None:
-        raise UndegradeError("a scale head is added to finished weights; give them with --init.")
+        what = "an int8 form is made of" if wanted.recipe.int8 else "a scale head is added to"
+        raise UndegradeError(f"{what} finished weights; give them with --init.")
     model, card = start
-    if replace(model.architecture, scale_head=True) != wanted.architecture or card.task != wanted.task.name:
+    if (
+        replace(model.architecture, scale_head=wanted.architecture.scale_head) != wanted.architecture
+        or card.task != wanted.task.name
+    ):
         raise UndegradeError(
             f"{options.init}: these weights are for {card.name}, not {wanted.task.name}-{wanted.variant} of this "
             "version; change task and variant, or give other weights."

@@ -5,6 +5,7 @@
     restorer    the restorer on latents of a frozen encoder: eq. (14)
     two_stage   the restorer and, apart from it, encoder and estimator: eqs. (6) and (7)
     scale       the scale head on a frozen model: the first term of eq. (9)
+    int8        encoder and restorer in int8, which follow the same model in float32
 
 Each returns the values of :data:`TERMS` but the last, not a number where a term is not worked out, and the norm of the
 gradient.
@@ -19,7 +20,15 @@ import torch
 from torch import Tensor
 
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.model.objective import Losses, discriminator_loss, estimation_loss, losses, restoration_loss, scale_loss
+from undegrade.model.objective import (
+    Losses,
+    discriminator_loss,
+    estimation_loss,
+    following_loss,
+    losses,
+    restoration_loss,
+    scale_loss,
+)
 from undegrade.model.posterior import Posterior
 from undegrade.tasks.recipe import Recipe
 
@@ -44,6 +53,8 @@ Step = Callable[["Trainer", Batch, float], tuple[list[Tensor], Tensor]]
 
 def kind_at(done: int, architecture: Architecture, recipe: Recipe) -> Step:
     """What the step after ``done`` others does."""
+    if recipe.int8:
+        return int8
     if architecture.scale_head:
         return scale
     if architecture.conditioning is Conditioning.ESTIMATE:
@@ -148,6 +159,16 @@ def scale(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tens
     total = scale_loss(batch.x, xhat, b)
     norm = trainer.descend(total, trainer.optimizers, lr, clip=trainer.recipe.clip)
     return _known(restoration=(batch.x - xhat).abs().mean(), total=total), norm
+
+
+def int8(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
+    """Encoder and restorer learn to give, rounded, what they give in float32."""
+    assert trainer.teacher is not None  # Trainer.__init__
+    made, wanted = trainer.passes.int8(batch.y, trainer.teacher)
+    total = following_loss(batch.x, made, wanted)
+    norm = trainer.descend(total, trainer.optimizers, lr, clip=trainer.recipe.clip)
+    estimation = estimation_loss(made.estimate, batch.params, trainer.source.misses)
+    return _known(restoration=(batch.x - made.xhat).abs().mean(), estimation=estimation, total=total), norm
 
 
 def _known(**values: Tensor) -> list[Tensor]:

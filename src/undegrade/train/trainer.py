@@ -5,7 +5,8 @@
 
 A two-stage model (eqs. (6)-(7)) has one step instead: Adam on |x - xhat| for the restorer, and on
 lambda_2 |f(T) - EST(c)| for encoder and estimator, with c = mu(y). A model with a scale head has another one: Adam on
-|x - xhat| / b + log 2b for the head; nothing else of it learns. :mod:`undegrade.train.steps` has all kinds.
+|x - xhat| / b + log 2b for the head; nothing else of it learns. A model in int8 follows the same one in float32.
+:mod:`undegrade.train.steps` has all kinds.
 
 The randomness of step n depends on (seed, n) alone: a resumed run sees the same crops and noise, and so does every
 process of a distributed run, which draws the whole batch and keeps its share.
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 
 from undegrade.data.batches import Source
 from undegrade.errors import UndegradeError
+from undegrade.model import int8
 from undegrade.model.architecture import Architecture
 from undegrade.model.discriminator import Discriminator
 from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
@@ -40,6 +42,8 @@ from undegrade.train.steps import Batch
 
 MAX_SKIPPED = 20
 """So many non-finite steps in a row mean that the run has diverged."""
+CALIBRATION = 150_000
+"""Pixels of crops by which the first scales of int8 are chosen."""
 M = TypeVar("M", bound=nn.Module)
 
 PARTS = ("encoder", "restorer", "decoder", "estimator", "scale")
@@ -69,6 +73,12 @@ class Trainer:
             torch.manual_seed(recipe.seed)
             model = VDIR(architecture)
             discriminator = Discriminator(architecture.channels) if recipe.lambda_adv > 0 else None
+        self.teacher: VDIR | None = None
+        if recipe.int8:
+            teacher, model = model, int8.int8(model)
+            self.teacher = _placed(teacher, self.device).requires_grad_(False)
+            model.decoder.requires_grad_(False)
+            model.estimator.requires_grad_(False)
         self.model = _placed(model, self.device)
         if self.model.scale is not None:  # it learns alone
             self.model.requires_grad_(False)
@@ -188,6 +198,8 @@ class Trainer:
         if self.discriminator is not None:
             state |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
             optimizers = optimizers | self.optimizers_d
+        if self.teacher is not None:
+            state |= {f"teacher.{k}": v for k, v in self.teacher.state_dict().items()}
         for name, optimizer in optimizers.items():
             state |= optimizer_tensors(optimizer, name)
         return state
@@ -203,6 +215,8 @@ class Trainer:
         try:
             self.model.load_state_dict(_under("model.", tensors))
             self.ema.load_state_dict(_under("ema.", tensors))
+            if self.teacher is not None:
+                self.teacher.load_state_dict(_under("teacher.", tensors))
             for name, optimizer in self.optimizers.items():
                 load_optimizer(optimizer, tensors, name)
             if self.discriminator is not None and (weights := _under("discriminator.", tensors)):
@@ -222,6 +236,12 @@ class Trainer:
         given = {k: v for k, v in weights.state_dict().items() if k.partition(".")[0] in parts}
         taken = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
         self.model.load_state_dict(taken, strict=False)
+        if self.teacher is not None:
+            self.teacher.load_state_dict(taken, strict=False)
+            generator = torch.Generator(self.device).manual_seed(self.recipe.seed)
+            crops = max(round(CALIBRATION / self.recipe.patch**2), 1)
+            int8.calibrate(self.model, self.source.draw(crops, self.recipe.patch, generator).y)
+            taken = self.model.state_dict()
         self.ema.load_state_dict(taken, strict=False)
         return len(taken)
 

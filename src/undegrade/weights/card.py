@@ -45,6 +45,8 @@ MAX_BYTES = 5_000_000
 _MAX_READ = 100_000_000
 """Largest weights file that is read, in bytes."""
 _MANY = 10**15
+INT8 = "-int8"
+"""How the stems of int8 files end: :mod:`undegrade.weights.int8`."""
 
 _NUMBERS_OF_RECIPE = {
     "lambda_est": number(0, _MANY), "batch": whole(0, 10**9), "patch": whole(0, 10**6),
@@ -168,17 +170,22 @@ def save_weights(model: VDIR, directory: Path, stem: str, card: Card) -> Path:
         UndegradeError: a weight is too large for half precision, or the file would exceed :data:`MAX_BYTES`.
     """
     content = packed(model)
-    if len(content) > MAX_BYTES:
-        size = f"{len(content) / 1e6:.1f} MB"
-        raise UndegradeError(
-            f"the weights take {size}, more than {MAX_BYTES / 1e6:.0f} MB; use a smaller architecture."
-        )
     card = dataclasses.replace(
         card,
         architecture=model.architecture.to_dict(),
         sha256=hashlib.sha256(content).hexdigest(),
         dtype="float16",
     )
+    return write_weights(content, directory, stem, card)
+
+
+def write_weights(content: bytes, directory: Path, stem: str, card: Card) -> Path:
+    """Write a safetensors file and its finished card; see :func:`save_weights`."""
+    if len(content) > MAX_BYTES:
+        size = f"{len(content) / 1e6:.1f} MB"
+        raise UndegradeError(
+            f"the weights take {size}, more than {MAX_BYTES / 1e6:.0f} MB; use a smaller architecture."
+        )
     path = directory / f"{stem}.safetensors"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -218,13 +225,13 @@ def read_weights(weights: Path | Traversable) -> Weights:
         UndegradeError: there is no such file or no card, the two do not match, or this version of undegrade does not
             know the architecture.
     """
-    card = _read_card(weights)
+    card = read_card(weights)
     try:
         architecture = Architecture.from_dict(card.architecture)
     except (UndegradeError, TypeError, AttributeError) as error:
         raise UndegradeError(f"{weights}: its card cannot be used: {error}") from error
     try:
-        content = _content(weights, _MAX_READ)
+        content = content_of(weights, _MAX_READ)
     except FileNotFoundError as error:
         raise UndegradeError(f"{weights}: no such weights file; check the name.") from error
     except OSError as error:
@@ -283,8 +290,8 @@ def shipped_cards() -> list[Card]:
     Raises:
         UndegradeError: one of them is damaged.
     """
-    files = (f for f in _folder().iterdir() if f.name.endswith(".safetensors"))
-    return [_read_card(f) for f in sorted(files, key=lambda f: f.name)]
+    files = (f for f in _folder().iterdir() if f.name.endswith(".safetensors") and INT8 not in f.name)
+    return [read_card(f) for f in sorted(files, key=lambda f: f.name)]
 
 
 def find_weights(task: str, variants: Sequence[str]) -> Traversable:
@@ -310,21 +317,25 @@ def _folder() -> Traversable:
     return importlib.resources.files("undegrade") / "weights"
 
 
-def _card_of(weights: Path | Traversable) -> Path | Traversable:
-    stem = weights.name.removesuffix(".safetensors")
-    if isinstance(weights, Path):
-        return weights.with_name(f"{stem}.json")
-    return _folder() / f"{stem}.json"
+def beside(weights: Path | Traversable, name: str) -> Path | Traversable:
+    """A file of this name in the folder of a weights file."""
+    return weights.with_name(name) if isinstance(weights, Path) else _folder() / name
 
 
-def _content(path: Path | Traversable, most: int) -> bytes:
+def content_of(path: Path | Traversable, most: int) -> bytes:
+    """A file as it is; raises OSError."""
     return read_regular(path, most) if isinstance(path, Path) else path.read_bytes()
 
 
-def _read_card(weights: Path | Traversable) -> Card:
-    path = _card_of(weights)
+def read_card(weights: Path | Traversable) -> Card:
+    """The card of a weights file.
+
+    Raises:
+        UndegradeError: there is none, or it is damaged.
+    """
+    path = beside(weights, f"{weights.name.removesuffix('.safetensors')}.json")
     try:
-        return Card.from_json(_content(path, MAX_JSON))
+        return Card.from_json(content_of(path, MAX_JSON))
     except FileNotFoundError as error:
         if not weights.is_file():
             raise UndegradeError(f"{weights}: no such weights file; check the name.") from error
