@@ -1,5 +1,6 @@
 """The ways to convolve against torch's own: values, gradients, whole steps, and the choice between them."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -170,7 +171,9 @@ def test_the_choice_is_the_quickest_that_agrees(make_trainer, monkeypatch, capsy
     trainer = make_trainer(CPU)
     before = {k: v.clone() for k, v in trainer.tensors().items()}
     found = choose(trainer)
-    assert trainer.path == found == list(selection.PATHS)[3 if "amx" in capsys.readouterr().err else 2]
+    said = capsys.readouterr().err
+    assert trainer.path == found == ("amx" if re.search(r"\bamx \d", said) else "winograd")  # where there are tiles
+    assert "amx: this CPU has no bfloat16 tiles" in said or "failed" not in said
     assert all(torch.equal(before[k], v) for k, v in trainer.tensors().items())
 
 

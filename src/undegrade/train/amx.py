@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from undegrade.train.cpu import lacks_bfloat16_tiles
 from undegrade.train.native import NotCompiled, library
 
 MAX_CHANNELS = 1024
@@ -31,9 +32,12 @@ class Amx:
     dtype = torch.bfloat16
 
     def __init__(self) -> None:
+        absent = NotCompiled("this CPU has no bfloat16 tiles (AMX).")
+        if lacks_bfloat16_tiles():  # a compiler for this CPU would only say so in its own words
+            raise absent
         self._library = library("amx")
         if self._library.amx_ready() != 0:
-            raise NotCompiled("this CPU has no bfloat16 tiles (AMX).")
+            raise absent
         self._library.amx_packed_size.restype = ctypes.c_long
 
     def takes(self, conv: nn.Conv2d) -> bool:

@@ -30,9 +30,18 @@ def denormals_as_zero() -> Iterator[None]:
 
 def multiplies_bfloat16() -> bool:
     """Whether this CPU has instructions for it; where it has not, bfloat16 is slower than float32."""
+    return any(bool(_capabilities().get(name)) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def lacks_bfloat16_tiles() -> bool:
+    """Whether this CPU is known to have no AMX; a release of torch that cannot say leaves it open."""
+    return not _capabilities().get("amx_bf16", True)
+
+
+def _capabilities() -> dict[str, object]:
     # Not in every release of torch that the trainer runs on.
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return found
 
 
 KEPT = 2**30
