@@ -31,13 +31,15 @@ def restorer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
             scale = TASKS[str(calls[0][1])].degradation.scale
             return SimpleNamespace(image=y.repeat(scale, 0).repeat(scale, 1), estimate=np.array([12.0]))
 
-    def load(task: str, variant: str | None, weights: Path | None, device: str | None, half: bool) -> SimpleNamespace:
+    def load(
+        task: str, variant: str | None, weights: Path | None, device: str | None, half: bool, draft: bool
+    ) -> SimpleNamespace:
         calls.append(("load", task, variant, weights, device, half))
         card = SimpleNamespace(task=task, name=f"{task}-fast", variant="fast", restorer_sha256="ab" * 32)
         return Unchanging(
             quantity=None if task == "real" else GaussianNoise.quantity,
             card=card,
-            engine=SimpleNamespace(device="cpu", software="a test", half=half),
+            engine=SimpleNamespace(device="cpu", software="a test", half=half, int8=draft),
             architecture=SimpleNamespace(scale=TASKS[task].degradation.scale),
         )
 

@@ -34,12 +34,12 @@ def model(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     pipeline = Unchanging(
         card=card,
         quantity=None,
-        engine=SimpleNamespace(device="cpu", software="a test", half=False),
+        engine=SimpleNamespace(device="cpu", software="a test", half=False, int8=False),
         architecture=architecture,
     )
 
     def load(
-        task: str | None, variant: str | None, weights: Path | None, device: str | None, half: bool
+        task: str | None, variant: str | None, weights: Path | None, device: str | None, half: bool, draft: bool
     ) -> SimpleNamespace:
         assert weights is None or task is None
         return pipeline

@@ -16,7 +16,7 @@ def test_every_shipped_model_is_listed_with_what_it_is_for(capsys: pytest.Captur
     text = capsys.readouterr().out
     for card in shipped_cards():
         assert f"{card.name}: {TASKS[card.task].summary}" in text
-    assert "2.3 MB, 1,008,820 parameters, estimates the noise level" in text
+    assert "2.4 MB, 1,008,820 parameters, estimates the noise level" in text
     assert "PSNR on CBSD68 (dB): sigma 10 35.94; sigma 30 30.21; sigma 50 27.88; sigma 70 26.47" in text
     assert "Licence of the weights: Apache-2.0" in text
     for licence in {card.licence for card in shipped_cards()}:

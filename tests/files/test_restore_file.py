@@ -38,6 +38,7 @@ class Inverting:
 
     task, card = TASKS["gaussian"], CARD
     quantity = GaussianNoise.quantity
+    engine = SimpleNamespace(int8=False)
 
     def __init__(self, raises: BaseException | None = None) -> None:
         self.raises = raises

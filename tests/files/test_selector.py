@@ -26,8 +26,8 @@ def test_the_given_task_is_taken(selector):
 def test_without_a_task_the_universal_model_decides(monkeypatch):
     loaded = []
 
-    def load(task, *others, threads):
-        loaded.append((task, threads))
+    def load(task, *others, threads, draft):
+        loaded.append((task, threads, draft))
         return "the universal model"
 
     monkeypatch.setattr(module, "load_pipeline", load)
@@ -36,7 +36,7 @@ def test_without_a_task_the_universal_model_decides(monkeypatch):
     assert (selector.given, selector.check()) == (None, {})
     progress = lambda fraction: None  # noqa: E731
     assert selector(PIXELS, 30, progress) == (PIXELS, "the universal model", RestoreOptions(tile=64), 30, progress)
-    assert loaded == 2 * [("universal", 1)]
+    assert loaded == 2 * [("universal", 1, False)]
 
 
 def test_a_sent_one_is_equal_and_brings_no_model():

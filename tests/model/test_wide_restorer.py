@@ -1,6 +1,7 @@
 """The wide restorer: the fast one's function plus levels that start as nothing and learn at once."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from undegrade.model.vdir import VDIR
 from undegrade.model.wide_restorer import LEVELS, WideRestorer
 from undegrade.tasks import TASKS
 from undegrade.train.trainer import Trainer
-from undegrade.weights.card import find_weights, load_weights
+from undegrade.weights.card import load_weights
 
 FAST, WIDE = Architecture(restorer="fast"), Architecture(restorer="wide")
 WHOLE = 100_000
@@ -68,9 +69,11 @@ def test_another_level_within_leaves_the_function_unchanged():
     assert not torch.equal(deep(y, c), shallow(y, c))
 
 
-def test_training_grows_it_from_shipped_fast_weights_and_every_tensor_learns_by_muon_at_once(images: TrainingImages):
+def test_training_grows_it_from_fast_weights_and_every_tensor_learns_by_muon_at_once(
+    images: TrainingImages, headless: Path
+):
     recipe = replace(TINY, muon=True, lambda_adv=0.0, ema=0.0, warmup=0, steps=8, freeze_latent_from=0)
-    fast, _ = load_weights(find_weights("gaussian", ["fast"]))
+    fast, _ = load_weights(headless)
     wide = Trainer(WIDE, Synthetic(images, GaussianNoise((50, 50))), recipe)
     assert wide.start_from(fast) == len(fast.state_dict())
     fast.to(memory_format=torch.channels_last)  # as in training

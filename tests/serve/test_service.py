@@ -83,8 +83,8 @@ def test_another_model_reads_what_it_reads(service: Running) -> None:
     assert "no task 'nonsense'" in found("nonsense").json()["detail"]
 
 
-def test_a_model_without_a_scale_head_says_so_at_once(service: Running) -> None:
-    answer = restore(service, png(), uncertainty="true")
+def test_a_model_without_a_scale_head_says_so_at_once(sure_service: Running) -> None:
+    answer = restore(sure_service, png(), uncertainty="true")
     assert answer.status_code == 422
     assert "have no scale head, so the uncertainty is not known" in answer.json()["detail"]
 

@@ -110,7 +110,8 @@ def _range(quantity: Quantity, name: str) -> tuple[float, float]:
     """The values that a number can have."""
     if isinstance(quantity, Numbers):
         return next((number.low, number.high) for number in quantity.numbers if number.name == name)
-    return (0.0, math.inf) if isinstance(quantity, Kernel) else (quantity.low, quantity.high)
+    # A camera's noise is estimated without bounds, but is not below 0.
+    return (0.0, math.inf) if isinstance(quantity, Kernel) else (max(quantity.low, 0.0), quantity.high)
 
 
 def _reading(number: Number, value: float, spread: float, plane: Plane) -> Reading:
