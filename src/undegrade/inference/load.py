@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.resources.abc import Traversable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def load_pipeline(
         task = task or UNIVERSAL
         if variant is not None:
             check_variant(TASKS[task], variant)
-        return _shipped(task, variant, device, half, engine, threads, draft)
+        return _shipped(task, variant, _How(device, half, engine, threads, draft))
     if not isinstance(weights, str | PathLike):
         raise UndegradeError(f"weights are {weights!r:.60}; give the path of a safetensors file.")
     path = weights_file(weights)
@@ -82,7 +82,7 @@ def load_pipeline(
             "out."
         )
     try:
-        return _pipeline(found, path, device, half, engine, threads, draft)
+        return _pipeline(found, path, _How(device, half, engine, threads, draft))
     except UndegradeError as error:
         raise UndegradeError(f"{weights}: {error}") from error
 
@@ -262,34 +262,27 @@ def _share(progress: Progress | None, i: int, count: int) -> Progress | None:
     return None if progress is None else lambda fraction: progress((i + fraction) / count)
 
 
+class _How(NamedTuple):
+    """What a pipeline computes with, see :func:`load_pipeline`."""
+
+    device: str | None
+    half: bool
+    engine: str | None
+    threads: int | None
+    draft: bool
+
+
 @functools.cache
-def _shipped(
-    task: str,
-    variant: str | None,
-    device: str | None,
-    half: bool,
-    engine: str | None,
-    threads: int | None,
-    draft: bool,
-) -> Pipeline:
+def _shipped(task: str, variant: str | None, how: _How) -> Pipeline:
     path = find_weights(task, tuple(TASKS[task].variants) if variant is None else (variant,))
-    return _pipeline(read_weights(path), path, device, half, engine, threads, draft)
+    return _pipeline(read_weights(path), path, how)
 
 
-def _pipeline(
-    weights: Weights,
-    path: Path | Traversable,
-    device: str | None,
-    half: bool,
-    engine: str | None,
-    threads: int | None,
-    draft: bool,
-) -> Pipeline:
-    if draft:
-        check_int8(device, half, engine)
-        int8 = read_int8(path, weights.card)
-        made = make_engine(weights, device, half, engine, threads, int8)
+def _pipeline(weights: Weights, path: Path | Traversable, how: _How) -> Pipeline:
+    card, int8 = weights.card, None
+    if how.draft:
+        check_int8(how.device, how.half, how.engine)
+        int8 = read_int8(path, card)
         # The results are those of the int8 file; what was measured of the other's intervals does not hold for it.
-        card = replace(weights.card, sha256=int8.card.sha256, scale_head={}, intervals={})
-        return Pipeline(made, TASKS[card.task], card)
-    return Pipeline(make_engine(weights, device, half, engine, threads), TASKS[weights.card.task], weights.card)
+        card = replace(card, sha256=int8.card.sha256, scale_head={}, intervals={})
+    return Pipeline(make_engine(weights, how.device, how.half, how.engine, how.threads, int8), TASKS[card.task], card)
