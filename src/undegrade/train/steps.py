@@ -73,13 +73,13 @@ def loss_of_most(trainer: Trainer, batch: Batch) -> Tensor:
         return scale_loss(batch.x, xhat.float(), b)
     if architecture.conditioning is Conditioning.ESTIMATE:
         xhat, estimate = passes.two_stage(batch.y)
-        return (batch.x - xhat.float()).abs().mean() + estimation_loss(
+        return restoration_loss(batch.x, xhat.float(), trainer.recipe.by_image) + estimation_loss(
             estimate.float(), batch.params, trainer.source.misses
         )
     if trainer.recipe.freeze_latent_from == 0:
         return restoration_loss(batch.x, passes.restorer(batch.y, batch.noise).float(), trainer.recipe.by_image)
     mean, _, xhat, yhat, estimate = passes.joint(batch.y, batch.noise)
-    loss = (batch.x - xhat.float()).abs().mean() + (batch.y - yhat.float()).abs().mean()
+    loss = restoration_loss(batch.x, xhat.float(), trainer.recipe.by_image) + (batch.y - yhat.float()).abs().mean()
     # Not of the estimate alone: a fresh estimator gives zeros, where the sign of |.| is rounding.
     return loss + estimation_loss(estimate.float(), batch.params, trainer.source.misses) + mean.float().square().mean()
 
@@ -144,7 +144,7 @@ def two_stage(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], 
     """
     with trainer.precision():
         xhat, estimate = trainer.passes.two_stage(batch.y)
-    restoration = (batch.x - xhat.float()).abs().mean()
+    restoration = restoration_loss(batch.x, xhat.float(), trainer.recipe.by_image)
     estimation = estimation_loss(estimate.float(), batch.params, trainer.source.misses)
     total = restoration + trainer.recipe.lambda_est * estimation
     norm = trainer.descend(total, trainer.optimizers, lr, clip=trainer.recipe.clip)
