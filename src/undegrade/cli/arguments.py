@@ -157,7 +157,7 @@ def add_draft(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--draft",
         action="store_true",
-        help="compute in int8 on the CPU: more than twice as fast, and a little less exact (docs/restore.md)",
+        help="compute in int8 on the CPU: more than twice as fast with VNNI, a little less exact (docs/restore.md)",
     )
 
 

@@ -7,7 +7,7 @@
 
 The convolutions of the residual blocks and those of the encoder but for its two heads are rounded: 97 % of the
 arithmetic. What a residual block adds to is not: rounding errors of that sum reach the last convolution directly, and
-cost three quarters of the loss. First and last convolution of the restorer, its coarser levels' own ones, and the
+cost most of the loss. First and last convolution of the restorer, its coarser levels' own ones, and the
 estimator stay in float32.
 
 Weights have 7 bits: products of 8 and 8 bits overflow where a CPU without VNNI adds two of them in 16 bits. So every
