@@ -12,7 +12,7 @@ from undegrade.data.training_images import TrainingImages
 from undegrade.degrade import Blur, CameraNoise, GaussianNoise, Jpeg, Mixture, OnDirectGrid, Resize
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture, Conditioning
-from undegrade.train import selection
+from undegrade.train import selection, usual
 from undegrade.train import trainer as module
 from undegrade.train.steps import TERMS
 from undegrade.train.trainer import Trainer
@@ -116,6 +116,37 @@ def test_a_step_with_bad_gradients_changes_nothing_and_many_stop_the_run(make_tr
     with pytest.raises(UndegradeError, match="diverged"):
         values(trainer, 5)
     assert all(torch.isfinite(v).all() for v in trainer.ema.state_dict().values())
+
+
+def test_a_step_whose_gradient_is_far_longer_than_usual_is_left_out(make_trainer, monkeypatch, capsys):
+    monkeypatch.setattr(usual, "_STEADY", 3)
+    trainer = make_trainer(replace(TINY, lambda_adv=0.0))
+    values(trainer, 4)
+    resumed = make_trainer(replace(TINY, lambda_adv=0.0))
+    resumed.load(trainer.done, trainer.tensors())
+    def largest_change(run):
+        before = {k: v.clone() for k, v in run.model.named_parameters()}
+        run.step()
+        return max(float((v.detach() - before[k]).abs().max()) for k, v in run.model.named_parameters())
+
+    for run in (trainer, resumed):
+        monkeypatch.setattr(run.usual["model"], "mean", run.usual["model"].mean / 100)  # as if this one were longer
+        assert largest_change(run) == 0
+        assert "step 4 is left out" in capsys.readouterr().err
+    assert run.done == 5
+    assert largest_change(make_trainer(replace(TINY, lambda_adv=0.0))) > 0
+
+
+def test_a_new_usual_length_of_gradients_is_accepted_after_a_few():
+    norms = usual.UsualNorm()
+    assert all(norms.admits(n) for n in (9.0, *[1.0] * 200))
+    assert norms.mean == pytest.approx(1.0, rel=0.05)
+    assert norms.admits(9.0)
+    assert [norms.admits(50.0) for _ in range(8)] == [False] * 5 + [True] * 3
+    assert norms.mean == 50.0
+    again = usual.UsualNorm()
+    again.load(norms.tensor())
+    assert vars(again) == vars(norms)
 
 
 def test_averaged_weights_follow_the_weights(make_trainer):

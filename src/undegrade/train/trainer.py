@@ -15,6 +15,8 @@ process of a distributed run, which draws the whole batch and keeps its share.
 from __future__ import annotations
 
 import copy
+import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -39,6 +41,7 @@ from undegrade.train.optimizers import adam, average_gradients, optimizers_of
 from undegrade.train.passes import Passes
 from undegrade.train.state import load_optimizer, optimizer_tensors
 from undegrade.train.steps import Batch
+from undegrade.train.usual import UsualNorm
 
 MAX_SKIPPED = 20
 """So many non-finite steps in a row mean that the run has diverged."""
@@ -92,6 +95,7 @@ class Trainer:
         self.use(selection.usual(recipe.half))
         self.done = 0
         self.skipped = 0
+        self.usual = {name: UsualNorm() for name in ("model", "discriminator")}
         self.data_seconds = 0.0
 
     def use(self, path: str) -> None:
@@ -150,7 +154,7 @@ class Trainer:
             part.load_state_dict(averaged.state_dict())
 
     def descend(self, loss: Tensor, optimizers: Mapping[str, torch.optim.Optimizer], lr: float, clip: float) -> Tensor:
-        """Back-propagate, average over processes, clip, and step, unless a gradient is not finite."""
+        """Back-propagate, average over processes, clip, and step, unless a gradient is not finite or an outlier."""
         groups = [group for optimizer in optimizers.values() for group in optimizer.param_groups]
         for optimizer in optimizers.values():
             optimizer.zero_grad(set_to_none=True)
@@ -158,8 +162,13 @@ class Trainer:
         parameters = [p for group in groups for p in group["params"] if p.grad is not None]
         average_gradients(parameters, self.world)
         norm = nn.utils.clip_grad_norm_(parameters, clip)
-        if bool(torch.isfinite(norm)):
+        found, usual = norm.item(), self.usual["model" if optimizers is self.optimizers else "discriminator"]
+        if math.isfinite(found):
             self.skipped = 0
+            if not usual.admits(found):
+                print(f"step {self.done} is left out: its gradient is {found / usual.mean:.0f} times as long as usual",
+                      file=sys.stderr)  # fmt: skip
+                return norm
             for group in groups:
                 group["lr"] = lr
             for optimizer in optimizers.values():
@@ -202,7 +211,7 @@ class Trainer:
             state |= {f"teacher.{k}": v for k, v in self.teacher.state_dict().items()}
         for name, optimizer in optimizers.items():
             state |= optimizer_tensors(optimizer, name)
-        return state
+        return state | {f"usual.{name}": usual.tensor() for name, usual in self.usual.items() if usual.steps}
 
     def load(self, step: int, tensors: dict[str, Tensor]) -> None:
         """Continue after ``step`` iterations from what :meth:`tensors` gave.
@@ -223,6 +232,9 @@ class Trainer:
                 self.discriminator.load_state_dict(weights)
                 if any(name.startswith("adam_d.") for name in tensors):
                     load_optimizer(self.optimizers_d["adam_d"], tensors, "adam_d")
+            for name, usual in self.usual.items():
+                if f"usual.{name}" in tensors:
+                    usual.load(tensors[f"usual.{name}"])
         except (RuntimeError, ValueError) as error:
             raise UndegradeError(
                 f"the training state does not fit the {self.architecture.restorer} restorer and its "
