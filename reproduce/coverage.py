@@ -32,6 +32,7 @@ from undegrade.analysis.tables import write_csv
 from undegrade.data.catalogue import images, load, pairs
 from undegrade.data.clean import centre
 from undegrade.data.training_images import read_folder
+from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.conformal import coverage, deciles, fit_pixels
 from undegrade.evaluation.markdown import number
@@ -62,7 +63,7 @@ class Cell:
 
     Attributes:
         data, case: what they are called.
-        severity: that is estimated of each picture.
+        category: that is estimated of each picture.
         b: (N,) of each picture.
         error: (N, C).
         std: (N,); None of pictures that no samples were taken of.
@@ -70,7 +71,7 @@ class Cell:
 
     data: str
     case: str
-    severity: list[float] = field(default_factory=list)
+    category: list[Category] = field(default_factory=list)
     b: list[Array] = field(default_factory=list)
     error: list[Array] = field(default_factory=list)
     std: list[Array | None] = field(default_factory=list)
@@ -148,7 +149,7 @@ def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, 
             for x, y in held_out(task, val, pipeline.architecture.channels, half, limit):
                 add(cell, x, y, task.degradation.direct)
         for cell, other in zip(halves, halves[::-1], strict=True):
-            yield cell, fit_pixels(other.severity, other.b, other.error)
+            yield cell, fit_pixels(other.category, other.b, other.error)
     for benchmark in task.benchmarks:
         if benchmark.case not in CELLS.get(benchmark.dataset.name, ()):
             continue
@@ -189,7 +190,7 @@ def measure(
     found = pipeline(y, direct=direct, uncertainty=True)
     error = (found.image - x.astype(np.float32) / 255).reshape(found.scale.size, -1)
     chosen = random.choice(found.scale.size, min(PIXELS, found.scale.size), replace=False)
-    cell.severity.append(pipeline.severity(found.estimate))
+    cell.category.append(pipeline.category(found.estimate))
     cell.b.append(found.scale.ravel()[chosen])
     cell.error.append(error[chosen])
     std = pipeline(y, direct=direct, samples=samples).std.ravel()[chosen] if samples else None
@@ -207,7 +208,7 @@ def row(cell: Cell, widths: PixelWidths) -> Row:
         std = np.maximum(std, LEAST)
         samples = score(*of, std * np.quantile(np.abs(of[1]) / std[:, None], SHOWN))
     half = {
-        level: np.concatenate([widths.at(s)(of, level) for s, of in zip(cell.severity, cell.b, strict=True)])
+        level: np.concatenate([widths.at(*of)(b, level) for of, b in zip(cell.category, cell.b, strict=True)])
         for level in LEVELS
     }
     return Row(

@@ -16,6 +16,7 @@ from tools.graphs import random_model
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Card, save_weights
+from undegrade.degrade.severity import Category
 from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reproduce"))
@@ -29,7 +30,7 @@ def known_cell(pictures: int = 4, pixels: int = 20_000) -> object:
     random, cell = np.random.default_rng(0), coverage.Cell("a", "b")
     for i in range(pictures):
         b = np.exp(random.normal(-4 + 0.3 * i, 0.8, pixels))
-        cell.severity.append(0.0)
+        cell.category.append(Category())
         cell.b.append(b)
         cell.error.append(random.laplace(0, b[:, None], (pixels, 3)))
         cell.std.append(np.exp(random.normal(-6, 0.5, pixels)))

@@ -4,7 +4,7 @@
 
 WEIGHTS is a safetensors file with its card beside it, VAL a folder of held-out pictures, none of them from a benchmark.
 Crops of them are degraded as in training. Where the model has a scale head, the errors of the pixels give half-widths
-as a function of b and of the estimated severity; where it has an estimator, the errors of the estimates give those of
+as a function of b and of the estimated kind and severity; where it has an estimator, the errors of the estimates give those of
 their spread. How often the intervals hold is printed for each half of the pictures with widths that were fitted to the
 other half; the card gets those that are fitted to all. ``--check`` measures how often those of the card hold, and
 changes nothing.
@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from undegrade.atomic import replacing
 from undegrade.data.batches import Sample, Synthetic
 from undegrade.data.training_images import read_folder
+from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.conformal import coverage, deciles, fit, fit_pixels
 from undegrade.evaluation.markdown import table
@@ -49,22 +50,22 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass
 class Errors:
-    """Scales, and what the values of these scales are off by; for each image its severity."""
+    """Scales, and what the values of these scales are off by; for each image its kind and severity."""
 
     scale: list[Array] = field(default_factory=list)
     error: list[Array] = field(default_factory=list)
-    severity: list[float] = field(default_factory=list)
+    category: list[Category] = field(default_factory=list)
 
-    def add(self, scale: Any, error: Any, severity: float = 0.0) -> None:
+    def add(self, scale: Any, error: Any, category: Category = Category()) -> None:
         self.scale.append(np.atleast_1d(np.asarray(scale, np.float64)))
         self.error.append(np.atleast_1d(np.asarray(error, np.float64)))
-        self.severity.append(severity)
+        self.category.append(category)
 
     def together(self) -> tuple[Array, Array]:
         return np.concatenate(self.scale), np.concatenate(self.error)
 
     def __add__(self, other: Errors) -> Errors:
-        return Errors(self.scale + other.scale, self.error + other.error, self.severity + other.severity)
+        return Errors(self.scale + other.scale, self.error + other.error, self.category + other.category)
 
 
 @dataclass
@@ -97,18 +98,18 @@ def measure(pipeline: Pipeline, batches: Iterator[Sample], seed: int) -> Measure
     places = torch.Generator().manual_seed(seed)
     for batch in batches:
         found.crops += len(batch.y)
-        severities = [0.0] * len(batch.y)
+        categories = [Category()] * len(batch.y)
         if pipeline.quantity is not None:
             for i, (y, params) in enumerate(zip(batch.y, batch.params, strict=True)):
                 estimate = add_estimates(found, pipeline, y.permute(1, 2, 0).contiguous().numpy(), params)
-                severities[i] = pipeline.severity(estimate)
+                categories[i] = pipeline.category(estimate)
         if model.scale is not None:
             with torch.inference_mode():
                 xhat, b = model.restore_with_scale(batch.y, model.encode(batch.y).mean)
-            for one, restored, scale, severity in zip(batch.x, xhat, b, severities, strict=True):
+            for one, restored, scale, category in zip(batch.x, xhat, b, categories, strict=True):
                 chosen = torch.randint(scale.numel(), (PIXELS,), generator=places)
                 off = (one - restored).flatten(1)[:, chosen].T
-                found.pixels.add(scale.flatten()[chosen], off, severity)
+                found.pixels.add(scale.flatten()[chosen], off, category)
     return found
 
 
@@ -126,7 +127,7 @@ def add_estimates(found: Measured, pipeline: Pipeline, y: Array, params: torch.T
 def fitted(found: Measured, description: str) -> Intervals:
     """Widths for everything that there are errors of."""
     errors = found.pixels
-    pixels = fit_pixels(errors.severity, errors.scale, errors.error) if errors.scale else None
+    pixels = fit_pixels(errors.category, errors.scale, errors.error) if errors.scale else None
     estimates = {name: fit(*errors.together(), BINS_OF_ESTIMATES) for name, errors in found.estimates.items()}
     return Intervals(pixels, estimates, description)
 
@@ -135,7 +136,7 @@ def halves(widths: Widths | PixelWidths, errors: Errors, level: float) -> Array:
     """The half-width of every value."""
     if isinstance(widths, Widths):
         return widths(errors.together()[0], level)
-    return np.concatenate([widths.at(s)(b, level) for s, b in zip(errors.severity, errors.scale, strict=True)])
+    return np.concatenate([widths.at(*of)(b, level) for of, b in zip(errors.category, errors.scale, strict=True)])
 
 
 def row(name: str, unit: float, checks: Sequence[tuple[Widths | PixelWidths, Errors]]) -> list[str]:

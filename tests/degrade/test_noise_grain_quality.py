@@ -24,6 +24,7 @@ from undegrade.degrade import (
     Speckle,
 )
 from undegrade.degrade.noise_grain_quality import noise_params
+from undegrade.tasks import TASKS
 
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 
@@ -241,3 +242,18 @@ def test_numbers_are_bounded_and_come_back() -> None:
 def test_ranges_that_make_no_sense_are_refused(make) -> None:
     with pytest.raises(ValueError, match="must"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("estimate", "kind", "severity"),
+    [
+        ((0.2, 0.4, 100), "compressed", 0),
+        ((0.2, 0.4, 30), "compressed", 70),
+        ((3, 0.4, 40), "compressed", 60),  # blocks, taken for a little noise
+        ((3, 0.0, 95), "white noise", 3),
+        ((30, 0.05, 40), "white noise", 30),
+        ((12, 0.6, 99), "coarse noise", 12),
+    ],
+)
+def test_an_estimate_tells_the_kind_of_degradation(estimate, kind, severity):
+    assert TASKS["universal"].degradation.category(np.array(estimate, np.float32)) == (kind, pytest.approx(severity))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.conformal import GROUPS, coverage, deciles, fit, fit_pixels, quantile
 from undegrade.weights.intervals import LEVELS
@@ -116,12 +117,26 @@ def test_each_severity_has_widths_of_its_own():
     severity = np.linspace(0, 50, 400)
     thin = [random.uniform(-2, 2, 500) for _ in range(200)]
     thick = [random.laplace(0, 1, 500) for _ in range(200)]
-    pixels = fit_pixels(severity, b, thin + thick)
+    pixels = fit_pixels([Category("", s) for s in severity], b, thin + thick)
     assert len(pixels.severities) == GROUPS
-    assert pixels.at(8.0)(b[0], 0.5)[0] == pytest.approx(1.0, abs=0.03)
-    assert pixels.at(45.0)(b[0], 0.5)[0] == pytest.approx(np.log(2), abs=0.03)
-    alike = fit_pixels([0.0] * 400, b, thin + thick)
+    assert pixels.at("", 8.0)(b[0], 0.5)[0] == pytest.approx(1.0, abs=0.03)
+    assert pixels.at("", 45.0)(b[0], 0.5)[0] == pytest.approx(np.log(2), abs=0.03)
+    alike = fit_pixels([Category()] * 400, b, thin + thick)
     assert alike.severities == (0.0,)
-    assert alike.at(3.0) == fit(np.concatenate(b), np.concatenate(thin + thick))
+    assert alike.at("", 3.0) == fit(np.concatenate(b), np.concatenate(thin + thick))
     with pytest.raises(UndegradeError, match="not finite"):
-        fit_pixels([np.nan, 1.0], b[:2], thin[:2])
+        fit_pixels([Category("", np.nan), Category()], b[:2], thin[:2])
+
+
+def test_each_kind_has_widths_of_its_own_and_one_that_was_not_seen_those_of_all():
+    """Under one kind the tails are thin, under another thick, whatever the severities, which are not comparable."""
+    random = np.random.default_rng(0)
+    b = [np.full(500, 1.0)] * 80
+    categories = [Category("fog" if i < 40 else "rain", float(i % 40)) for i in range(80)]
+    errors = [random.uniform(-2, 2, 500) if i < 40 else random.laplace(0, 1, 500) for i in range(80)]
+    pixels = fit_pixels(categories, b, errors)
+    assert set(pixels.kinds) == {"fog", "rain"}
+    assert len(pixels.kinds["fog"].severities) == 2
+    assert pixels.at("fog", 20.0)(b[0], 0.5)[0] == pytest.approx(1.0, abs=0.04)
+    assert pixels.at("rain", 20.0)(b[0], 0.5)[0] == pytest.approx(np.log(2), abs=0.04)
+    assert pixels.at("snow", 20.0) == fit(np.concatenate(b), np.concatenate(errors))

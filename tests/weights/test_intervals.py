@@ -72,6 +72,9 @@ def test_cards_without_are_as_they_were(tmp_path: Path):
     assert (found.intervals, found.scale_head, found.restorer_sha256) == ({}, {}, found.sha256)
 
 
+PLAIN = PixelWidths((1.0,), (WIDTHS,)).to_dict()
+
+
 @pytest.mark.parametrize(
     "intervals",
     [
@@ -87,6 +90,12 @@ def test_cards_without_are_as_they_were(tmp_path: Path):
         {**KNOWN.to_dict(), "pixels": {"severities": [float("nan")], "widths": [WIDTHS.to_dict()]}},
         {**KNOWN.to_dict(), "pixels": {"severities": [1.0, 2.0], "widths": [WIDTHS.to_dict()]}},
         {**KNOWN.to_dict(), "pixels": {"severities": [1.0], "widths": 3}},
+        {**KNOWN.to_dict(), "pixels": {"kinds": 3}},
+        {**KNOWN.to_dict(), "pixels": {**PLAIN, "kinds": [PLAIN]}},
+        {**KNOWN.to_dict(), "pixels": {**PLAIN, "kinds": {"fog": 3}}},
+        {**KNOWN.to_dict(), "pixels": {**PLAIN, "kinds": {"\x1b[31m": PLAIN}}},
+        {**KNOWN.to_dict(), "pixels": {**PLAIN, "kinds": {"fog": {**PLAIN, "kinds": {}}}}},
+        {**KNOWN.to_dict(), "pixels": {**PLAIN, "kinds": {f"fog{i}": PLAIN for i in range(21)}}},
         {**KNOWN.to_dict(), "estimates": {"\x1b[31m": WIDTHS.to_dict()}},
         [],
     ],
@@ -101,8 +110,15 @@ def test_between_severities_the_widths_are_between():
     mild, strong = WIDTHS, Widths((0.5, 3.0), {level: (10 * level, 60 * level) for level in LEVELS})
     pixels = PixelWidths((5.0, 25.0), (mild, strong))
     b = np.linspace(0.0, 9.0, 50)
-    np.testing.assert_array_equal(pixels.at(-1.0)(b, 0.9), mild(b, 0.9))
-    np.testing.assert_array_equal(pixels.at(99.0)(b, 0.9), strong(b, 0.9))
-    np.testing.assert_array_equal(pixels.at(float("nan"))(b, 0.9), mild(b, 0.9))
-    np.testing.assert_allclose(pixels.at(10.0)(b, 0.9), 0.75 * mild(b, 0.9) + 0.25 * strong(b, 0.9), rtol=1e-6)
+    np.testing.assert_array_equal(pixels.at("", -1.0)(b, 0.9), mild(b, 0.9))
+    np.testing.assert_array_equal(pixels.at("", 99.0)(b, 0.9), strong(b, 0.9))
+    np.testing.assert_array_equal(pixels.at("", float("nan"))(b, 0.9), mild(b, 0.9))
+    np.testing.assert_allclose(pixels.at("", 10.0)(b, 0.9), 0.75 * mild(b, 0.9) + 0.25 * strong(b, 0.9), rtol=1e-6)
+    assert PixelWidths.from_dict(json.loads(json.dumps(pixels.to_dict()))) == pixels
+
+
+def test_a_kind_has_its_own_widths_and_the_others_those_of_all():
+    fog, other = (Widths((1.0,), {level: (factor * level,) for level in LEVELS}) for factor in (2, 3))
+    pixels = PixelWidths((0.0,), (other,), {"fog": PixelWidths((5.0,), (fog,))})
+    assert (pixels.at("fog", 7.0), pixels.at("rain", 7.0), pixels.at("", 0.0)) == (fog, other, other)
     assert PixelWidths.from_dict(json.loads(json.dumps(pixels.to_dict()))) == pixels

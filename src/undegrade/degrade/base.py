@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from undegrade.degrade.severity import Severity
+from undegrade.degrade.severity import Array, Category, Severity
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -152,6 +152,15 @@ class Degradation(ABC):
     def severity(self) -> Severity | None:
         """The axis along which the latent is analysed, from mild to strong; None where there is none."""
         return None
+
+    def category(self, estimate: Array) -> Category:
+        """What kind of degradation an estimate (P,) tells, in the quantity's unit, and how strong it is.
+
+        Intervals are measured for each kind of its own (:mod:`undegrade.weights.intervals`). By default all are one
+        kind, as strong as :attr:`severity` reads.
+        """
+        axis = self.severity
+        return Category() if axis is None else Category("", float(axis.read(estimate)))
 
     def crops(self, count: int) -> list[int]:
         """Which of ``count`` clean crops each image of a training batch is made of: usually each of its own."""

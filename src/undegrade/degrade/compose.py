@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from undegrade.degrade.additive import white_noise_severity
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
-from undegrade.degrade.noise_grain_quality import NOISE_GRAIN_QUALITY, noise_params, saving_params
+from undegrade.degrade.noise_grain_quality import NOISE_GRAIN_QUALITY, Found, noise_params, saving_params
 from undegrade.degrade.numbers import Numbers
-from undegrade.degrade.severity import Severity
+from undegrade.degrade.severity import Array, Category, Severity
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class OneOf(Degradation):
     @property
     def severity(self) -> Severity:
         return white_noise_severity()
+
+    def category(self, estimate: Array) -> Category:
+        return Found(*map(float, estimate)).category
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
         ends = torch.tensor([weight for weight, _ in self.parts], device=x.device, dtype=x.dtype).cumsum(0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, Quantity
-from undegrade.degrade.severity import Severity
+from undegrade.degrade.severity import Array, Category, Severity
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Mixture(Degradation):
     @property
     def severity(self) -> Severity | None:
         return self.first.severity
+
+    def category(self, estimate: Array) -> Category:
+        return self.first.category(estimate)
 
     def crops(self, count: int) -> list[int]:
         of_first = count - round(self.share * count)

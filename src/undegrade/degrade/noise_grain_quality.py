@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from undegrade.degrade.base import Degradation, Degraded, Generator, uniform
 from undegrade.degrade.numbers import Number, Numbers
+from undegrade.degrade.severity import Category
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ class Found(NamedTuple):
     noise: float
     grain: float
     quality: float
+
+    @property
+    def category(self) -> Category:
+        """Compressed, by how far the quality is below 100; or white or coarse noise, by its level."""
+        lost = 100 - self.quality
+        if self.noise < max(LEAST_NOISE, lost / 10):
+            return Category("compressed", lost)
+        return Category("white noise" if self.grain < _COARSE else "coarse noise", self.noise)
 
 
 class _NoiseGrainQuality(Numbers):
@@ -41,6 +50,8 @@ class _NoiseGrainQuality(Numbers):
 
 LEAST_NOISE = 1.0
 """Noise level, in 8-bit levels, below which the grain is not given."""
+_COARSE = 0.15
+"""Grain from which noise is told from white noise."""
 _UNSAVED = 98
 """Quality from which a lossy compression cannot be distinguished from none."""
 

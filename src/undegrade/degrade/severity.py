@@ -1,10 +1,10 @@
-"""Degradation along one axis, from mild to strong, which the figures of the latent vary."""
+"""Degradation along one axis, from mild to strong: the figures of the latent vary it, intervals depend on it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from undegrade.degrade.base import Degradation
 
 Array = NDArray[Any]
+
+
+class Category(NamedTuple):
+    """Images in which a restoration's errors are distributed alike.
+
+    Attributes:
+        kind: of degradation; empty where all are alike.
+        severity: how strong it is, in a unit of the kind's own; 0 where that is not known.
+    """
+
+    kind: str = ""
+    severity: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,21 @@ prediction). Where the widths would fall from one bin to the next, the bins are 
 their errors together, until none falls (isotonic regression): what holds for one bin holds for those as a whole.
 
 Errors of one scale are not distributed alike under weak and strong degradations: under weak ones they have thinner
-tails. So images are sorted by their severity and cut into groups first, each with widths of its own (Mondrian conformal
-prediction).
+tails. So the images of each kind of degradation are sorted by their severity and cut into groups first, each with widths
+of its own (Mondrian conformal prediction).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
 from undegrade.weights.intervals import LEVELS, PixelWidths, Widths
 
@@ -62,17 +64,31 @@ def fit(scale: Array, errors: Array, bins: int = BINS) -> Widths:
     return Widths(knots, {level: tuple(_rising(off, level)) for level in LEVELS})
 
 
-def fit_pixels(severities: Sequence[float], scales: Sequence[Array], errors: Sequence[Array]) -> PixelWidths:
-    """Half-widths as a function of the scale, for groups of images by severity.
+def fit_pixels(categories: Sequence[Category], scales: Sequence[Array], errors: Sequence[Array]) -> PixelWidths:
+    """Half-widths as a function of the scale, for groups of images by kind and severity.
+
+    Where there are several kinds, one that no image is of has the widths of all images together.
 
     Args:
-        severities: of each image as the model estimates it; all the same where it estimates none.
+        categories: of each image as the model estimates it; all the same where it estimates none.
         scales: of each image, (N,), at least 0.
         errors: of each, (N,) or (N, C).
 
     Raises:
         UndegradeError: there are too few values, or some are not finite.
     """
+    kinds = sorted({category.kind for category in categories})
+    if len(kinds) <= 1:
+        return _by_severity([category.severity for category in categories], scales, errors)
+    found = {}
+    for kind in kinds:
+        chosen = [i for i, category in enumerate(categories) if category.kind == kind]
+        severities, *of = ([values[i] for i in chosen] for values in ([c.severity for c in categories], scales, errors))
+        found[kind] = _by_severity(severities, *of)
+    return replace(_by_severity([0.0] * len(categories), scales, errors), kinds=found)
+
+
+def _by_severity(severities: Sequence[float], scales: Sequence[Array], errors: Sequence[Array]) -> PixelWidths:
     values = np.asarray(severities, np.float64)
     if not np.isfinite(values).all():
         raise UndegradeError("some estimates are not finite; use other weights.")

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undegrade.degrade.base import Quantity
+from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
 from undegrade.image import Picture
 from undegrade.inference import jpeg_projection
@@ -303,21 +304,20 @@ class Pipeline(Calls):
         if self.intervals.pixels is None:
             raise UndegradeError(UNMEASURED)
 
-    def severity(self, estimate: npt.NDArray[Any] | None) -> float:
-        """How severe the degradation of an image is, which its intervals depend on: one number of its estimate.
+    def category(self, estimate: npt.NDArray[Any] | None) -> Category:
+        """What kind of degradation an image has and how severe it is, which its intervals depend on.
 
         Args:
             estimate: (P,), :attr:`Restoration.estimate`, or None.
 
         Returns:
-            As :attr:`undegrade.degrade.severity.Severity.read`; 0 where there is no estimate or no such number.
+            As :meth:`undegrade.degrade.base.Degradation.category`; an empty one where there is no estimate.
         """
-        axis = self.task.degradation.severity
-        return 0.0 if estimate is None or axis is None else float(axis.read(estimate))
+        return Category() if estimate is None else self.task.degradation.category(estimate)
 
     def _widths(self, estimate: npt.NDArray[Any] | None) -> Widths:
         assert self.intervals.pixels is not None
-        return self.intervals.pixels.at(self.severity(estimate))
+        return self.intervals.pixels.at(*self.category(estimate))
 
     def _estimated(self) -> Quantity:
         if self.quantity is None:

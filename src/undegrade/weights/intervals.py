@@ -4,7 +4,8 @@ A model says how far off a value may be, by a scale: b of a pixel (:mod:`undegra
 standard deviation of an estimate. How often an interval of so many times that scale holds the truth is another matter:
 the density need not be Laplace's, nor the scale right. So for each level the half-width is a monotone function of the
 scale, taken from quantiles of the errors themselves (:mod:`undegrade.evaluation.conformal`). How the errors of one b
-are distributed differs with the degradation, so the pixels have one such function for each of several severities.
+are distributed differs with the degradation, so the pixels have one such function for each of several severities of
+each kind of degradation.
 Nothing is assumed of the errors but that those of new pictures are like those of the held-out ones.
 """
 
@@ -27,6 +28,7 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 _MOST_KNOTS = 1000
 _MOST_NUMBERS = 100
 _MOST_SEVERITIES = 20
+_MOST_KINDS = 20
 _AT_ONCE = 1 << 20
 
 Plane = npt.NDArray[np.float32]
@@ -99,12 +101,13 @@ class Widths:
 
 @dataclass(frozen=True)
 class PixelWidths:
-    """The half-width of a pixel's interval as a function of b and of the severity that is estimated of the image.
+    """The half-width of a pixel's interval as a function of b and of what is estimated of the image.
 
     Attributes:
-        severities: rising, as :attr:`undegrade.degrade.severity.Severity.read` gives them; one where the model
+        severities: rising, as :meth:`undegrade.degrade.base.Degradation.category` gives them; one where the model
             estimates none, whose value says nothing.
         widths: of b at each of them, in the same unit: of images in [0, 1].
+        kinds: the same for each kind of degradation that has widths of its own; those above are for all others.
 
     Raises:
         ValueError: on construction, if that does not hold.
@@ -112,19 +115,25 @@ class PixelWidths:
 
     severities: tuple[float, ...]
     widths: tuple[Widths, ...]
+    kinds: Mapping[str, PixelWidths] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if len(self.kinds) > _MOST_KINDS or any(pixels.kinds for pixels in self.kinds.values()):
+            raise ValueError(f"there must be at most {_MOST_KINDS} kinds, none of them with kinds of its own")
         if not 1 <= len(self.severities) <= _MOST_SEVERITIES or len(self.widths) != len(self.severities):
             raise ValueError(f"there must be 1 to {_MOST_SEVERITIES} severities, and widths for each")
         if not all(math.isfinite(v) for v in self.severities) or list(self.severities) != sorted(set(self.severities)):
             raise ValueError("the severities must be finite and rise")
 
-    def at(self, severity: float) -> Widths:
+    def at(self, kind: str, severity: float) -> Widths:
         """For one image: between two severities linear, outside as at the nearest. What is not a number is the mildest.
 
         Args:
-            severity: that was estimated of it.
+            kind: of degradation that was estimated of it.
+            severity: how strong it was estimated to be.
         """
+        if kind in self.kinds:
+            return self.kinds[kind].at("", severity)
         severity = min(max(severity, self.severities[0]), self.severities[-1])
         upper = bisect.bisect_left(self.severities, severity) if severity == severity else 0
         high = self.widths[upper]
@@ -142,7 +151,8 @@ class PixelWidths:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, the inverse of :meth:`from_dict`."""
-        return {"severities": list(self.severities), "widths": [widths.to_dict() for widths in self.widths]}
+        own = {"severities": list(self.severities), "widths": [widths.to_dict() for widths in self.widths]}
+        return own | ({"kinds": {kind: pixels.to_dict() for kind, pixels in self.kinds.items()}} if self.kinds else {})
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
@@ -151,10 +161,19 @@ class PixelWidths:
         Raises:
             ValueError: it is something else.
         """
-        check_fields(values, {"severities": _numbers, "widths": _list})
-        if len(values["widths"]) > _MOST_SEVERITIES:
+        own, kinds = values, {}
+        if isinstance(values, dict) and "kinds" in values:
+            own, kinds = {k: v for k, v in values.items() if k != "kinds"}, values["kinds"]
+        check_fields(own, {"severities": _numbers, "widths": _list})
+        if len(own["widths"]) > _MOST_SEVERITIES:
             raise ValueError(f"it has more than {_MOST_SEVERITIES} severities")
-        return cls(tuple(values["severities"]), tuple(Widths.from_dict(widths) for widths in values["widths"]))
+        if not isinstance(kinds, dict) or any("kinds" in of for of in kinds.values() if isinstance(of, dict)):
+            raise ValueError("its kinds must be a table of severities and widths")
+        return cls(
+            tuple(own["severities"]),
+            tuple(Widths.from_dict(widths) for widths in own["widths"]),
+            {_kind(kind): cls.from_dict(of) for kind, of in kinds.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -197,6 +216,12 @@ class Intervals:
         pixels = None if values["pixels"] is None else PixelWidths.from_dict(values["pixels"])
         estimates = {of: Widths.from_dict(widths) for of, widths in values["estimates"].items()}
         return cls(pixels, estimates, values["measured_on"])
+
+
+def _kind(value: str) -> str:
+    if name(value.replace(" ", "-")) is not None:
+        raise ValueError(f"one of its kinds has no plain name: {value!r:.60}")
+    return value
 
 
 def _numbers(value: Any) -> str | None:
