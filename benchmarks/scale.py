@@ -8,7 +8,7 @@ of the cluster; "at work" is from the first result to the last, as the times of 
 ``--shares`` prints instead what part of one process's CPU time reading and writing take: so much at most could be saved
 by doing them beside the restoration, on a core that is free.
 
-Without options it takes some four minutes on two free cores; ``--files 24 --side 48`` tries it out in one.
+Without options it takes some five minutes on two free cores; ``--files 24 --side 48`` tries it out in one.
 """
 
 from __future__ import annotations

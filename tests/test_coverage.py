@@ -13,10 +13,10 @@ from PIL import Image
 
 from tests.pictures import make_photo
 from tools.graphs import random_model
+from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Card, save_weights
-from undegrade.degrade.severity import Category
 from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reproduce"))

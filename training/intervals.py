@@ -4,10 +4,10 @@
 
 WEIGHTS is a safetensors file with its card beside it, VAL a folder of held-out pictures, none of them from a benchmark.
 Crops of them are degraded as in training. Where the model has a scale head, the errors of the pixels give half-widths
-as a function of b and of the estimated kind and severity; where it has an estimator, the errors of the estimates give those of
-their spread. How often the intervals hold is printed for each half of the pictures with widths that were fitted to the
-other half; the card gets those that are fitted to all. ``--check`` measures how often those of the card hold, and
-changes nothing.
+as a function of b and of the estimated kind of degradation and its severity; where it has an estimator, the errors of
+the estimates give those of their spread. How often the intervals hold is printed for each half of the pictures with
+widths that were fitted to the other half; the card gets those that are fitted to all. ``--check`` measures how often
+those of the card hold, and changes nothing.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ BATCH = 8
 PIXELS = 2048
 """Of each crop, at random places: its other pixels are much like these."""
 BINS_OF_ESTIMATES = 8
+ALIKE = Category()
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -56,7 +57,7 @@ class Errors:
     error: list[Array] = field(default_factory=list)
     category: list[Category] = field(default_factory=list)
 
-    def add(self, scale: Any, error: Any, category: Category = Category()) -> None:
+    def add(self, scale: Any, error: Any, category: Category = ALIKE) -> None:
         self.scale.append(np.atleast_1d(np.asarray(scale, np.float64)))
         self.error.append(np.atleast_1d(np.asarray(error, np.float64)))
         self.category.append(category)
@@ -98,7 +99,7 @@ def measure(pipeline: Pipeline, batches: Iterator[Sample], seed: int) -> Measure
     places = torch.Generator().manual_seed(seed)
     for batch in batches:
         found.crops += len(batch.y)
-        categories = [Category()] * len(batch.y)
+        categories = [ALIKE] * len(batch.y)
         if pipeline.quantity is not None:
             for i, (y, params) in enumerate(zip(batch.y, batch.params, strict=True)):
                 estimate = add_estimates(found, pipeline, y.permute(1, 2, 0).contiguous().numpy(), params)

@@ -124,6 +124,7 @@ def test_a_step_whose_gradient_is_far_longer_than_usual_is_left_out(make_trainer
     values(trainer, 4)
     resumed = make_trainer(replace(TINY, lambda_adv=0.0))
     resumed.load(trainer.done, trainer.tensors())
+
     def largest_change(run):
         before = {k: v.clone() for k, v in run.model.named_parameters()}
         run.step()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from undegrade.degrade.severity import Array, Category, Severity
+from undegrade.degrade.severity import Category, Severity
 from undegrade.lazy import torch
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Degradation(ABC):
         """The axis along which the latent is analysed, from mild to strong; None where there is none."""
         return None
 
-    def category(self, estimate: Array) -> Category:
+    def category(self, estimate: NDArray[Any]) -> Category:
         """What kind of degradation an estimate (P,) tells, in the quantity's unit, and how strong it is.
 
         Intervals are measured for each kind of its own (:mod:`undegrade.weights.intervals`). By default all are one

@@ -7,8 +7,8 @@ prediction). Where the widths would fall from one bin to the next, the bins are 
 their errors together, until none falls (isotonic regression): what holds for one bin holds for those as a whole.
 
 Errors of one scale are not distributed alike under weak and strong degradations: under weak ones they have thinner
-tails. So the images of each kind of degradation are sorted by their severity and cut into groups first, each with widths
-of its own (Mondrian conformal prediction).
+tails. So the images of each kind of degradation are sorted by their severity and cut into groups first, each with
+widths of its own (Mondrian conformal prediction).
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def fit_pixels(categories: Sequence[Category], scales: Sequence[Array], errors: 
     found = {}
     for kind in kinds:
         chosen = [i for i, category in enumerate(categories) if category.kind == kind]
-        severities, *of = ([values[i] for i in chosen] for values in ([c.severity for c in categories], scales, errors))
-        found[kind] = _by_severity(severities, *of)
+        severities = [categories[i].severity for i in chosen]
+        found[kind] = _by_severity(severities, [scales[i] for i in chosen], [errors[i] for i in chosen])
     return replace(_by_severity([0.0] * len(categories), scales, errors), kinds=found)
 
 
