@@ -9,11 +9,26 @@ import torch
 from tests.inference.models import WHOLE, image, pipeline
 from tests.pictures import make_photo
 from undegrade.errors import UndegradeError
+from undegrade.inference.options import RestoreOptions
 from undegrade.inference.pipeline import Pipeline
-from undegrade.inference.tiles import Tile, slices
-from undegrade.inference.tiling import over_tiles
+from undegrade.inference.tiles import AREA, Tile, slices
+from undegrade.inference.tiling import largest_side, over_tiles
+from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture
+from undegrade.model.restorers import RESTORERS
 from undegrade.model.vdir import VDIR
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_windows_take_as_much_memory_at_every_scale_and_are_mostly_tile(scale: int) -> None:
+    engine = TorchEngine(VDIR(Architecture(params=3, scale=scale, restorer="fast")))
+    restorer = RESTORERS["fast"]
+    tile = largest_side(engine, RestoreOptions())
+    window = tile + 2 * engine.reaches.restore
+    budget = (restorer.tile + 2 * engine.networks.restore) ** 2 * restorer.bytes_per_pixel
+    assert window**2 * engine.bytes_per_pixel == pytest.approx(budget, rel=0.05)
+    assert window**2 >= AREA  # else it would be computed larger than it is asked for
+    assert window**2 < 1.5 * tile**2
 
 
 @pytest.mark.parametrize(("h", "w", "side"), [(293, 301, 230), (301, 292, 153), (40, 2203, 1111), (2300, 37, 1200)])

@@ -124,6 +124,7 @@ def _has_few_colours(image: Image) -> bool:
     x = np.atleast_3d(centre(image, _MIDDLE))[..., :3].astype(np.uint32)
     if x.shape[2] < 3 or is_grey(x):  # 256 greys are few, whatever happened to them
         return bool((image == image.flat[0]).all())
-    colours = np.unique(x[..., 0] << 16 | x[..., 1] << 8 | x[..., 2])
-    few: bool = len(colours) < FEW_COLOURS * x.shape[0] * x.shape[1]
+    codes = np.sort(x[..., 0] << 16 | x[..., 1] << 8 | x[..., 2], axis=None)  # np.unique takes far longer
+    colours = 1 + np.count_nonzero(codes[1:] != codes[:-1])
+    few: bool = colours < FEW_COLOURS * x.shape[0] * x.shape[1]
     return few

@@ -23,11 +23,13 @@ def largest_side(engine: Engine, options: RestoreOptions) -> int:
         UndegradeError: the memory that the options allow is too little.
     """
     tile = options.tile
+    halo = 2 * engine.reaches.restore
     if tile is None and options.memory is None:
-        tile = RESTORERS[engine.architecture.restorer].tile // engine.architecture.scale
+        restorer = RESTORERS[engine.architecture.restorer]
+        # Super-resolvers take more memory per pixel: a smaller window has as much, and still much more tile than halo.
+        tile = int((restorer.tile + halo) * (restorer.bytes_per_pixel / engine.bytes_per_pixel) ** 0.5) - halo
     elif tile is None:
         assert options.memory is not None
-        halo = 2 * engine.reaches.restore
         tile = int((options.memory / engine.bytes_per_pixel) ** 0.5) - halo
         if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
             least = engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2

@@ -23,8 +23,9 @@ class RestorerDescription:
         scales: output pixels per input pixel along each side that it can do.
         bytes_per_pixel: peak of memory while restoring, per input pixel of a window, at scale 1, by the engine that
             takes more; measured on the CPU by ``benchmarks/window.py``.
-        tile: default side of a tile, in output pixels, beyond which little gets faster, only larger; the wider the
-            reach, the larger the halo and with it the tile that is worth its memory.
+        tile: default side of a tile at scale 1, in pixels, beyond which little gets faster, only larger; the wider the
+            reach, the larger the halo and with it the tile that is worth its memory. At other scales windows take as
+            much memory.
     """
 
     name: str

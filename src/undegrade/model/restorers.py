@@ -49,6 +49,7 @@ _ALL = (
         _fast,
         scales=(1, 2, 4),
         bytes_per_pixel=500,
+        tile=896,
     ),
     RestorerDescription(
         "wide",

@@ -122,7 +122,7 @@ class Jobs:
             strength=asked.strength,
             level=asked.sigma if asked.sigma is not None else asked.quality,
             samples=asked.samples,
-            tile=TILE // (1 if given is None else given.architecture.scale),
+            tile=TILE,
             uncertainty=asked.uncertainty,
         )
         select = self._selector(given, message.get("choice"), restore)
