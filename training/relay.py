@@ -159,8 +159,8 @@ class Relay:
         command = [sys.executable, str(script), str(weights), str(self.val), "--json", str(result)]
         log = weights.with_name("measure.log")
         well = self._wait(entry, command, log)
-        if well:
-            say(log.read_text().splitlines()[-1])
+        if result.exists():  # it was neither stopped nor killed
+            say(last_words(log))
         return well
 
     def _wait(self, entry: Entry, command: list[str], log: Path) -> bool:
