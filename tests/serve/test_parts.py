@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import math
 import shlex
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,8 +20,9 @@ from undegrade.image import Format, Picture
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import EstimateMap
 from undegrade.serve import views
-from undegrade.serve.desks import plain_name, result_name
+from undegrade.serve.desks import Desk, plain_name, result_name
 from undegrade.serve.limits import Limits
+from undegrade.serve.pool import Pool
 from undegrade.serve.request_options import RequestOptions
 
 
@@ -49,6 +52,18 @@ def test_the_command_is_that_of_the_wishes() -> None:
 def test_wrong_wishes(values: dict[str, object]) -> None:
     with pytest.raises(UndegradeError):
         RequestOptions.of(values)
+
+
+def test_a_picture_that_is_removed_before_its_part_is_read_is_said(tmp_path: Path) -> None:
+    class Removing:
+        async def at_once(self, message: dict[str, object]) -> None:
+            Path(str(message["output"])).write_bytes(b"a part")
+            desk.remove(item)
+
+    desk = Desk(tmp_path / "desk", cast(Pool, Removing()), Limits(), print)
+    item = desk.add("a.png")
+    with pytest.raises(UndegradeError, match="was removed"):
+        asyncio.run(desk.part(item, RequestOptions(), [0, 8], [0, 8]))
 
 
 def test_names() -> None:

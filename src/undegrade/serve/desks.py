@@ -148,7 +148,7 @@ class Desk:
         """A part of a picture at one strength, as PNG.
 
         Raises:
-            UndegradeError: it cannot be restored.
+            UndegradeError: it cannot be restored, or it was removed meanwhile.
         """
         output = item.folder / f"part-{secrets.token_hex(8)}"
         message = {
@@ -158,6 +158,8 @@ class Desk:
         try:
             await self._pool.at_once(message)
             return output.read_bytes()
+        except FileNotFoundError as error:
+            raise UndegradeError("the picture was removed.") from error
         finally:
             output.unlink(missing_ok=True)
 
