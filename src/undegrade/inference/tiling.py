@@ -23,18 +23,16 @@ def largest_side(engine: Engine, options: RestoreOptions) -> int:
         UndegradeError: the memory that the options allow is too little.
     """
     tile = options.tile
-    halo = 2 * engine.reaches.restore
-    if tile is None and options.memory is None:
+    if tile is None:
+        halo = 2 * engine.reaches.restore
         restorer = RESTORERS[engine.architecture.restorer]
-        # Super-resolvers take more memory per pixel: a smaller window has as much, and still much more tile than halo.
-        tile = int((restorer.tile + halo) * (restorer.bytes_per_pixel / engine.bytes_per_pixel) ** 0.5) - halo
-    elif tile is None:
-        assert options.memory is not None
-        tile = int((options.memory / engine.bytes_per_pixel) ** 0.5) - halo
+        # Super-resolvers take more memory per pixel: with as much as at scale 1 a window is still much more tile than halo.
+        memory = options.memory or (restorer.tile + halo) ** 2 * restorer.bytes_per_pixel
+        tile = int((memory / engine.bytes_per_pixel) ** 0.5) - halo
         if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
             least = engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2
             raise UndegradeError(
-                f"{options.memory / 1e9:g} GB of memory are too little for this model; give at least "
+                f"{memory / 1e9:g} GB of memory are too little for this model; give at least "
                 f"{math.ceil(least / 1e7) / 100:g} GB, or leave it out."
             )
     return max(tile, engine.stride) // engine.stride * engine.stride
