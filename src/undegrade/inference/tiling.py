@@ -26,7 +26,7 @@ def largest_side(engine: Engine, options: RestoreOptions) -> int:
     if tile is None:
         halo = 2 * engine.reaches.restore
         restorer = RESTORERS[engine.architecture.restorer]
-        # Super-resolvers take more memory per pixel: with as much as at scale 1 a window is still much more tile than halo.
+        # Super-resolvers take more memory per pixel: with as much as at scale 1 a window is still mostly tile.
         memory = options.memory or (restorer.tile + halo) ** 2 * restorer.bytes_per_pixel
         tile = int((memory / engine.bytes_per_pixel) ** 0.5) - halo
         if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
