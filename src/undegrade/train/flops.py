@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,42 +23,33 @@ def flops_per_step(architecture: Architecture, recipe: Recipe, restorer_alone: b
     The discriminator judges y and yhat in its own step, and yhat once more, forward and to its input only, in the
     generator's.
     """
+    return recipe.batch * _flops_per_image(architecture, recipe.patch, recipe.lambda_adv > 0, restorer_alone)
+
+
+@functools.cache  # counting takes seconds
+def _flops_per_image(architecture: Architecture, patch: int, adversarial: bool, restorer_alone: bool) -> float:
     with torch.device("meta"):
         model = VDIR(architecture)
-        y = torch.empty(recipe.batch, architecture.channels, recipe.patch, recipe.patch)
+        y = torch.empty(1, architecture.channels, patch, patch)
+        c = model.encode(y).mean
+        restored = _counted(lambda: model.restore(y, c))
+        encoded = _counted(lambda: model.encode(y))
         if model.scale is not None:
-            c = model.encode(y).mean
-            with FlopCounterMode(display=False) as counter:
-                model.restore_with_scale(y, c)
-            both: float = counter.get_total_flops()
-            with FlopCounterMode(display=False) as counter:
-                model.encode(y)
-                model.restore(y, c)
-            at_rest: float = counter.get_total_flops()
-            with FlopCounterMode(display=False) as counter:
-                model.restore(y, c)
-            alone: float = counter.get_total_flops()
-            return at_rest + 3.0 * (both - alone)
+            return encoded + restored + 3.0 * (_counted(lambda: model.restore_with_scale(y, c)) - restored)
         if restorer_alone:
-            with FlopCounterMode(display=False) as counter:
-                c = model.encode(y).mean
-            once: int = counter.get_total_flops()
-            with FlopCounterMode(display=False) as counter:
-                model.restore(y, c)
-            learning: int = counter.get_total_flops()
-            return once + 3.0 * learning
-        with FlopCounterMode(display=False) as counter:
-            c = model.encode(y).mean
-            model.restore(y, c)
-            model.decode(c, (recipe.patch, recipe.patch))
-            model.estimate(c)
-        generator: int = counter.get_total_flops()
-        if recipe.lambda_adv == 0:
+            return encoded + 3.0 * restored
+        generator = encoded + restored + _counted(lambda: (model.decode(c, (patch, patch)), model.estimate(c)))
+        if not adversarial:
             return 3.0 * generator
-        with FlopCounterMode(display=False) as counter:
-            Discriminator(architecture.channels)(y)
-    judged: int = counter.get_total_flops()
-    return 3.0 * generator + (3 * 2 + 2) * judged
+        discriminator = Discriminator(architecture.channels)
+        return 3.0 * generator + (3 * 2 + 2) * _counted(lambda: discriminator(y))
+
+
+def _counted(call: Callable[[], object]) -> int:
+    """Floating-point operations of a call."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return int(counter.get_total_flops())
 
 
 def multiply_adds_per_pixel(architecture: Architecture, size: int = 256, scale: bool = False) -> float:
@@ -63,11 +57,7 @@ def multiply_adds_per_pixel(architecture: Architecture, size: int = 256, scale: 
     with torch.device("meta"):
         model = VDIR(architecture)
         y = torch.empty(1, architecture.channels, size, size)
-        with FlopCounterMode(display=False) as counter:
-            c = model.encode(y).mean
-            if scale:
-                model.restore_with_scale(y, c)
-            else:
-                model.restore(y, c)
-    total: int = counter.get_total_flops()
+        c = model.encode(y).mean
+        restore = model.restore_with_scale if scale else model.restore
+        total = _counted(lambda: (model.encode(y), restore(y, c)))
     return total / 2 / size**2
