@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from undegrade.reading import NotRegular, check_fields, name, open_regular, parse_json, read_regular, shown, whole
+from undegrade.reading import (
+    NotRegular,
+    check_fields,
+    json_text,
+    name,
+    open_regular,
+    parse_json,
+    read_regular,
+    shown,
+    whole,
+)
 
 
 def test_pipes_and_devices_are_not_waited_for(tmp_path: Path) -> None:
@@ -50,3 +60,12 @@ def test_values_in_messages_are_short_and_printable() -> None:
     assert shown("a\nb\x1b") == repr("a\nb\x1b")
     assert len(shown("x" * 10**6)) < 200
     assert len(shown([["x" * 10**6]])) < 200
+
+
+def test_json_text_keeps_lists_of_numbers_on_one_line():
+    values = {"a": [1, -2.5, 1e-7], "b": [[0, 1], ["x"]], "c": "[1,\n  2]", "d": [], "e": {"f": [None, 1]}}
+    text = json_text(values)
+    assert parse_json(text) == values
+    assert '  "a": [1, -2.5, 1e-07],\n' in text
+    assert "    [0, 1],\n" in text
+    assert json_text("[1,   2]") == '"[1,   2]"\n'

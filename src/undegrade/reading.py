@@ -98,6 +98,13 @@ def parse_json(content: bytes | str) -> Any:
         raise ValueError("it is not UTF-8 text") from error
 
 
+def json_text(values: Any) -> str:
+    """The inverse of :func:`parse_json`: a line for each value, but one for each list of numbers."""
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    # Within a string there is no line break.
+    return re.sub(r"\[\n[-+.\dEe,\s]+\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", text) + "\n"
+
+
 def check_fields(values: Any, required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> None:
     """Whether a JSON value is an object with exactly these fields.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.resources
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
@@ -25,6 +24,7 @@ from undegrade.reading import (
     MAX_JSON,
     Check,
     check_fields,
+    json_text,
     mapping,
     name,
     number,
@@ -128,10 +128,10 @@ class Card:
         return str(self.scale_head.get("sha256", self.sha256))
 
     def to_json(self) -> str:
-        """The card's file: indented, so that changes can be read in a diff. What a model does not have is left out."""
+        """The card's file, a line for each value or list of numbers. What a model does not have is left out."""
         values = dataclasses.asdict(self)
         kept = {k: v for k, v in values.items() if v or k not in ("scale_head", "intervals")}
-        return json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+        return json_text(kept)
 
     @classmethod
     def from_json(cls, content: str | bytes) -> Card:
