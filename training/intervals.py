@@ -173,7 +173,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, help="the safetensors file")
     parser.add_argument("val", type=Path, help="folder of held-out pictures")
-    parser.add_argument("--draws", type=int, default=640, help="crops of each half of the pictures (default: 640)")
+    parser.add_argument("--draws", type=int, default=2048, help="crops of each half of the pictures (default: 2048)")
     parser.add_argument("--patch", type=int, default=192, help="side of the crops, in pixels of y (default: 192)")
     parser.add_argument("--seed", type=int, default=0, help="of crops and degradation (default: 0)")
     parser.add_argument("--check", action="store_true", help="change nothing")
