@@ -162,8 +162,8 @@ STUDIES = (
         commands=("python {here}/clipping.py {val}",),
         hardware="one core of an AMD EPYC with AVX2, other work beside it: 2 minutes.",
         hours=0.03,
-        expected="universal-wide is 0.93, 0.79 and 0.90 dB behind at sigma 10, 30 and 50 unclipped; in 8 bits 0.68 behind, "
-        "0.43 and 1.37 ahead (docs/notebook.md).",
+        expected="universal-wide is 0.93, 0.79 and 0.90 dB behind at sigma 10, 30 and 50 unclipped; in 8 bits 0.68 "
+        "behind, 0.43 and 1.37 ahead (docs/notebook.md).",
     ),
     Experiment(
         name="enlarged",
