@@ -157,9 +157,10 @@ class Desk:
         }  # fmt: skip
         try:
             await self._pool.at_once(message)
-            return output.read_bytes()
-        except FileNotFoundError as error:
-            raise UndegradeError("the picture was removed.") from error
+            try:
+                return output.read_bytes()
+            except FileNotFoundError as error:
+                raise UndegradeError("the picture was removed.") from error
         finally:
             output.unlink(missing_ok=True)
 
