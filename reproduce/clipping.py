@@ -15,6 +15,7 @@ import study
 import undegrade
 from undegrade.data.clean import centre
 from undegrade.evaluation.markdown import number
+from undegrade.metrics import PEAK, psnr, to_8bit
 
 LEVELS = (10, 30, 50)
 TASKS = ("gaussian", "universal")
@@ -43,12 +44,8 @@ def psnrs(
     """Of the centre of one picture: unclipped and in 8 bits, by each pipeline."""
     x = centre(picture, side)
     y = pictures.with_noise(x, level, np.random.default_rng(seed))
-    saved = (y.clip(0, 1) * 255).round().astype(np.uint8).astype(np.float32) / 255
-    clean = x.astype(np.float32) / 255
-    return [
-        [-10 * float(np.log10(np.mean((p(noisy).image.clip(0, 1) - clean) ** 2))) for p in pipelines]
-        for noisy in (y, saved)
-    ]
+    saved = to_8bit(y).astype(np.float32) / np.float32(PEAK)
+    return [[psnr(x, PEAK * p(noisy).image.clip(0, 1)) for p in pipelines] for noisy in (y, saved)]
 
 
 if __name__ == "__main__":

@@ -105,9 +105,7 @@ class Row:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, help="of the benchmark sets")
     parser.add_argument("--weights", type=Path, required=True, help="with a scale head, and intervals on their card")
-    parser.add_argument(
-        "--sets", nargs="+", choices=CELLS, default=list(CELLS), help="of the benchmark sets (default: all)"
-    )
+    parser.add_argument("--datasets", nargs="+", choices=CELLS, default=list(CELLS), help="only these (default: all)")
     parser.add_argument("--val", type=Path, help="held-out pictures (default: none)")
     parser.add_argument("--limit", type=int, help="only the first N pictures of each set")
     parser.add_argument("--samples", type=int, default=8, help="of the second baseline; 0 leaves it out (default: 8)")
@@ -154,7 +152,7 @@ def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, 
         for cell, other in zip(halves, halves[::-1], strict=True):
             yield cell, fit_pixels(other.category, other.b, other.error)
     for benchmark in task.benchmarks:
-        if benchmark.dataset.name not in args.sets or benchmark.case not in CELLS.get(benchmark.dataset.name, ()):
+        if benchmark.dataset.name not in args.datasets or benchmark.case not in CELLS[benchmark.dataset.name]:
             continue
         cell = Cell(benchmark.dataset.name, benchmark.case)
         if benchmark.degradation is None:
