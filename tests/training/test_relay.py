@@ -142,6 +142,10 @@ def check(place, cooldowns, kills, seed):
     assert "no task 'absent'" in (place / "whole" / "log").read_text()
 
 
+def test_kills_of_relay_and_trainer_change_nothing(place):
+    check(place, cooldowns=1, kills=2, seed=0)
+
+
 @pytest.mark.slow
 def test_twenty_kills_change_nothing(place):
     check(place, cooldowns=2, kills=20, seed=1)
