@@ -1,6 +1,6 @@
 """How wide the intervals of a model must be to cover what they say; written to the card of the weights.
 
-    python training/intervals.py WEIGHTS VAL [--draws N] [--patch N] [--seed N]
+    python training/intervals.py WEIGHTS VAL [--draws N] [--patch N] [--seed N] [--groups N]
 
 WEIGHTS is a safetensors file with its card beside it, VAL a folder of held-out pictures, none of them from a benchmark.
 Crops of them are degraded as in training. Where the model has a scale head, the errors of the pixels give half-widths
@@ -30,7 +30,7 @@ from undegrade.data.batches import Sample, Synthetic
 from undegrade.data.training_images import read_folder
 from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
-from undegrade.evaluation.conformal import coverage, deciles, fit, fit_pixels
+from undegrade.evaluation.conformal import GROUPS, coverage, deciles, fit, fit_pixels
 from undegrade.evaluation.markdown import table
 from undegrade.files.readings import readings_of, values_of
 from undegrade.inference.pipeline import Pipeline
@@ -125,10 +125,10 @@ def add_estimates(found: Measured, pipeline: Pipeline, y: Array, params: torch.T
     return read.estimate
 
 
-def fitted(found: Measured, description: str) -> Intervals:
+def fitted(found: Measured, description: str, groups: int) -> Intervals:
     """Widths for everything that there are errors of."""
     errors = found.pixels
-    pixels = fit_pixels(errors.category, errors.scale, errors.error) if errors.scale else None
+    pixels = fit_pixels(errors.category, errors.scale, errors.error, groups) if errors.scale else None
     estimates = {name: fit(*errors.together(), BINS_OF_ESTIMATES) for name, errors in found.estimates.items()}
     return Intervals(pixels, estimates, description)
 
@@ -176,13 +176,16 @@ def main() -> int:
     parser.add_argument("--draws", type=int, default=2048, help="crops of each half of the pictures (default: 2048)")
     parser.add_argument("--patch", type=int, default=192, help="side of the crops, in pixels of y (default: 192)")
     parser.add_argument("--seed", type=int, default=0, help="of crops and degradation (default: 0)")
+    parser.add_argument("--groups", type=int, default=GROUPS, help=f"of crops by severity, at most (default: {GROUPS})")
     parser.add_argument("--check", action="store_true", help="change nothing")
     args = parser.parse_args()
-    print(calibrate(args.weights, args.val, args.draws, args.patch, args.seed, args.check))
+    print(calibrate(args.weights, args.val, args.draws, args.patch, args.seed, args.check, args.groups))
     return 0
 
 
-def calibrate(weights: Path, val: Path, draws: int, patch: int, seed: int = 0, check: bool = False) -> str:
+def calibrate(
+    weights: Path, val: Path, draws: int, patch: int, seed: int = 0, check: bool = False, groups: int = GROUPS
+) -> str:
     """Measure, write the card unless it is only a check, and say how often intervals hold on other pictures.
 
     Raises:
@@ -194,8 +197,8 @@ def calibrate(weights: Path, val: Path, draws: int, patch: int, seed: int = 0, c
     task, photographs = TASKS[card.task], read_folder(val, model.architecture.channels)
     if len(photographs) < 2:
         raise UndegradeError(f"{val} holds one picture; give at least two, to fit to one and check with the other.")
-    if draws < 1 or patch < 16:
-        raise UndegradeError("--draws must be at least 1, and --patch at least 16.")
+    if min(draws, groups) < 1 or patch < 16:
+        raise UndegradeError("--draws and --groups must be at least 1, and --patch at least 16.")
     pipeline = Pipeline(TorchEngine(model), task, card)
     if model.scale is None and pipeline.quantity is None:
         raise UndegradeError(f"{weights}: this model has neither a scale head nor an estimator; train a head first.")
@@ -210,8 +213,8 @@ def calibrate(weights: Path, val: Path, draws: int, patch: int, seed: int = 0, c
         return report([(pipeline.intervals, one + other)])
     together = one + other
     said = f"{together.crops} crops of {patch} x {patch} of {len(photographs)} held-out pictures"
-    write(weights, card, fitted(together, said))
-    return report([(fitted(one, ""), other), (fitted(other, ""), one)])
+    write(weights, card, fitted(together, said, groups))
+    return report([(fitted(one, "", groups), other), (fitted(other, "", groups), one)])
 
 
 def write(weights: Path, card: Card, intervals: Intervals) -> None:

@@ -30,7 +30,7 @@ BINS = 32
 LEAST = 50
 """Values in a bin, at least."""
 GROUPS = 20
-"""Of images by severity, at most. With 6, one held all JPEGs below quality 40, and 85 % of the pixels at quality 10."""
+"""Of images by severity, at most. JPEGs of quality 10 and of quality 40 must not be in one: their errors differ."""
 LEAST_IMAGES = 20
 """In a group, at least."""
 DIGITS = 6
@@ -68,7 +68,9 @@ def fit(scale: Array, errors: Array, bins: int = BINS) -> Widths:
     return Widths(rounded if len(set(rounded)) == len(knots) else knots, widths)
 
 
-def fit_pixels(categories: Sequence[Category], scales: Sequence[Array], errors: Sequence[Array]) -> PixelWidths:
+def fit_pixels(
+    categories: Sequence[Category], scales: Sequence[Array], errors: Sequence[Array], groups: int = GROUPS
+) -> PixelWidths:
     """Half-widths as a function of the scale, for groups of images by kind and severity.
 
     Where there are several kinds, one that no image is of has the widths of all images together.
@@ -77,26 +79,29 @@ def fit_pixels(categories: Sequence[Category], scales: Sequence[Array], errors: 
         categories: of each image as the model estimates it; all the same where it estimates none.
         scales: of each image, (N,), at least 0.
         errors: of each, (N,) or (N, C).
+        groups: of images by severity, at most.
 
     Raises:
         UndegradeError: there are too few values, or some are not finite.
     """
     kinds = sorted({category.kind for category in categories})
     if len(kinds) <= 1:
-        return _by_severity([category.severity for category in categories], scales, errors)
+        return _by_severity([category.severity for category in categories], scales, errors, groups)
     found = {}
     for kind in kinds:
         chosen = [i for i, category in enumerate(categories) if category.kind == kind]
         severities = [categories[i].severity for i in chosen]
-        found[kind] = _by_severity(severities, [scales[i] for i in chosen], [errors[i] for i in chosen])
-    return replace(_by_severity([0.0] * len(categories), scales, errors), kinds=found)
+        found[kind] = _by_severity(severities, [scales[i] for i in chosen], [errors[i] for i in chosen], groups)
+    return replace(_by_severity([0.0] * len(categories), scales, errors, groups), kinds=found)
 
 
-def _by_severity(severities: Sequence[float], scales: Sequence[Array], errors: Sequence[Array]) -> PixelWidths:
+def _by_severity(
+    severities: Sequence[float], scales: Sequence[Array], errors: Sequence[Array], groups: int
+) -> PixelWidths:
     values = np.asarray(severities, np.float64)
     if not np.isfinite(values).all():
         raise UndegradeError("some estimates are not finite; use other weights.")
-    groups = min(GROUPS, max(len(values) // LEAST_IMAGES, 1))
+    groups = min(groups, max(len(values) // LEAST_IMAGES, 1))
     edges = np.unique(np.quantile(values, np.linspace(0, 1, groups + 1)[1:-1]))
     group_of = np.searchsorted(edges, values, side="right")
     found = {}
