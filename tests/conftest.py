@@ -18,6 +18,10 @@ from undegrade.data.training_images import TrainingImages
 
 # The tests' tensors are tiny: a second thread costs more than it brings, the more so on a busy machine.
 torch.set_num_threads(1)
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    # One core for each process of the tests, else ONNX Runtime starts as many threads as there are cores in every one.
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 # What passes once passes again: new examples are for `make test-slow` and `make fuzz`, whose finds become tests.
 settings.register_profile("fixed", derandomize=True, database=None)

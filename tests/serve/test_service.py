@@ -247,7 +247,8 @@ def test_a_slow_client_is_cut_off_and_hinders_nobody(service: Running) -> None:
         assert silent.recv(4096) == b""
 
 
-def test_three_hundred_requests_of_eight_clients(service: Running) -> None:
+@pytest.mark.parametrize("count", [100, pytest.param(300, marks=pytest.mark.slow)])
+def test_many_requests_of_eight_clients(service: Running, count: int) -> None:
     """Nothing is lost, nothing is mixed up: a full queue says when to come again."""
     contents = [png(12, 12 + i % 7, seed=i) for i in range(20)]
 
@@ -263,7 +264,7 @@ def test_three_hundred_requests_of_eight_clients(service: Running) -> None:
         return json.loads(answer.headers[FOUND])["width"] == 12 + (i % 20) % 7
 
     with ThreadPoolExecutor(8) as clients:
-        assert sum(clients.map(one, range(300))) == 300
+        assert sum(clients.map(one, range(count))) == count
     service.wait_for(lambda: not list(service.folder.glob("call-*")))  # deleted after the answer
     assert "photo.png" not in service.said()
 

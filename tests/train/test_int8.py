@@ -21,6 +21,12 @@ from undegrade.weights.int8 import read_int8
 INT8 = replace(TINY, int8=True, lambda_adv=0.0, muon=False, lr=2e-5, warmup=1, steps=12, patch=32, ema=0.0)
 
 
+@pytest.fixture(autouse=True)
+def few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those by which the first scales are chosen: most of the time would go there."""
+    monkeypatch.setattr("undegrade.train.trainer.CALIBRATION", 8_000)
+
+
 def a_model() -> VDIR:
     torch.manual_seed(3)
     model = VDIR(Architecture(restorer="fast"))

@@ -59,15 +59,14 @@ def test_square_convolutions_of_restorer_and_encoder_learn_by_muon_and_the_rest_
     assert everything == len(list(trainer.model.parameters()))
 
 
-@pytest.mark.parametrize(("warmup", "freeze_from"), [(0, None), (0, 2), (0, 3), (1, 3), (3, None)])
+@pytest.mark.parametrize(("warmup", "freeze_from"), [(0, 3), (1, 2), (3, None)])
 def test_a_run_with_muon_and_all_stages_resumes_bit_for_bit(make_trainer, tmp_path, warmup, freeze_from):
     recipe = replace(MUON, latent_warmup_steps=warmup, freeze_latent_from=freeze_from)
-    run(make_trainer(recipe), tmp_path / "whole", Limits(), None, {})
+    whole = make_trainer(recipe)
+    run(whole, tmp_path / "whole", Limits(), None, {})
     run(make_trainer(recipe), tmp_path / "halves", Limits(stop_at=2), None, {})
     second = make_trainer(recipe)
     run(second, tmp_path / "halves", Limits(), None, {})
-    whole = make_trainer(recipe)
-    run(whole, tmp_path / "whole", Limits(), None, {})  # loads the finished state
     assert whole.tensors().keys() == second.tensors().keys()
     assert all(torch.equal(v, second.tensors()[k]) for k, v in whole.tensors().items())
 

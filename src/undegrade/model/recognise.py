@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 import torch
 
@@ -41,6 +42,7 @@ def _candidates(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Architecture]
                 yield Architecture(first[1], last[0], scale, restorer.name, conditioning, scale_head=_HEAD in shapes)
 
 
+@cache
 def _shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):  # shapes without values
         model = VDIR(architecture)
