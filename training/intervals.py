@@ -3,11 +3,11 @@
     python training/intervals.py WEIGHTS VAL [--draws N] [--patch N] [--seed N] [--groups N]
 
 WEIGHTS is a safetensors file with its card beside it, VAL a folder of held-out pictures, none of them from a benchmark.
-Crops of them are degraded as in training. Where the model has a scale head, the errors of the pixels give half-widths
-as a function of b and of the estimated kind of degradation and its severity; where it has an estimator, the errors of
-the estimates give those of their spread. How often the intervals hold is printed for each half of the pictures with
-widths that were fitted to the other half; the card gets those that are fitted to all. ``--check`` measures how often
-those of the card hold, and changes nothing.
+Crops of them are degraded as in training, then clipped and rounded to 8 bits, as files are. Where the model has a scale
+head, the errors of the pixels give half-widths as a function of b and of the estimated kind of degradation and its
+severity; where it has an estimator, the errors of the estimates give those of their spread. How often the intervals
+hold is printed for each half of the pictures with widths that were fitted to the other half; the card gets those that
+are fitted to all. ``--check`` measures how often those of the card hold, and changes nothing.
 """
 
 from __future__ import annotations
@@ -86,10 +86,11 @@ class Measured:
 def degraded(
     task: Task, photographs: Sequence[Array], patch: int, draws: int, seed: int, grey: float
 ) -> Iterator[Sample]:
-    """Batches as in training, of crops of these pictures: at least ``draws`` crops in all."""
+    """Batches as in training, in 8 bits, of crops of these pictures: at least ``draws`` crops in all."""
     source = Synthetic(task.clean.crops(photographs, "cpu", seed), task.degradation, grey)
     for start in range(0, draws, BATCH):
-        yield source.draw(BATCH, patch, torch.Generator().manual_seed(seed * 100_003 + start))
+        drawn = source.draw(BATCH, patch, torch.Generator().manual_seed(seed * 100_003 + start))
+        yield drawn._replace(y=drawn.y.clamp(0, 1).mul(255).round().div(255))
 
 
 def measure(pipeline: Pipeline, batches: Iterator[Sample], seed: int) -> Measured:

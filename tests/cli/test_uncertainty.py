@@ -62,6 +62,7 @@ def test_a_picture_of_half_widths_a_sentence_and_a_record(
         assert f"{PER_LEVEL} are one 8-bit level" in file.info["Description"]
     record = json.loads(Path("records.jsonl").read_text())["uncertainty"]
     assert (record["file"], record["level"], record["per_level"]) == (str(Path("sure/a-uncertainty.png")), 0.9, 512)
+    assert record["level_values"] == 1
     levels = 255 * found.half_width(0.9)
     assert record["median"] == pytest.approx(np.median(levels), rel=0.01)
     assert record["doubtful"] == pytest.approx(np.quantile(levels, 0.95), rel=0.01)

@@ -11,7 +11,7 @@ from undegrade.files import plan as plan_module
 from undegrade.files.identity import identity
 from undegrade.files.ignored import in_words
 from undegrade.files.plan import Naming, plan
-from undegrade.files.restore_file import beside
+from undegrade.files.restore_file import beside, ever_beside
 from undegrade.files.search import search
 from undegrade.files.shards import Shard
 from undegrade.image import Format
@@ -198,6 +198,15 @@ def test_going_on_takes_no_picture_that_is_written_beside_a_result() -> None:
     todo = plan([Path("p")], Path("p"), Naming("{stem}-clean{suffix}"), skip_existing=True, beside=with_samples)
     assert [str(job.source) for job in todo.jobs] == ["p/a.png", "p/b.png"]
     assert todo.results == 2
+
+
+def test_going_on_takes_no_picture_that_other_options_have_written_beside_a_result() -> None:
+    files("p/a.png", "p/a-clean.png", "p/a-clean-uncertainty.png", "p/a-clean-std.png")
+    naming = Naming("{stem}-clean{suffix}")
+    todo = plan([Path("p")], Path("p"), naming, skip_existing=True, ever_beside=ever_beside)
+    assert [str(job.source) for job in todo.jobs] == ["p/a.png"]
+    with pytest.raises(UndegradeError, match="would replace an input or a result"):  # these options write it
+        plan([Path("p/a-clean-std.png"), Path("p/a.png")], Path("p"), naming, beside=with_samples)
 
 
 def test_names_that_differ_in_case_collide_where_the_file_system_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,10 @@ from PIL import Image
 
 import undegrade
 from tests.pictures import make_photo
+from undegrade.cli import main
+from undegrade.errors import UndegradeError
 from undegrade.image import read
-from undegrade.inference.clean_first import before, choose
+from undegrade.inference.clean_first import NOT_SURE, before, choose
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import RestoreOptions
 
@@ -84,3 +86,24 @@ def test_enlarged_noise_and_artifacts_are_weaker(small: np.ndarray, noisy: np.nd
     for damaged in (noisy, np.asarray(Image.open(file))):
         cleaned, kept = (undegrade.restore(damaged, "sr-x2", keep_degradation=k) for k in (False, True))
         assert psnr(cleaned, aim) > psnr(kept, aim) + 0.5
+
+
+def test_after_cleaning_it_is_not_known_how_sure_the_result_is(
+    noisy: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(noisy).save("a.png")
+    Path("out").mkdir()
+    Path("out/a-uncertainty.png").write_bytes(b"of an earlier result")
+    with pytest.raises(UndegradeError, match="removed before it was enlarged"):
+        undegrade.restore(Path("a.png"), "sr-x2", uncertainty=True).interval()
+    command = ["restore", "a.png", "--task", "sr-x2", "--uncertainty", "-o", "out"]
+    assert main(command) == 0
+    assert NOT_SURE in capsys.readouterr().out
+    assert [path.name for path in Path("out").iterdir()] == ["a.png"]
+    plain = Path("out/a.png").read_bytes()
+    assert main([*command, "--keep-degradation"]) == 0
+    assert NOT_SURE not in capsys.readouterr().out
+    assert Path("out/a-uncertainty.png").exists()
+    assert main(["restore", "a.png", "--task", "sr-x2", "-o", "same"]) == 0
+    assert Path("same/a.png").read_bytes() == plain

@@ -10,6 +10,7 @@ import torch
 from PIL import Image as Pillow
 
 from tests.inference.models import FAST, WHOLE, image, pipeline
+from tests.pictures import make_photo
 from tools.graphs import random_model
 from undegrade.errors import UndegradeError
 from undegrade.inference.engines import make_engine
@@ -200,14 +201,34 @@ def test_sixteen_bits_of_little_range_have_widths_in_their_own_values(model: Pip
     assert (np.abs((upper - lower.astype(float)) - expected)[inside] <= 2.5).all()
 
 
+def test_the_header_of_a_jpeg_says_how_good_it_is_at_most(tmp_path: Path) -> None:
+    """A quality of 92 is often read as none at all, and its errors are not those of what is clean."""
+    of = [Widths((0.0001, 1.0), dict.fromkeys(LEVELS, (wide, wide))) for wide in (0.01, 0.5)]
+    model = load_pipeline("universal")
+    model.intervals = Intervals(PixelWidths((0.0,), of[:1], {"compressed": PixelWidths((0.0, 100.0), tuple(of))}))
+    y = make_photo(64, 80, 3)
+    Pillow.fromarray(y).save(tmp_path / "a.jpg", quality=70)
+    Pillow.fromarray(y).save(tmp_path / "a.png")
+    widths = {name: model(tmp_path / name, uncertainty=True).half_width().max() for name in ("a.jpg", "a.png")}
+    assert widths["a.jpg"] >= 0.01 + 0.3 * 0.49 - 1e-6 > widths["a.png"]
+    estimate = np.array([0.0, 0.0, 99.0])
+    assert model.category(estimate) == ("compressed", 1.0)
+    assert model.category(estimate, 92) == ("compressed", 8.0)
+    assert model.category(np.array([0.0, 0.0, 40.0]), 92) == ("compressed", 60.0)
+    assert load_pipeline("gaussian").category(np.array([20.0]), 30) == ("", 20.0)
+
+
 def test_what_is_not_known_is_said(model: Pipeline) -> None:
     y = image(20, 24, 3)
     with pytest.raises(UndegradeError, match=r"weights of gaussian have no scale head.*--scale-head"):
         pipeline()(y, uncertainty=True)
     with pytest.raises(UndegradeError, match="restore with uncertainty=True"):
         model(y).interval()
-    with pytest.raises(UndegradeError, match=r"level 0\.99"):
-        model(y, uncertainty=True).interval(0.99)
+    known = model(y, uncertainty=True)
+    for level in (0.99, [0.9], np.array([0.9]), {}, "0.9", None, True, float("nan"), 10**400):
+        with pytest.raises(UndegradeError, match="there is no interval of level"):
+            known.interval(level)
+    np.testing.assert_array_equal(known.half_width(np.float32(0.9)), known.half_width(0.9))
     unmeasured = sure()
     unmeasured.intervals = Intervals()
     found = unmeasured(y, uncertainty=True)

@@ -180,7 +180,7 @@ def run(args: argparse.Namespace) -> int:
             streams.say(warning, sys.stderr, warning, Style.WARNING)
     from undegrade.files import batch
     from undegrade.files.plan import Naming, plan
-    from undegrade.files.restore_file import beside
+    from undegrade.files.restore_file import beside, ever_beside
     from undegrade.files.shards import Shard
 
     shard = None if args.shard is None else Shard.parse(args.shard)
@@ -193,6 +193,7 @@ def run(args: argparse.Namespace) -> int:
     todo = plan(
         args.inputs, args.output, naming,
         skip_existing=args.skip_existing, shard=shard, beside=lambda output: beside(output, options.restore),
+        ever_beside=ever_beside,
     )  # fmt: skip
     records = open_records(args.json, [job.source for job in todo.jobs]) if args.json is not None else None
     batch.clean({job.output.parent for job in todo.jobs})

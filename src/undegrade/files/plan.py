@@ -163,6 +163,7 @@ def plan(
     skip_existing: bool = False,
     shard: Shard | None = None,
     beside: Beside = _nothing_beside,
+    ever_beside: Beside | None = None,
 ) -> Plan:
     """Plan which files to restore and where to write the results.
 
@@ -175,6 +176,8 @@ def plan(
         shard: the jobs of this part only; all are checked, since another part must not write what this one reads.
         beside: the pictures that are written next to a result, see :func:`undegrade.files.restore_file.beside`. They
             count as results.
+        ever_beside: those that other options would have written: an earlier call may have, and with ``skip_existing``
+            they are left out like results. None for the same.
 
     Raises:
         UndegradeError: a result would replace an input or another result, or there are no pictures.
@@ -212,7 +215,7 @@ def plan(
                 mine.add(job.output)
     if not jobs:
         raise _nothing(inputs, ignored, unread)
-    kept = _without_results(jobs, beside) if skip_existing else jobs
+    kept = _without_results(jobs, ever_beside or beside) if skip_existing else jobs
     checked = _checked(kept, beside)
     chosen = tuple(job for job in checked if job.output in mine)
     return Plan(chosen, ignored, len(jobs) - len(kept), tuple(unread), len(checked) - len(chosen))

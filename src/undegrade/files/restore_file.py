@@ -64,6 +64,11 @@ def beside(output: Path, options: RestoreOptions) -> list[Path]:
     return [naming(output) for naming, wanted in asked.items() if wanted]
 
 
+def ever_beside(output: Path) -> list[Path]:
+    """Paths of the pictures that any options write next to a result."""
+    return [std_path(output), uncertainty_path(output)]
+
+
 @dataclass(frozen=True)
 class First:
     """What was done to a picture before it was enlarged.
@@ -238,11 +243,15 @@ def _restore(
             )
             _leave(job, options, picture, format)
             return Status.LEFT
+    restore = options.restore
     if choice.first is not None:
+        if restore.uncertainty:
+            restore, outcome.notes = clean_first.after(restore), (*outcome.notes, clean_first.NOT_SURE)
+            _remove_beside(job, options)
         cleaning, restoring = clean_first.in_steps(restoring)
         picture, outcome.first = _cleaned(picture, choice.first, options, cleaning)
     has_looked = look is not None or choice.first is not None
-    found = jpeg_projection.restored(pipeline, picture, options.restore, restoring if has_looked else progress, look)
+    found = jpeg_projection.restored(pipeline, picture, restore, restoring if has_looked else progress, look)
     outcome.estimate = in_words(pipeline, found.estimate, found.spread)
     _make_folder(job.output.parent)
     try:

@@ -17,6 +17,8 @@ from undegrade.inference.options import Restoration, RestoreOptions
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.select_task import Choice, select_task
 
+NOT_SURE = "how far off the pixels may be is not known, since something was removed before enlarging"
+"""What is said where intervals were asked for."""
 _CLEANED = 0.5
 """The part of a restoration that cleaning takes."""
 
@@ -69,6 +71,11 @@ def cleaned(
     assert first.pipeline is not None  # or there is nothing to do first
     found = jpeg_projection.restored(first.pipeline, picture, before(options), progress, first.look)
     return replace(picture.with_pixels(found.image), coding=None, quality=None, file=None), found
+
+
+def after(options: RestoreOptions) -> RestoreOptions:
+    """The options of the enlargement after it, without intervals: they would know nothing of the errors of cleaning."""
+    return replace(options, uncertainty=False)
 
 
 def in_steps(restoring: Progress | None) -> tuple[Progress | None, Progress | None]:

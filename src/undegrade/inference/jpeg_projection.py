@@ -16,6 +16,7 @@ Subsampled Cb and Cr are projected at their samples; differences between the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +70,8 @@ def restored(
         Its image has the pixels without alpha.
     """
     found = pipeline.run(picture.visible, options, progress, look)
+    if picture.quality is not None:
+        found = replace(found, widths=pipeline.widths(found.estimate, picture.quality))
     if applies(pipeline, picture, found.estimate, options):
         assert picture.coding is not None  # checked by applies()
         project(found.image, picture.pixels, picture.coding, room=max(options.strength, 1.0))

@@ -15,7 +15,7 @@ from undegrade.errors import UndegradeError
 from undegrade.image import Picture
 from undegrade.inference.arrays import Image, Layout
 from undegrade.inference.calls import Array, Progress
-from undegrade.inference.clean_first import before, choose, cleaned, in_steps
+from undegrade.inference.clean_first import after, before, choose, cleaned, in_steps
 from undegrade.inference.engines import check_int8, check_threads, make_engine
 from undegrade.inference.given import opened
 from undegrade.inference.one_image import in_two_steps
@@ -219,7 +219,7 @@ def _enlarged(
             return pipeline.run(image, options, restoring)
         cleaning, enlarging = in_steps(restoring)
         image, _ = cleaned(image, choice.first, options, cleaning)
-        found = pipeline.run(image, options, enlarging)
+        found = pipeline.run(image, after(options), enlarging)
         return replace(found, origin=Origin(given, pipeline.name, pipeline.quantity, f"{choice.first.reason}, first"))
     layout = Layout.of(image)
     images = layout.shown(image)

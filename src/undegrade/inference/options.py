@@ -160,7 +160,9 @@ class Restoration(Generic[Kind]):
     def interval(self, level: float = LEVEL) -> tuple[Any, Any]:
         """Between which values the true image lies: the lower and the upper ones, both of the kind of :attr:`image`.
 
-        Measured on held-out images: of all true values the share ``level`` lies within.
+        Measured on held-out images: of all true values (each channel of each pixel counts for itself) the share
+        ``level`` lies within. The ends of integers are rounded outward, so that theirs hold more: of 8 bits and narrow
+        intervals, up to 20 points at 0.5. :meth:`half_width` is what was measured.
 
         Args:
             level: see :meth:`half_width`.
@@ -216,7 +218,8 @@ class Restoration(Generic[Kind]):
     def _scale(self) -> Any:
         if self.scale is None:
             raise UndegradeError(
-                "there are no intervals; restore with uncertainty=True (an image that is left alone has none)."
+                "there are no intervals; restore with uncertainty=True (an image that is left alone has none, nor has "
+                "one from which something was removed before it was enlarged)."
             )
         return self.scale
 

@@ -114,7 +114,7 @@ class Pipeline(Calls):
             _mean([f.spread for f in found]),
             layout.back([f.std for f in found], planes=True) if options.samples else None,
             layout.back([f.scale for f in found], planes=True) if options.uncertainty else None,
-            tuple(self._widths(f.estimate) for f in found) if self.intervals.pixels is not None else (),
+            tuple(widths for f in found for widths in self.widths(f.estimate)),
             tuple(unit for f in found for unit in f.units),
             origin,
         )
@@ -304,20 +304,27 @@ class Pipeline(Calls):
         if self.intervals.pixels is None:
             raise UndegradeError(UNMEASURED)
 
-    def category(self, estimate: npt.NDArray[Any] | None) -> Category:
+    def category(self, estimate: npt.NDArray[Any] | None, quality: int | None = None) -> Category:
         """What kind of degradation an image has and how severe it is, which its intervals depend on.
 
         Args:
             estimate: (P,), :attr:`Restoration.estimate`, or None.
+            quality: from the header of a JPEG: it was saved no better than that, whatever the estimate says.
 
         Returns:
             As :meth:`undegrade.degrade.base.Degradation.category`; an empty one where there is no estimate.
         """
-        return Category() if estimate is None else self.task.degradation.category(estimate)
+        if estimate is None:
+            return Category()
+        if quality is not None and self.quantity is not None:
+            is_quality = [name == jpeg_projection.QUALITY for name, _ in self.quantity.parts]
+            estimate = np.where(is_quality, np.minimum(estimate, quality), estimate)
+        return self.task.degradation.category(estimate)
 
-    def _widths(self, estimate: npt.NDArray[Any] | None) -> Widths:
-        assert self.intervals.pixels is not None
-        return self.intervals.pixels.at(*self.category(estimate))
+    def widths(self, estimate: npt.NDArray[Any] | None, quality: int | None = None) -> tuple[Widths, ...]:
+        """What turns b of one image into intervals, (1,); arguments as for :meth:`category`; () if it is not known."""
+        pixels = self.intervals.pixels
+        return () if pixels is None else (pixels.at(*self.category(estimate, quality)),)
 
     def _estimated(self) -> Quantity:
         if self.quantity is None:

@@ -69,13 +69,14 @@ class Widths:
         Raises:
             UndegradeError: it is not known for this level.
         """
+        given, level = level, round(float(level), 6) if isinstance(level, float | np.floating) else 0.0
         if level not in self.widths:
             known = ", ".join(f"{each:g}" for each in LEVELS)
-            raise UndegradeError(f"there is no interval of level {level!r:.20}; give one of: {known}.")
+            raise UndegradeError(f"there is no interval of level {given!r:.20}; give one of: {known}.")
         half = np.empty(np.shape(scale), np.float32)
-        flat, given = half.reshape(-1), np.asarray(scale).reshape(-1)
+        flat, scales = half.reshape(-1), np.asarray(scale).reshape(-1)
         for start in range(0, flat.size, _AT_ONCE):  # np.interp works in float64
-            flat[start : start + _AT_ONCE] = self.exact(given[start : start + _AT_ONCE], level)
+            flat[start : start + _AT_ONCE] = self.exact(scales[start : start + _AT_ONCE], level)
         return half
 
     def exact(self, scale: npt.NDArray[Any], level: float) -> npt.NDArray[np.float64]:
