@@ -265,8 +265,8 @@ UNIVERSAL_LATENT = Experiment(
     hardware="two cores of an AMD EPYC with AVX2, beside other work: 150 minutes without the latent, 162 with it.",
     hours=5.2,
     expected="CBSD68 33.88, 28.95, 26.64, 25.05 dB without and 33.82, 28.87, 26.58, 25.03 with the latent; LIVE1 "
-    "25.97, 30.56, 34.28 and 26.37, 30.68, 34.53; CC15 35.99 and 35.62; the mean of the validation cases 32.95 and 33.16 "
-    "(docs/notebook.md).",
+    "25.97, 30.56, 34.28 and 26.37, 30.68, 34.53; CC15 35.99 and 35.62; the mean of the validation cases 32.95 "
+    "and 33.16 (docs/notebook.md).",
     data=("CBSD68", "LIVE1", "CC15"),
     ablation=Ablation(
         trainings=(
