@@ -15,7 +15,7 @@ from tests.train.conftest import TINY
 from undegrade.cli import main
 from undegrade.data.batches import Synthetic
 from undegrade.data.training_images import TrainingImages
-from undegrade.degrade import Degradation
+from undegrade.degrade import Degradation, GaussianNoise
 from undegrade.degrade.base import Degraded, Quantity
 from undegrade.model.architecture import Architecture
 from undegrade.model.vdir import VDIR
@@ -26,9 +26,13 @@ from undegrade.weights.card import Card, load_weights, save_weights
 HEADED = Architecture(restorer="fast", scale_head=True)
 
 
+INSIDE = (60, 195)
+"""Of 8 bits: little of the noise goes beyond black and white, where it would be clipped."""
+
+
 def true_scale(x: Tensor) -> Tensor:
-    """4 8-bit levels in the black, 12 in the white."""
-    return (4 + 8 * x) / 255
+    """4 8-bit levels in the darkest, 12 in the brightest places."""
+    return (4 + 8 * (255 * x - INSIDE[0]) / (INSIDE[1] - INSIDE[0])) / 255
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class LaplaceNoise(Degradation):
 
 def test_it_learns_the_true_scale_of_pure_laplace_noise():
     """A restorer that does nothing leaves the noise as its error: b(y) is then the noise's scale, in closed form."""
-    ramp = np.linspace(0, 255, 256).astype(np.uint8)[None, :, None].repeat(64, 0).repeat(3, 2)
+    ramp = np.linspace(*INSIDE, 256).astype(np.uint8)[None, :, None].repeat(64, 0).repeat(3, 2)
     source = Synthetic(TrainingImages([ramp]), LaplaceNoise(), 0.0)
     recipe = replace(TINY, steps=300, lr=2e-2, warmup=20, batch=4, patch=24, ema=0.97, grey=0.0, lambda_adv=0.0)
     trainer = Trainer(HEADED, source, recipe)
@@ -53,7 +57,7 @@ def test_it_learns_the_true_scale_of_pure_laplace_noise():
             model.restorer.tail.get_parameter(name).data.zero_()
     for _ in range(recipe.steps):
         trainer.step()
-    x = torch.linspace(0, 1, 256).expand(1, 3, 96, 256)
+    x = torch.linspace(INSIDE[0] / 255, INSIDE[1] / 255, 256).expand(1, 3, 96, 256)
     y = LaplaceNoise()(x, torch.Generator().manual_seed(1)).image
     with torch.no_grad():
         xhat, b = trainer.ema.restore_with_scale(y, trainer.ema.encode(y).mean)
@@ -61,6 +65,19 @@ def test_it_learns_the_true_scale_of_pure_laplace_noise():
     ratio = (b / true_scale(x[:, :1]))[0, 0, 8:-8].mean(0)[8:-8]
     assert 0.95 < ratio.mean() < 1.05
     assert 0.8 < ratio.min() < ratio.max() < 1.25  # a fresh head is off by a factor of 1 to 3
+
+
+def test_it_learns_of_what_files_hold(make_trainer, monkeypatch):
+    """Noise that is clipped leaves larger errors than noise that is not."""
+    trainer = make_trainer(TINY, HEADED, GaussianNoise((70, 75)))
+    assert not 0 <= trainer.batch(0).y.min() <= trainer.batch(0).y.max() <= 1
+    shown = []
+    scale = trainer.passes.scale
+    monkeypatch.setattr(trainer.passes, "scale", lambda y, noise: shown.append(y) or scale(y, noise))
+    trainer.step()
+    (y,) = shown
+    assert (y.min(), y.max()) == (0, 1)
+    torch.testing.assert_close(255 * y, (255 * y).round(), rtol=0, atol=1e-4)
 
 
 def test_nothing_else_learns(make_trainer):

@@ -152,9 +152,13 @@ def two_stage(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], 
 
 
 def scale(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tensor]:
-    """The scale head alone learns: |x - xhat| / b + log 2b. The total may be below zero."""
+    """The scale head alone learns: |x - xhat| / b + log 2b. The total may be below zero.
+
+    Of images in 8 bits, as intervals are measured: strong noise that is clipped is further off than what is not.
+    """
+    y = batch.y.clamp(0, 1).mul(255).round().div(255)
     with trainer.precision():
-        xhat, b = trainer.passes.scale(batch.y, batch.noise)
+        xhat, b = trainer.passes.scale(y, batch.noise)
     xhat = xhat.float()
     total = scale_loss(batch.x, xhat, b)
     norm = trainer.descend(total, trainer.optimizers, lr, clip=trainer.recipe.clip)
