@@ -42,7 +42,9 @@ def test_the_hook_refuses() -> None:
     assert "No module named 'torch'" in without("import torch").stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["restore", "--help"], ["train", "--help"], ["analyse", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["restore", "--help"], ["train", "--help"], ["estimate", "--help"], ["analyse", "--help"]]
+)
 def test_help(arguments: list[str]) -> None:
     done = command(*arguments)
     assert (done.returncode, done.stderr) == (0, "")

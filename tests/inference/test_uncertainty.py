@@ -1,5 +1,6 @@
 """Intervals: exact in tiles, of the caller's kind, beside the very restoration that there is without them."""
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,7 @@ def test_sixteen_bits_of_little_range_have_widths_in_their_own_values(model: Pip
 def test_the_header_of_a_jpeg_says_how_good_it_is_at_most(tmp_path: Path) -> None:
     """A quality of 92 is often read as none at all, and its errors are not those of what is clean."""
     of = [Widths((0.0001, 1.0), dict.fromkeys(LEVELS, (wide, wide))) for wide in (0.01, 0.5)]
-    model = load_pipeline("universal")
+    model = copy(load_pipeline("universal"))  # it is loaded once, for all tests
     model.intervals = Intervals(PixelWidths((0.0,), of[:1], {"compressed": PixelWidths((0.0, 100.0), tuple(of))}))
     y = make_photo(64, 80, 3)
     Pillow.fromarray(y).save(tmp_path / "a.jpg", quality=70)

@@ -5,6 +5,7 @@ large as they should be, which hold 68 instead of 90 % and 75 instead of 50 % of
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_of_jpegs(task: str, quality: int, tmp_path: Path) -> None:
 
 
 def test_widths_half_or_twice_as_large_are_noticed() -> None:
-    pipeline = undegrade.load("gaussian")
+    pipeline = copy(undegrade.load("gaussian"))
     pixels = pipeline.intervals.pixels
     assert pixels is not None
     for factor in (0.5, 2.0):

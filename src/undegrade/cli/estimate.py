@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from undegrade.inference.pipeline import Pipeline
 
 HELP = (
-    "estimate noise level, grain, JPEG quality or blur of picture files, with a 90 % interval where the model's were "
-    "measured; else the number after +- is the posterior standard deviation"
+    "estimate noise level, grain, JPEG quality or blur of picture files, with an interval that holds the truth with 90 "
+    "percent where that was measured; else the number after +- is the posterior standard deviation"
 )
 
 

@@ -70,7 +70,7 @@ def restored(
         Its image has the pixels without alpha.
     """
     found = pipeline.run(picture.visible, options, progress, look)
-    if picture.quality is not None:
+    if found.scale is not None and picture.quality is not None:
         found = replace(found, widths=pipeline.widths(found.estimate, picture.quality))
     if applies(pipeline, picture, found.estimate, options):
         assert picture.coding is not None  # checked by applies()
