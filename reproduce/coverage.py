@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 import undegrade
 from undegrade.analysis.figures import style
 from undegrade.analysis.tables import write_csv
-from undegrade.data.benchmark import Benchmark
 from undegrade.data.catalogue import images, load, pairs
 from undegrade.data.clean import centre
 from undegrade.data.training_images import read_folder
@@ -41,6 +40,7 @@ from undegrade.errors import UndegradeError
 from undegrade.evaluation.conformal import coverage, deciles, fit_pixels
 from undegrade.evaluation.markdown import number
 from undegrade.inference.pipeline import Pipeline
+from undegrade.metrics import to_8bit
 from undegrade.tasks import Task
 from undegrade.weights.intervals import LEVELS, PixelWidths
 
@@ -146,7 +146,7 @@ def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, 
     data, val, limit = args.data, args.val, args.limit
 
     def add(cell: Cell, x: Array, y: Array, direct: bool) -> None:
-        y = np.rint(255 * y.clip(0, 1)) / np.float32(255)
+        y = to_8bit(y).astype(np.float32) / np.float32(255)
         measure(cell, pipeline, x, y, direct, 0 if len(cell.b) % args.every else args.samples, random)
 
     if val is not None:
@@ -156,7 +156,9 @@ def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, 
                 add(cell, x, y, task.degradation.direct)
         for cell, other in zip(halves, halves[::-1], strict=True):
             yield cell, fit_pixels(other.category, other.b, other.error)
-    for benchmark in (*task.benchmarks, *map(of_ninety, task.benchmarks)):
+    ninety = Saved(Codec.JPEG, (90, 90))
+    more = [replace(b, case="QF 90", degradation=ninety) for b in task.benchmarks if b.case == "QF 80"]
+    for benchmark in (*task.benchmarks, *more):
         if benchmark.dataset.name not in args.datasets or benchmark.case not in CELLS[benchmark.dataset.name]:
             continue
         cell = Cell(benchmark.dataset.name, benchmark.case)
@@ -169,13 +171,6 @@ def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, 
                 x = task.protocol.clean(load(path), benchmark.scale)
                 add(cell, x, benchmark.degrade(x)[0], benchmark.direct)
         yield cell, None
-
-
-def of_ninety(benchmark: Benchmark) -> Benchmark:
-    """The same set as JPEGs of quality 90; what is not of quality 80 stays, without a cell."""
-    if benchmark.case != "QF 80":
-        return replace(benchmark, case="")
-    return replace(benchmark, case="QF 90", degradation=Saved(Codec.JPEG, (90, 90)))
 
 
 def held_out(task: Task, val: Path, channels: int, half: int, limit: int | None) -> Iterator[tuple[Array, Array]]:

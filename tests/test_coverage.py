@@ -15,6 +15,7 @@ from tests.pictures import make_photo
 from tools.graphs import random_model
 from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
+from undegrade.metrics import to_8bit
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Card, save_weights
 from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
@@ -97,7 +98,7 @@ def test_it_runs_and_counts_the_errors_of_the_models_own_restorations(sets: Path
         within = []
         for name in ("a", "b"):
             x = coverage.load(sets / "CBSD68" / f"{name}.png")
-            y = np.rint(255 * benchmark.degrade(x)[0].clip(0, 1)) / np.float32(255)  # as in a file
+            y = to_8bit(benchmark.degrade(x)[0]).astype(np.float32) / np.float32(255)  # as in a file
             lower, upper = pipeline(y, uncertainty=True).interval(0.9)
             within.append(((lower <= x / 255) & (x / 255 <= upper)).mean())
         assert float(found["covered_0.9"]) == pytest.approx(np.mean(within), abs=1e-3)

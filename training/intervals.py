@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from undegrade.atomic import replacing
 from undegrade.data.batches import Sample, Synthetic
 from undegrade.data.training_images import read_folder
+from undegrade.degrade.compose import eight_bits
 from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
 from undegrade.evaluation.conformal import GROUPS, coverage, deciles, fit, fit_pixels
@@ -90,7 +91,7 @@ def degraded(
     source = Synthetic(task.clean.crops(photographs, "cpu", seed), task.degradation, grey)
     for start in range(0, draws, BATCH):
         drawn = source.draw(BATCH, patch, torch.Generator().manual_seed(seed * 100_003 + start))
-        yield drawn._replace(y=drawn.y.clamp(0, 1).mul(255).round().div(255))
+        yield drawn._replace(y=eight_bits(drawn.y))
 
 
 def measure(pipeline: Pipeline, batches: Iterator[Sample], seed: int) -> Measured:

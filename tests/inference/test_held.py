@@ -18,7 +18,7 @@ NOISY = np.clip(
 def wholes():
     """Of the whole image, by strength."""
     pipeline = load_pipeline("gaussian")
-    return {strength: pipeline(NOISY, strength=strength).image for strength in (0, 0.1, 1, 1.6)}
+    return {strength: pipeline(NOISY, strength=strength).image for strength in (0, 0.1, 0.7, 1, 1.6)}
 
 
 @pytest.mark.parametrize(("rows", "columns"), [((131, 250), (102, 230)), ((0, 40), (400, 460))])

@@ -59,7 +59,10 @@ def test_square_convolutions_of_restorer_and_encoder_learn_by_muon_and_the_rest_
     assert everything == len(list(trainer.model.parameters()))
 
 
-@pytest.mark.parametrize(("warmup", "freeze_from"), [(0, 3), (1, 2), (3, None)])
+@pytest.mark.parametrize(
+    ("warmup", "freeze_from"),
+    [*(pytest.param(*stages, marks=pytest.mark.slow) for stages in ((0, None), (0, 2), (0, 3))), (1, 3), (3, None)],
+)
 def test_a_run_with_muon_and_all_stages_resumes_bit_for_bit(make_trainer, tmp_path, warmup, freeze_from):
     recipe = replace(MUON, latent_warmup_steps=warmup, freeze_latent_from=freeze_from)
     whole = make_trainer(recipe)

@@ -79,6 +79,11 @@ class Chain(Degradation):
         return Degraded(z, torch.cat((noise[:, :2], saving[:, 2:]), 1))
 
 
+def eight_bits(x: Tensor) -> Tensor:
+    """As files of 8 bits hold it: clipped to [0, 1] and rounded to multiples of 1/255."""
+    return x.clamp(0, 1).mul(255).round().div(255)
+
+
 @dataclass(frozen=True)
 class Rounded(Degradation):
     """A saving without loss: clipped to [0, 1] and rounded to 8 bits.
@@ -92,7 +97,7 @@ class Rounded(Degradation):
     quantity: ClassVar[Numbers] = NOISE_GRAIN_QUALITY
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
-        y = x.clamp(0, 1).mul(255).round().div(255)
+        y = eight_bits(x)
         if self.share < 1:
             y = torch.where(uniform((len(x), 1, 1, 1), 0.0, 1.0, generator, x) < self.share, y, x)
         return Degraded(y, saving_params(x.new_full((len(x),), 100.0)))

@@ -247,7 +247,6 @@ def _restore(
     if choice.first is not None:
         if restore.uncertainty:
             restore, outcome.notes = clean_first.after(restore), (*outcome.notes, clean_first.NOT_SURE)
-            _remove_beside(job, options)
         cleaning, restoring = clean_first.in_steps(restoring)
         picture, outcome.first = _cleaned(picture, choice.first, options, cleaning)
     has_looked = look is not None or choice.first is not None
@@ -260,6 +259,8 @@ def _restore(
             image.write(std_path(job.output), Picture(white), image.Format.PNG)
         if found.scale is not None:
             outcome.uncertainty = write_uncertainty(job.output, found)
+        elif options.restore.uncertainty:  # what is there is of an earlier result
+            uncertainty_path(job.output).unlink(missing_ok=True)
         # The last: where it is, all of it is.
         if options.restore.strength == 0:
             _write_as_it_was(job, options, picture, format)

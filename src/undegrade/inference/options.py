@@ -161,8 +161,8 @@ class Restoration(Generic[Kind]):
         """Between which values the true image lies: the lower and the upper ones, both of the kind of :attr:`image`.
 
         Measured on held-out images: of all true values (each channel of each pixel counts for itself) the share
-        ``level`` lies within. The ends of integers are rounded outward, so that theirs hold more: of 8 bits and narrow
-        intervals, up to 20 points at 0.5. :meth:`half_width` is what was measured.
+        ``level`` lies within. The ends of integers are rounded outward, so that theirs hold more, the narrower the
+        intervals are. :meth:`half_width` is what was measured.
 
         Args:
             level: see :meth:`half_width`.

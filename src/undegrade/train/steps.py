@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from undegrade.degrade.compose import eight_bits
 from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.objective import (
     Losses,
@@ -156,9 +157,8 @@ def scale(trainer: Trainer, batch: Batch, lr: float) -> tuple[list[Tensor], Tens
 
     Of images in 8 bits, as intervals are measured: strong noise that is clipped is further off than what is not.
     """
-    y = batch.y.clamp(0, 1).mul(255).round().div(255)
     with trainer.precision():
-        xhat, b = trainer.passes.scale(y, batch.noise)
+        xhat, b = trainer.passes.scale(eight_bits(batch.y), batch.noise)
     xhat = xhat.float()
     total = scale_loss(batch.x, xhat, b)
     norm = trainer.descend(total, trainer.optimizers, lr, clip=trainer.recipe.clip)
