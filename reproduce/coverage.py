@@ -42,7 +42,7 @@ from undegrade.evaluation.markdown import number
 from undegrade.inference.pipeline import Pipeline
 from undegrade.metrics import to_8bit
 from undegrade.tasks import Task
-from undegrade.weights.intervals import LEVELS, PixelWidths
+from undegrade.weights.intervals import LEVELS, WidthsBySeverity
 
 CELLS = {
     "CBSD68": ("sigma 10", "sigma 30", "sigma 50", "sigma 70"),
@@ -140,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, PixelWidths | None]]:
+def cells(pipeline: Pipeline, args: argparse.Namespace) -> Iterator[tuple[Cell, WidthsBySeverity | None]]:
     """Every cell of the model's task, measured one after the other, and its widths where they are not the card's."""
     task, random = pipeline.task, np.random.default_rng(0)
     data, val, limit = args.data, args.val, args.limit
@@ -206,7 +206,7 @@ def measure(
     cell.std.append(std)
 
 
-def row(cell: Cell, widths: PixelWidths) -> Row:
+def row(cell: Cell, widths: WidthsBySeverity) -> Row:
     """What is said of a cell."""
     b, error = np.concatenate(cell.b), np.concatenate(cell.error)
     constant = np.concatenate([np.full(len(e), np.quantile(np.abs(e), SHOWN)) for e in cell.error])

@@ -18,7 +18,7 @@ from undegrade.errors import UndegradeError
 from undegrade.metrics import to_8bit
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Card, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, Widths, WidthsBySeverity
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reproduce"))
 coverage, study = map(importlib.import_module, ("coverage", "study"))
@@ -39,7 +39,7 @@ def known_cell(pictures: int = 4, pixels: int = 20_000) -> object:
 
 
 def test_true_intervals_cover_in_every_tenth_and_are_narrower_than_the_baselines():
-    found = coverage.row(known_cell(), PixelWidths((0.0,), (LAPLACE,)))
+    found = coverage.row(known_cell(), WidthsBySeverity((0.0,), (LAPLACE,)))
     np.testing.assert_allclose(found.covered, LEVELS, atol=0.005)
     np.testing.assert_allclose(found.ours.tenths, 0.9, atol=0.01)
     # The baselines cover as much on the whole, and not where it matters.
@@ -65,7 +65,7 @@ def weights(folder: Path, known: bool = True) -> Path:
     model = random_model(Architecture(restorer="fast", scale_head=True))
     with torch.no_grad():
         model.restorer.tail.weight.mul_(0.01)
-    intervals = Intervals(PixelWidths((0.0,), (LAPLACE,))).to_dict() if known else {}
+    intervals = Intervals(WidthsBySeverity((0.0,), (LAPLACE,))).to_dict() if known else {}
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {}, intervals=intervals)
     return save_weights(model, folder, "sure", card)
 

@@ -31,7 +31,7 @@ from undegrade.data.training_images import read_folder
 from undegrade.degrade.compose import eight_bits
 from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
-from undegrade.evaluation.conformal import GROUPS, coverage, deciles, fit, fit_pixels
+from undegrade.evaluation.conformal import GROUPS, coverage, deciles, fit_pixels
 from undegrade.evaluation.markdown import table
 from undegrade.files.readings import readings_of, values_of
 from undegrade.inference.pipeline import Pipeline
@@ -39,13 +39,14 @@ from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS, Task
 from undegrade.weights.card import Card, load_weights
-from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, WidthsBySeverity
 
 BATCH = 8
 """Crops that are degraded at once: some tasks share a batch among kinds of degradation."""
 PIXELS = 2048
 """Of each crop, at random places: its other pixels are much like these."""
-BINS_OF_ESTIMATES = 8
+GROUPS_OF_ESTIMATES, LEAST_OF_ESTIMATES = 8, 100
+"""By their values, and the fewest in a group: strong noise is read too low where it is clipped, weak noise is not."""
 ALIKE = Category()
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -123,7 +124,8 @@ def add_estimates(found: Measured, pipeline: Pipeline, y: Array, params: torch.T
     truth = values_of(pipeline.quantity, pipeline.quantity.decode(params).tolist())
     for reading in readings_of(pipeline, read):
         if np.isfinite(truth[reading.name]):
-            found.estimates.setdefault(reading.name, Errors()).add(reading.spread, reading.value - truth[reading.name])
+            of = found.estimates.setdefault(reading.name, Errors())
+            of.add(reading.spread, reading.value - truth[reading.name], Category("", reading.value))
     return read.estimate
 
 
@@ -131,18 +133,21 @@ def fitted(found: Measured, description: str, groups: int) -> Intervals:
     """Widths for everything that there are errors of."""
     errors = found.pixels
     pixels = fit_pixels(errors.category, errors.scale, errors.error, groups) if errors.scale else None
-    estimates = {name: fit(*errors.together(), BINS_OF_ESTIMATES) for name, errors in found.estimates.items()}
+    estimates = {
+        name: fit_pixels(
+            of.category, of.scale, of.error, max(min(GROUPS_OF_ESTIMATES, len(of.scale) // LEAST_OF_ESTIMATES), 1)
+        )
+        for name, of in found.estimates.items()
+    }
     return Intervals(pixels, estimates, description)
 
 
-def halves(widths: Widths | PixelWidths, errors: Errors, level: float) -> Array:
+def halves(widths: WidthsBySeverity, errors: Errors, level: float) -> Array:
     """The half-width of every value."""
-    if isinstance(widths, Widths):
-        return widths(errors.together()[0], level)
     return np.concatenate([widths.at(*of)(b, level) for of, b in zip(errors.category, errors.scale, strict=True)])
 
 
-def row(name: str, unit: float, checks: Sequence[tuple[Widths | PixelWidths, Errors]]) -> list[str]:
+def row(name: str, unit: float, checks: Sequence[tuple[WidthsBySeverity, Errors]]) -> list[str]:
     """How often intervals hold, on the whole and in the tenth by scale that is furthest off; their mean width."""
     scale, error = (np.concatenate(parts) for parts in zip(*(e.together() for _, e in checks), strict=True))
     cells = [name, str(len(scale))]
@@ -156,13 +161,13 @@ def row(name: str, unit: float, checks: Sequence[tuple[Widths | PixelWidths, Err
 def report(checks: Sequence[tuple[Intervals, Measured]]) -> str:
     """How often intervals hold on pictures, as a Markdown table, in %."""
     rows = []
-    pixels: list[tuple[Widths | PixelWidths, Errors]] = [
+    pixels: list[tuple[WidthsBySeverity, Errors]] = [
         (i.pixels, m.pixels) for i, m in checks if i.pixels is not None and m.pixels.scale
     ]
     if pixels:
         rows.append(row("pixels (8-bit levels)", 255.0, pixels))
     for name in {name: None for _, m in checks for name in m.estimates}:
-        known: list[tuple[Widths | PixelWidths, Errors]] = [
+        known: list[tuple[WidthsBySeverity, Errors]] = [
             (i.estimates[name], m.estimates[name]) for i, m in checks if name in i.estimates and name in m.estimates
         ]
         if known:

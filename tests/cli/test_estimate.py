@@ -36,8 +36,7 @@ def test_a_known_noise_level_is_found(sigma: float, capsys: pytest.CaptureFixtur
     found, least, most, low, high = map(float, re.fullmatch(pattern, line).groups())
     assert found == pytest.approx(sigma, rel=0.1, abs=1)
     assert low < found < high
-    assert least < found < most
-    assert least <= sigma <= most  # wide, as clipped noise is read too low where it is strong
+    assert least < found < most < least + 10
 
 
 def test_the_universal_model_reads_three_numbers_and_a_jpegs_header_is_shown_too(

@@ -20,10 +20,14 @@ from undegrade.inference.load import load_pipeline
 from undegrade.model.architecture import Architecture
 from undegrade.serve.jobs import Jobs
 from undegrade.weights.card import Card, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, Widths, WidthsBySeverity
 
 WIDTHS = Widths((0.001, 1.0), {level: (0.001 * k, 1.0 * k) for k, level in enumerate(LEVELS, 1)})
-SPREADS = Widths((0.5, 50.0), {level: (2.0 * k, 50.0 * k) for k, level in enumerate(LEVELS, 1)})
+SPREADS = WidthsBySeverity(
+    (0.0, 200.0),
+    tuple(Widths((0.5, 50.0), {p: (f * 2.0 * k, f * 50.0 * k) for k, p in enumerate(LEVELS, 1)}) for f in (1, 3)),
+)
+"""Wider where more noise is read."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model.scale.tail.weight.mul_(5)
         model.estimator.conv2.weight.mul_(0.03)
         model.estimator.conv2.bias.fill_(0.1)
-    known = Intervals(PixelWidths((0.0,), (WIDTHS,)), {"noise level": SPREADS}, "a test").to_dict()
+    known = Intervals(WidthsBySeverity((0.0,), (WIDTHS,)), {"noise level": SPREADS}, "a test").to_dict()
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {}, intervals=known)
     return save_weights(model, tmp_path_factory.mktemp("sure"), "sure", card)
 
@@ -74,7 +78,7 @@ def test_a_picture_of_half_widths_a_sentence_and_a_record(
 def test_widths_beyond_the_pictures_scale_are_its_white(photo_file: Path, weights: Path, tmp_path: Path) -> None:
     wide = Widths((0.0001, 1.0), dict.fromkeys(LEVELS, (2.0, 2.0)))
     values = json.loads(weights.with_suffix(".json").read_text()) | {
-        "intervals": Intervals(PixelWidths((0.0,), (wide,))).to_dict()
+        "intervals": Intervals(WidthsBySeverity((0.0,), (wide,))).to_dict()
     }
     copy = tmp_path / "wide.safetensors"
     copy.write_bytes(weights.read_bytes())
@@ -108,7 +112,7 @@ def test_an_estimate_has_its_interval(photo_file: Path, weights: Path, capsys: p
     line = capsys.readouterr().out.splitlines()[-1]
     value, low, high = map(float, re.search(r"noise level (\S+), 90 % interval (\S+) to (\S+) \(8-bit", line).groups())
     (reading,) = json.loads(Path("found.jsonl").read_text())["found"]
-    half = float(SPREADS(np.array([reading["spread"]]), 0.9)[0])
+    half = float(SPREADS.at("", reading["value"])(np.array([reading["spread"]]), 0.9)[0])
     assert reading["interval"] == pytest.approx([max(reading["value"] - half, 0), reading["value"] + half])
     assert (value, low, high) == pytest.approx((reading["value"], *reading["interval"]), abs=0.051)
 

@@ -24,7 +24,7 @@ from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.latent_noise import latent_noise
 from undegrade.tasks import TASKS
 from undegrade.weights.card import MISMATCH, Card, Weights, find_weights, read_weights
-from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, Widths, WidthsBySeverity
 
 HEADED = replace(FAST, scale_head=True)
 WIDTHS = Widths((0.001, 1.0), {level: (0.001 * k, 1.0 * k) for k, level in enumerate(LEVELS, 1)})
@@ -41,7 +41,7 @@ def sure(architecture: Architecture = HEADED, task: str = "gaussian", engine: st
     else:
         tensors = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
         made = Pipeline(OnnxEngine(architecture, tensors, 1), TASKS[task])
-    made.intervals = Intervals(PixelWidths((0.0,), (WIDTHS,)))
+    made.intervals = Intervals(WidthsBySeverity((0.0,), (WIDTHS,)))
     return made
 
 
@@ -206,7 +206,9 @@ def test_the_header_of_a_jpeg_says_how_good_it_is_at_most(tmp_path: Path) -> Non
     """A quality of 92 is often read as none at all, and its errors are not those of what is clean."""
     of = [Widths((0.0001, 1.0), dict.fromkeys(LEVELS, (wide, wide))) for wide in (0.01, 0.5)]
     model = copy(load_pipeline("universal"))  # it is loaded once, for all tests
-    model.intervals = Intervals(PixelWidths((0.0,), of[:1], {"compressed": PixelWidths((0.0, 100.0), tuple(of))}))
+    model.intervals = Intervals(
+        WidthsBySeverity((0.0,), of[:1], {"compressed": WidthsBySeverity((0.0, 100.0), tuple(of))})
+    )
     y = make_photo(64, 80, 3)
     Pillow.fromarray(y).save(tmp_path / "a.jpg", quality=70)
     Pillow.fromarray(y).save(tmp_path / "a.png")

@@ -20,7 +20,7 @@ from tests.headless import without_head
 from tests.pictures import make_photo
 from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Card, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, Widths, WidthsBySeverity
 
 
 class Running:
@@ -116,7 +116,7 @@ def sure_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         model.estimator.conv2.weight.mul_(0.03)
         model.estimator.conv2.bias.fill_(0.1)
     widths = Widths((0.001, 1.0), {level: (0.001 * k, 1.0 * k) for k, level in enumerate(LEVELS, 1)})
-    known = Intervals(PixelWidths((0.0,), (widths,)), {}, "a test").to_dict()
+    known = Intervals(WidthsBySeverity((0.0,), (widths,)), {}, "a test").to_dict()
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {}, intervals=known)
     save_weights(model, folder, "gaussian-fast", card)
     (start / "sitecustomize.py").write_text(KNOWING.format(folder=str(folder)))

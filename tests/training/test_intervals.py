@@ -83,6 +83,7 @@ def test_what_is_measured_is_the_error_of_the_models_own_restoration(val, tmp_pa
     read = pipeline.estimate(batch.y[0].permute(1, 2, 0).numpy())[0]
     assert off[0] == pytest.approx(read - truth, abs=1e-3)
     assert spread.shape == (8,)
+    assert found.estimates["noise level"].category[0].severity == pytest.approx(read)
 
 
 def test_a_blur_is_measured_as_it_is_read(tmp_path, val):

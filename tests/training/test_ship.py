@@ -15,7 +15,7 @@ from undegrade.model.int8_tensors import stored
 from undegrade.model.vdir import VDIR
 from undegrade.weights.card import Card, load_weights, read_card, save_weights
 from undegrade.weights.int8 import origin, save_int8
-from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, Widths, WidthsBySeverity
 
 SPEC = importlib.util.spec_from_file_location("ship", Path(__file__).parents[2] / "training" / "ship.py")
 ship = importlib.util.module_from_spec(SPEC)
@@ -77,7 +77,7 @@ def headed(shipped: Path, intervals: bool = True, pixels: bool = True, wrong: bo
         both.restorer.tail.bias.data[0] += 0.01
     widths = Widths((1.0,), dict.fromkeys(LEVELS, (1.0,)))
     known = (
-        Intervals(PixelWidths((0.0,), (widths,)) if pixels else None, {"noise level": widths}).to_dict()
+        Intervals(WidthsBySeverity((0.0,), (widths,)) if pixels else None, {"noise level": widths}).to_dict()
         if intervals
         else {}
     )

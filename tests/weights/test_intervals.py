@@ -10,12 +10,12 @@ import pytest
 from tests.weights.test_card import card, message, model, rehash
 from undegrade.errors import UndegradeError
 from undegrade.weights.card import Card, load_weights, save_weights
-from undegrade.weights.intervals import LEVELS, Intervals, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Intervals, Widths, WidthsBySeverity
 
 WIDTHS = Widths((1.0, 2.0, 4.0), {level: (level, 3 * level, 3 * level) for level in LEVELS})
 KNOWN = Intervals(
-    PixelWidths((0.0,), (WIDTHS,)),
-    {"noise level": WIDTHS, "JPEG quality": WIDTHS},
+    WidthsBySeverity((0.0,), (WIDTHS,)),
+    {name: WidthsBySeverity((5.0,), (WIDTHS,)) for name in ("noise level", "JPEG quality")},
     "640 crops of 192 x 192 of 20 pictures",
 )
 
@@ -54,6 +54,12 @@ def test_what_is_not_monotone_or_not_a_number_is_refused(changes):
         Widths((0.0,), dict.fromkeys(LEVELS, (1.0,)))
 
 
+def test_those_of_an_estimates_spread_alone_are_read_too():
+    old = KNOWN.to_dict() | {"estimates": {"noise level": WIDTHS.to_dict()}}
+    found = Intervals.from_dict(old).estimates["noise level"]
+    assert found.at("", 3.0) == found.at("", 90.0) == WIDTHS
+
+
 def test_a_card_brings_them_back(tmp_path: Path):
     assert Intervals.from_dict(json.loads(json.dumps(KNOWN.to_dict()))) == KNOWN
     assert Intervals.from_dict(Intervals().to_dict()) == Intervals()
@@ -72,7 +78,7 @@ def test_cards_without_are_as_they_were(tmp_path: Path):
     assert (found.intervals, found.scale_head, found.restorer_sha256) == ({}, {}, found.sha256)
 
 
-PLAIN = PixelWidths((1.0,), (WIDTHS,)).to_dict()
+PLAIN = WidthsBySeverity((1.0,), (WIDTHS,)).to_dict()
 
 
 @pytest.mark.parametrize(
@@ -108,17 +114,17 @@ def test_intervals_that_make_no_sense_are_no_card(tmp_path: Path, intervals: obj
 
 def test_between_severities_the_widths_are_between():
     mild, strong = WIDTHS, Widths((0.5, 3.0), {level: (10 * level, 60 * level) for level in LEVELS})
-    pixels = PixelWidths((5.0, 25.0), (mild, strong))
+    pixels = WidthsBySeverity((5.0, 25.0), (mild, strong))
     b = np.linspace(0.0, 9.0, 50)
     np.testing.assert_array_equal(pixels.at("", -1.0)(b, 0.9), mild(b, 0.9))
     np.testing.assert_array_equal(pixels.at("", 99.0)(b, 0.9), strong(b, 0.9))
     np.testing.assert_array_equal(pixels.at("", float("nan"))(b, 0.9), mild(b, 0.9))
     np.testing.assert_allclose(pixels.at("", 10.0)(b, 0.9), 0.75 * mild(b, 0.9) + 0.25 * strong(b, 0.9), rtol=1e-6)
-    assert PixelWidths.from_dict(json.loads(json.dumps(pixels.to_dict()))) == pixels
+    assert WidthsBySeverity.from_dict(json.loads(json.dumps(pixels.to_dict()))) == pixels
 
 
 def test_a_kind_has_its_own_widths_and_the_others_those_of_all():
     fog, other = (Widths((1.0,), {level: (factor * level,) for level in LEVELS}) for factor in (2, 3))
-    pixels = PixelWidths((0.0,), (other,), {"fog": PixelWidths((5.0,), (fog,))})
+    pixels = WidthsBySeverity((0.0,), (other,), {"fog": WidthsBySeverity((5.0,), (fog,))})
     assert (pixels.at("fog", 7.0), pixels.at("rain", 7.0), pixels.at("", 0.0)) == (fog, other, other)
-    assert PixelWidths.from_dict(json.loads(json.dumps(pixels.to_dict()))) == pixels
+    assert WidthsBySeverity.from_dict(json.loads(json.dumps(pixels.to_dict()))) == pixels

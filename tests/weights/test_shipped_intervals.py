@@ -15,6 +15,7 @@ from PIL import Image
 from skimage import data
 
 import undegrade
+from undegrade.evaluation.conformal import coverage
 from undegrade.files.readings import readings_of
 from undegrade.inference.pipeline import Pipeline
 from undegrade.weights.intervals import Widths
@@ -38,7 +39,8 @@ def covered(pipeline: Pipeline, damaged: Sequence[object], level: float) -> floa
     within = []
     for x, y in zip(photographs(), damaged, strict=True):
         found = pipeline(y, uncertainty=True)
-        within.append(np.abs(found.image.astype(float) - x) <= 255 * found.half_width(level)[..., None] + 0.5)
+        # A result of 8 bits is rounded: half a level.
+        within.append(coverage(255 * found.half_width(level) + 0.5, found.image.astype(float) - x))
     return float(np.mean(within))
 
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from undegrade.degrade.severity import Category
 from undegrade.errors import UndegradeError
-from undegrade.weights.intervals import LEVELS, PixelWidths, Widths
+from undegrade.weights.intervals import LEVELS, Widths, WidthsBySeverity
 
 BINS = 32
 """Of the pixels."""
@@ -70,7 +70,7 @@ def fit(scale: Array, errors: Array, bins: int = BINS) -> Widths:
 
 def fit_pixels(
     categories: Sequence[Category], scales: Sequence[Array], errors: Sequence[Array], groups: int = GROUPS
-) -> PixelWidths:
+) -> WidthsBySeverity:
     """Half-widths as a function of the scale, for groups of images by kind and severity.
 
     Where there are several kinds, one that no image is of has the widths of all images together.
@@ -97,7 +97,7 @@ def fit_pixels(
 
 def _by_severity(
     severities: Sequence[float], scales: Sequence[Array], errors: Sequence[Array], groups: int
-) -> PixelWidths:
+) -> WidthsBySeverity:
     values = np.asarray(severities, np.float64)
     if not np.isfinite(values).all():
         raise UndegradeError("some estimates are not finite; use other weights.")
@@ -109,7 +109,7 @@ def _by_severity(
         chosen = np.flatnonzero(group_of == group).tolist()
         widths = fit(np.concatenate([scales[i] for i in chosen]), np.concatenate([errors[i] for i in chosen]))
         found[float(np.median(values[chosen]))] = widths
-    return PixelWidths(tuple(found), tuple(found.values()))
+    return WidthsBySeverity(tuple(found), tuple(found.values()))
 
 
 def quantile(errors: Array, level: float) -> float:

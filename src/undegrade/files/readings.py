@@ -69,7 +69,7 @@ def readings_of(pipeline: Pipeline, found: EstimateMap) -> Iterator[Reading]:
         if widths is None or not math.isfinite(reading.value + reading.spread):
             yield reading
             continue
-        half = float(widths(np.array([reading.spread]), LEVEL)[0])
+        half = float(widths.at("", reading.value)(np.array([reading.spread]), LEVEL)[0])
         low, high = _range(pipeline.quantity, reading.name)
         yield replace(reading, interval=(max(reading.value - half, low), min(reading.value + half, high)))
 

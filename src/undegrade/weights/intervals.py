@@ -101,8 +101,10 @@ class Widths:
 
 
 @dataclass(frozen=True)
-class PixelWidths:
-    """The half-width of a pixel's interval as a function of b and of what is estimated of the image.
+class WidthsBySeverity:
+    """The half-width of an interval as a function of a scale, and of how severe the image's degradation is.
+
+    Of pixels the scale is b, of an estimate its spread; an estimate's severity is its own value.
 
     Attributes:
         severities: rising, as :meth:`undegrade.degrade.base.Degradation.category` gives them; one where the model
@@ -116,7 +118,7 @@ class PixelWidths:
 
     severities: tuple[float, ...]
     widths: tuple[Widths, ...]
-    kinds: Mapping[str, PixelWidths] = field(default_factory=dict)
+    kinds: Mapping[str, WidthsBySeverity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.kinds) > _MOST_KINDS or any(pixels.kinds for pixels in self.kinds.values()):
@@ -162,6 +164,8 @@ class PixelWidths:
         Raises:
             ValueError: it is something else.
         """
+        if isinstance(values, dict) and "scales" in values:  # of an estimate, on cards of before: of its spread alone
+            return cls((0.0,), (Widths.from_dict(values),))
         own, kinds = values, {}
         if isinstance(values, dict) and "kinds" in values:
             own, kinds = {k: v for k, v in values.items() if k != "kinds"}, values["kinds"]
@@ -183,12 +187,12 @@ class Intervals:
 
     Attributes:
         pixels: of b; None if it is not known.
-        estimates: by the name of a number that the estimator reads, of its spread, in the number's unit.
+        estimates: by the name of a number that the estimator reads, of its spread and its value, in the number's unit.
         measured_on: the pictures, in words.
     """
 
-    pixels: PixelWidths | None = None
-    estimates: Mapping[str, Widths] = field(default_factory=dict)
+    pixels: WidthsBySeverity | None = None
+    estimates: Mapping[str, WidthsBySeverity] = field(default_factory=dict)
     measured_on: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -214,8 +218,8 @@ class Intervals:
         for of in values["estimates"]:
             if name(of.replace(" ", "-")) is not None:
                 raise ValueError(f"one of its estimates has no plain name: {of!r:.60}")
-        pixels = None if values["pixels"] is None else PixelWidths.from_dict(values["pixels"])
-        estimates = {of: Widths.from_dict(widths) for of, widths in values["estimates"].items()}
+        pixels = None if values["pixels"] is None else WidthsBySeverity.from_dict(values["pixels"])
+        estimates = {of: WidthsBySeverity.from_dict(widths) for of, widths in values["estimates"].items()}
         return cls(pixels, estimates, values["measured_on"])
 
 
