@@ -36,7 +36,9 @@ def test_a_known_noise_level_is_found(sigma: float, capsys: pytest.CaptureFixtur
     found, least, most, low, high = map(float, re.fullmatch(pattern, line).groups())
     assert found == pytest.approx(sigma, rel=0.1, abs=1)
     assert low < found < high
-    assert least < found < most < least + 10
+    # Strong noise is clipped, by how much depends on the picture: 10 levels wide would hold the truth too seldom.
+    assert least < found < most < least + max(10, 0.7 * sigma)
+    assert least < sigma < most
 
 
 def test_the_universal_model_reads_three_numbers_and_a_jpegs_header_is_shown_too(
