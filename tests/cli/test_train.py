@@ -16,7 +16,19 @@ from undegrade.cli import main
 from undegrade.train.trainer import Trainer
 from undegrade.weights.card import find_weights, load_weights, read_weights
 
-FAST = ["gaussian", "--variant", "fast", "--batch", "4", "--patch", "16", "--log-every", "1"]
+FAST = [
+    "gaussian",
+    "--variant",
+    "fast",
+    "--batch",
+    "4",
+    "--patch",
+    "16",
+    "--log-every",
+    "1",
+    "--convolution",
+    "float32",
+]
 
 
 def metrics(run: Path) -> list[dict]:
@@ -193,16 +205,42 @@ def test_missing_and_broken_training_images_are_named(folder, tmp_path, capsys):
     assert "broken.png" in capsys.readouterr().err
 
 
-def test_two_processes_give_the_losses_of_one_with_the_same_batch(folder, tmp_path):
+RANKS = """
+import os, sys
+import torch, torch._dynamo
+from undegrade.cli import main
+os.environ |= {"RANK": "1", "LOCAL_RANK": "1"}
+other = os.fork()
+if other:
+    os.environ |= {"RANK": "0", "LOCAL_RANK": "0"}
+code = main(sys.argv[1:])
+if other:
+    code = code or os.waitstatus_to_exitcode(os.waitpid(other, 0)[1])
+os._exit(code)
+"""
+"""What the launcher does, with PyTorch imported once for both processes."""
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        pytest.param(("-c", RANKS), id="forked"),
+        pytest.param(
+            ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port={port}", "-m", "undegrade"),
+            marks=pytest.mark.slow, id="torchrun",
+        ),
+    ],
+)  # fmt: skip
+def test_two_processes_give_the_losses_of_one_with_the_same_batch(folder, tmp_path, launcher):
     command = ["train", *FAST, "--data", str(folder), "--steps", "3", "--device", "cpu", "--out"]
     assert main([*command, str(tmp_path / "one")]) == 0
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port = str(free.getsockname()[1])
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}",
-         "-m", "undegrade", *command, str(tmp_path / "two")],
-        check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
+        [sys.executable, *(word.replace("{port}", port) for word in launcher), *command, str(tmp_path / "two")],
+        check=True, capture_output=True, env={**os.environ, **meeting}, timeout=300,
     )  # fmt: skip
     one, two = metrics(tmp_path / "one"), metrics(tmp_path / "two")
     assert [r["step"] for r in one] == [r["step"] for r in two] == [1, 2, 3]

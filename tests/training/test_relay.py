@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.pictures import make_photo
 from tests.test_without_torch import without
+from undegrade.cli import main
 from undegrade.train.state import load_state
 from undegrade.weights.card import load_weights
 
@@ -38,12 +39,15 @@ name = "gaussian-fast"
 task = "gaussian"
 variant = "fast"
 from = "nothing"
-options = ["--recipe", "cpu", "--batch", "2", "--patch", "16", "--convolution", "float32", "--freeze-latent-from", "9"]
+options = {options}
 pixels = {pixels}
 cooldown_every = {every}
 cooldown_minutes = 0.01
 share = 1
 """
+
+OPTIONS = ["--recipe", "cpu", "--batch", "2", "--patch", "16", "--convolution", "float32", "--freeze-latent-from", "9"]
+SAVE_MINUTES = 0.003
 
 RELAY = """
 import sys
@@ -51,7 +55,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 import entries, relay
 entries.SHIPPED = Path("nothing is shipped")
-relay.SAVE_MINUTES = 0.003
+relay.SAVE_MINUTES = float(sys.argv[5])
 handle = relay.take_lock(120)
 assert handle is not None
 loop = relay.Relay(Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))
@@ -73,8 +77,13 @@ def place(tmp_path):
         (tmp_path / name).mkdir()
         for seed in range(count):
             Image.fromarray(make_photo(side, side, seed)).save(tmp_path / name / f"{seed}.png")
-    (tmp_path / "queue.toml").write_text(QUEUE.format(pixels=1e9, every=1e9))
+    queue(tmp_path, 1e9, 1e9)
     return tmp_path
+
+
+def queue(place, pixels, every):
+    text = QUEUE.format(pixels=pixels, every=every, options=json.dumps(OPTIONS))
+    (place / "queue.toml").write_text(text)
 
 
 def begin(place, cache):
@@ -85,7 +94,7 @@ def begin(place, cache):
     folders = [str(place / name) for name in ("train", "val", "queue.toml")]
     with (place / cache / "log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", RELAY, str(ROOT / "training"), *folders],
+            [sys.executable, "-c", RELAY, str(ROOT / "training"), *folders, str(SAVE_MINUTES)],
             env=environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
 
@@ -105,52 +114,85 @@ def stable(place, cache):
     return step, tensors, meta["pixels"]
 
 
-def check(place, cooldowns, kills, seed):
-    """Kill relay and trainers again and again, then compare with a run that nobody killed: 20 steps a cooldown."""
+def never_killed(place, steps):
+    """States of the same training without a relay, in this process."""
+    training = ["train", "gaussian", "--variant", "fast", *OPTIONS, "--data", str(place / "train"), "--val",
+                str(place / "val"), "--out", str(place / "whole"), "--open-ended", "--pixels", str(steps * 512),
+                "--save-minutes", str(SAVE_MINUTES), "--validate-every", "5000"]  # fmt: skip
+    assert main(training) == 0
+    return load_state(place / "whole")
+
+
+def check(place, cooldowns, kill):
+    """``kill`` relay and trainers, then compare with a training that nobody killed: 20 steps a cooldown."""
     steps = 20 * cooldowns
-    (place / "queue.toml").write_text(QUEUE.format(pixels=steps * 512, every=20 * 512))
-    to_the_end(place, "whole")
-    chance = random.Random(seed)
-    for kill in range(kills):
-        process = begin(place, "killed")
-        time.sleep(chance.uniform(1, 12))
-        if kill % 2 == 0:
-            for number in children(process):
-                os.kill(number, signal.SIGKILL)
-            time.sleep(chance.uniform(0, 3))  # the relay goes on with another one
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    queue(place, steps * 512, 20 * 512)
+    kill(place)
     to_the_end(place, "killed")
-    (step, tensors, pixels), (killed_step, killed, killed_pixels) = stable(place, "whole"), stable(place, "killed")
-    assert (step, pixels) == (killed_step, killed_pixels) == (steps, steps * 512)
+    step, tensors, meta = never_killed(place, steps)
+    killed_step, killed, killed_pixels = stable(place, "killed")
+    assert (step, meta["pixels"]) == (killed_step, killed_pixels) == (steps, steps * 512)
     assert tensors.keys() == killed.keys()
     assert all(torch.equal(tensors[name], killed[name]) for name in tensors)
-    for cache in ("whole", "killed"):
-        run = place / cache / "relay" / "gaussian-fast"
-        logged = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
-        assert logged == sorted(set(logged))
-        cooled = sorted(run.glob("cooldown-????????"))
-        ends = range(20, steps + 1, 20)
-        assert [c.name for c in cooled] == [f"cooldown-{end:08d}" for end in ends]
-        for branch, seen in zip(cooled, ends, strict=True):
-            result = json.loads((branch / "result.json").read_text())
-            _, card = load_weights(branch / "gaussian-fast.safetensors")
-            assert result["sha256"] == card.sha256
-            assert card.pixels == 512 * card.steps > 512 * seen
-            assert result["mean_gain"] < 0  # against the shipped weights, after 40 steps
-        assert not list(run.glob("*.tmp"))
-    assert "no task 'absent'" in (place / "whole" / "log").read_text()
+    run = place / "killed" / "relay" / "gaussian-fast"
+    logged = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert logged == sorted(set(logged))
+    cooled = sorted(run.glob("cooldown-????????"))
+    ends = range(20, steps + 1, 20)
+    assert [c.name for c in cooled] == [f"cooldown-{end:08d}" for end in ends]
+    for branch, seen in zip(cooled, ends, strict=True):
+        result = json.loads((branch / "result.json").read_text())
+        _, card = load_weights(branch / "gaussian-fast.safetensors")
+        assert result["sha256"] == card.sha256
+        assert card.pixels == 512 * card.steps > 512 * seen
+        assert result["mean_gain"] < 0  # against the shipped weights, after 40 steps
+    assert not list(run.glob("*.tmp"))
+    assert "no task 'absent'" in (place / "killed" / "log").read_text()
 
 
 def test_a_kill_of_the_trainer_and_then_of_the_relay_changes_nothing(place):
-    check(place, cooldowns=1, kills=1, seed=0)
+    def kill(place):
+        run = place / "killed" / "relay" / "gaussian-fast"
+        process = begin(place, "killed")
+        wait_until(lambda: list(run.glob("state-*")))
+        trainers = children(process)
+        for number in trainers:
+            os.kill(number, signal.SIGKILL)
+        wait_until(lambda: set(children(process)) - set(trainers))  # the relay goes on with another one
+        time.sleep(1)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert "gaussian-fast: ended by SIGKILL, begins again" in (place / "killed" / "log").read_text()
+        assert stable(place, "killed")[0] < 20  # there was something to lose
+
+    check(place, 1, kill)
 
 
 @pytest.mark.slow
 def test_twenty_kills_change_nothing(place):
-    check(place, cooldowns=2, kills=20, seed=1)
+    def kill(place):
+        chance = random.Random(1)
+        for turn in range(20):
+            process = begin(place, "killed")
+            time.sleep(chance.uniform(1, 12))
+            if turn % 2 == 0:
+                for number in children(process):
+                    os.kill(number, signal.SIGKILL)
+                time.sleep(chance.uniform(0, 3))
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+
+    check(place, 2, kill)
 
 
+def wait_until(condition, seconds=120):
+    deadline = time.time() + seconds
+    while not condition():
+        assert time.time() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
 def test_a_cooldown_can_be_asked_for(place):
     process = begin(place, "cache")
     run = place / "cache" / "relay" / "gaussian-fast"
@@ -217,35 +259,6 @@ def test_missing_data_is_said_at_once(place, monkeypatch, name, value):
     assert done.returncode == 1
     assert name in done.stderr
     assert "set it to a folder" in done.stderr
-
-
-def test_a_killed_training_begins_again_and_its_log_tells_no_progress_bar(place):
-    process = begin(place, "cache")
-    log = place / "cache" / "log"
-    deadline = time.time() + 120
-
-    def command(number):
-        try:
-            return Path(f"/proc/{number}/cmdline").read_text().replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError):  # it ended after it was listed
-            return ""
-
-    def trainer():
-        return [n for n in children(process) if "train gaussian" in command(n)]
-
-    try:
-        while not trainer() and time.time() < deadline:
-            time.sleep(0.1)
-        (first,) = trainer()
-        time.sleep(3)
-        os.kill(first, signal.SIGKILL)
-        while trainer() in ([], [first]) and time.time() < deadline:
-            time.sleep(0.1)
-        assert trainer()
-        assert "gaussian-fast: ended by SIGKILL, begins again" in log.read_text()
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 @pytest.mark.parametrize(

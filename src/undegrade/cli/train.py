@@ -177,6 +177,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from undegrade.tasks import task_named
+
+    task_named(args.task)  # says a misspelt name before PyTorch is loaded, which takes seconds
     needs_torch("training")
     from undegrade.train.options import TrainOptions
     from undegrade.train.run import train

@@ -17,16 +17,22 @@ WIDTHS = (64, 64, 128, 128, 256, 256, 512, 512, 512, 512)
 
 
 class Discriminator(nn.Module):
-    """y or yhat -> logits. (B, C, H, W) -> (B, 1, ceil(H / 32), ceil(W / 32)); D(y) is their sigmoid."""
+    """y or yhat -> logits. (B, C, H, W) -> (B, 1, ceil(H / 32), ceil(W / 32)); D(y) is their sigmoid.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: of y, 1 or 3.
+        normalised: without spectral norms it is made faster, which is enough to count operations.
+    """
+
+    def __init__(self, channels: int, *, normalised: bool = True) -> None:
         super().__init__()
         inputs = (channels, *WIDTHS[:-1])
+        norm = spectral_norm if normalised else nn.Identity()
         self.convs = nn.ModuleList(
-            spectral_norm(conv3x3(i, o, relu=True, stride=1 + n % 2))
+            norm(conv3x3(i, o, relu=True, stride=1 + n % 2))
             for n, (i, o) in enumerate(zip(inputs, WIDTHS, strict=True))
         )
-        self.logits = spectral_norm(conv3x3(WIDTHS[-1], 1))
+        self.logits = norm(conv3x3(WIDTHS[-1], 1))
 
     def forward(self, y: Tensor) -> Tensor:
         h = y

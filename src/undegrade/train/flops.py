@@ -26,7 +26,7 @@ def flops_per_step(architecture: Architecture, recipe: Recipe, restorer_alone: b
     return recipe.batch * _flops_per_image(architecture, recipe.patch, recipe.lambda_adv > 0, restorer_alone)
 
 
-@functools.cache  # counting takes seconds
+@functools.cache
 def _flops_per_image(architecture: Architecture, patch: int, adversarial: bool, restorer_alone: bool) -> float:
     with torch.device("meta"):
         model = VDIR(architecture)
@@ -41,7 +41,7 @@ def _flops_per_image(architecture: Architecture, patch: int, adversarial: bool, 
         generator = encoded + restored + _counted(lambda: (model.decode(c, (patch, patch)), model.estimate(c)))
         if not adversarial:
             return 3.0 * generator
-        discriminator = Discriminator(architecture.channels)
+        discriminator = Discriminator(architecture.channels, normalised=False)  # seconds faster, the same count
         return 3.0 * generator + (3 * 2 + 2) * _counted(lambda: discriminator(y))
 
 
