@@ -109,7 +109,7 @@ def measure(pipeline: Pipeline, batches: Iterator[Sample], seed: int) -> Measure
                 categories[i] = pipeline.category(estimate)
         if model.scale is not None:
             with torch.inference_mode():
-                xhat, b = model.restore_with_scale(batch.y, model.encode(batch.y).mean)
+                xhat, b = model.restore_with_scale(batch.y, model.pooled(model.encode(batch.y)).mean)
             for one, restored, scale, category in zip(batch.x, xhat, b, categories, strict=True):
                 chosen = torch.randint(scale.numel(), (PIXELS,), generator=places)
                 off = (one - restored).flatten(1)[:, chosen].T

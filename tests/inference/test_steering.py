@@ -57,8 +57,8 @@ def test_a_level_moves_the_latent_until_the_estimator_reads_it(
     amounts = []
     steered = Engine.steered
 
-    def spy(self: Engine, y: np.ndarray, posterior: Any, amount: float) -> Any:
-        moved = steered(self, y, posterior, amount)
+    def spy(self: Engine, y: np.ndarray, posterior: Any, amount: float, common: Any) -> Any:
+        moved = steered(self, y, posterior, amount, common)
         amounts.append(float(self.estimate(moved.mean).mean()) * 255 if amount != 1 else None)
         return moved
 

@@ -31,7 +31,7 @@ def pooled(c: Tensor) -> NDArray[np.float64]:
 
 def restored(pipeline: Pipeline, y: Tensor, c: Tensor) -> Tensor:
     """f(y, c) with any latent c: (B, C, h, w) and (B, 4, h / 4, w / 4) -> (B, C, H, W), on the CPU."""
-    return torch.from_numpy(pipeline.engine.restore(y.numpy(), c.numpy()))
+    return torch.from_numpy(pipeline.engine.restore(y.numpy(), pipeline.engine.pooled(c.numpy())))
 
 
 def reading(pipeline: Pipeline, axis: Severity, c: Tensor) -> float | None:

@@ -69,7 +69,11 @@ def single_graph(weights: Weights, quantity: Quantity | None, side: int | None =
         contents[part] = filled(graph, {n: t for n, t in weights.tensors.items() if n.startswith(PARTS[part])})
     y = INPUT if a.scale == 1 else _onto_direct_grid(g, a.channels, a.scale)
     mean, logvar = g.include(contents["encode"], "encode", {"y": y})
-    (xhat,) = g.include(contents["restore"], "restore", {"y": y, "c": mean, **_all_lines(g, contents["restore"], y)})
+    c = mean
+    if a.pooling:
+        common = g.add("ReduceMean", mean, g.integers(2, 3), keepdims=1)
+        c = g.add("Add", mean, g.add("Mul", g.add("Sub", common, mean), g.floats(a.pooling)))
+    (xhat,) = g.include(contents["restore"], "restore", {"y": y, "c": c, **_all_lines(g, contents["restore"], y)})
     g.name(xhat, OUTPUT)
     batch, height, width = ("batch", "height", "width") if side is None else (1, side, side)
     large = [n * a.scale if isinstance(n, int) else n + f"_x{a.scale}" * (a.scale > 1) for n in (height, width)]

@@ -194,16 +194,43 @@ class Engine(ABC):
             restored = given + (restored - full_range_luma(given))
         return restored
 
-    def steered(self, y: Window, posterior: Posterior, amount: float) -> Posterior:
+    def pooled(self, mean: Window, common: Window | None = None) -> Window:
+        """The mean of :meth:`undegrade.model.vdir.VDIR.pooled`: what the restorer is given of mu.
+
+        Args:
+            mean: mu of a window, (B, 4, h, w).
+            common: its mean over the whole image, (B, 4, 1, 1), float32; None if the window is all of it.
+        """
+        share = np.float32(self.architecture.pooling)
+        if share == 0:
+            return mean
+        if common is None:
+            common = mean.mean((2, 3), np.float64, keepdims=True).astype(np.float32)
+        moved: Window = mean + share * (common - mean)
+        return moved
+
+    def steered(self, y: Window, posterior: Posterior, amount: float, common: Window | None = None) -> Posterior:
         """q(c|y') of the same image with ``amount`` times the degradation: y' = xhat + amount (y - xhat).
 
         The residual y - xhat is the model's estimate of the degradation. Encoding y' moves the latent towards weaker or
-        stronger degradation, at each position according to the residual there.
+        stronger degradation, at each position according to the residual there. What pooling adds to mu is added to that
+        of y', too, and less of it to less degradation.
+
+        Args:
+            y: a window.
+            posterior: of it.
+            amount: of degradation, 0 or more.
+            common: as for :meth:`pooled`.
         """
+        mean = self.pooled(posterior.mean, common)
+        pooled = posterior if mean is posterior.mean else Posterior(mean, posterior.logvar)
         if amount == 1:
-            return posterior
-        xhat = self.restore(y, posterior.mean)
-        return self.encode(xhat + np.float32(amount) * (y - xhat))
+            return pooled
+        xhat = self.restore(y, mean)
+        found = self.encode(xhat + np.float32(amount) * (y - xhat))
+        if pooled is posterior:
+            return found
+        return Posterior(found.mean + np.float32(min(amount, 1.0)) * (mean - posterior.mean), found.logvar)
 
 
 def out_of_memory(error: BaseException) -> bool:

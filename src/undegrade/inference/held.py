@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from undegrade.inference.arrays import Image, Layout, from_float, is_grey, to_float
-from undegrade.inference.engine import Engine
+from undegrade.inference.engine import Engine, Window
 from undegrade.inference.options import BLEND, RestoreOptions
 from undegrade.inference.ranges import Range
 from undegrade.inference.tiles import around, part_of_window
+from undegrade.model.latent import LATENT_STRIDE
 
 
 class Held:
@@ -27,6 +28,7 @@ class Held:
         columns: the same along the other axis.
         amount: of strength 1, see :meth:`Engine.steered`.
         black_and_white: of the caller's image, by which ``source`` was scaled unless it is the full range.
+        common: see :meth:`Engine.pooled`; needed by models that pool.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Held:
         columns: tuple[int, int],
         amount: float,
         black_and_white: Range,
+        common: Window | None,
     ) -> None:
         h, w, self._channels = source.shape
         if self._channels == 3 and is_grey(source):  # as Pipeline does: grey stays exactly grey
@@ -50,8 +53,10 @@ class Held:
         wider = around(read[0], read[1], h, w, reach, stride)
         y = engine.to_model(to_float(source[wider.rows.low : wider.rows.high, wider.columns.low : wider.columns.high]))
         inner = part_of_window(wider)
-        xhat = engine.restore(y, engine.encode(y).mean, inner)
-        self._y, self._xhat, self._part = inner.of(y), xhat, part_of_window(tile)
+        mean = engine.encode(y).mean
+        c = engine.pooled(mean, common)
+        self._moved = None if c is mean else inner.of(c - mean, divided=LATENT_STRIDE)
+        self._y, self._xhat, self._part = inner.of(y), engine.restore(y, c, inner), part_of_window(tile)
         # A copy: the caller's image need not be kept.
         self._source = np.array(source[rows[0] : rows[1], columns[0] : columns[1]])
         self._given = to_float(self._source)
@@ -72,6 +77,7 @@ class Held:
         xhat = self._part.of(self._xhat)
         if amount != 1:
             c = self._engine.encode(self._xhat + np.float32(amount) * (self._y - self._xhat)).mean
+            c = c if self._moved is None else c + np.float32(min(amount, 1.0)) * self._moved
             xhat = self._engine.restore(self._y, c, self._part)
         restored = self._engine.from_model(xhat, self._given)
         if weight != 1:

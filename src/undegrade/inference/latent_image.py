@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undegrade.inference.arrays import Image
-from undegrade.inference.engine import Posterior
+from undegrade.inference.engine import Posterior, Window
 from undegrade.inference.tiles import Tile, slices
 from undegrade.model.latent import LATENT_CHANNELS, LATENT_STRIDE
 
@@ -34,6 +34,11 @@ class LatentImage:
         self._mean[:, :, *outer] = posterior.mean[:, :, *inner]
         if self._logvar is not None:
             self._logvar[:, :, *outer] = posterior.logvar[:, :, *inner]
+
+    def common(self) -> Window:
+        """The mean of mu over the image, (1, 4, 1, 1), float32, when all tiles were added."""
+        mean: Window = self._mean.mean((2, 3), np.float64, keepdims=True).astype(np.float32)
+        return mean
 
     def within(self, tile: Tile) -> Posterior:
         """The posterior of a tile's window; without ``spread`` a point."""

@@ -37,7 +37,8 @@ class OneImage:
     """One image that is being restored.
 
     The picture is encoded once, before it is restored: either step has a smaller halo than both together. To move the
-    latent, each tile is encoded a second time, from a restoration made from the first latent.
+    latent, each tile is encoded a second time, from a restoration made from the first latent. What pooling needs is
+    known when all of the picture has been encoded.
 
     Args:
         engine: with the model.
@@ -69,7 +70,8 @@ class OneImage:
         self._total = np.zeros(self._out.shape, np.float32) if self._passes > 1 else None
         self._std = np.empty(self._out.shape[:2], np.float32) if options.samples else None
         self._scales = np.empty(self._out.shape[:2], np.float32) if options.uncertainty else None
-        self._cost = h * w * self._passes * (RESTORING + (ENCODING if amount == 1 else 0))
+        self._looks = amount == 1 or engine.architecture.pooling > 0
+        self._cost = h * w * self._passes * (RESTORING + (ENCODING if self._looks else 0))
         self._done = 0
 
     def run(self, look: Look | None) -> Restoration[Image]:
@@ -82,22 +84,23 @@ class OneImage:
         estimates = None
         if look is not None:
             estimates = look.estimates
-            self._done = ENCODING * look.size[0] * look.size[1] if self._amount == 1 else 0
+            self._done = ENCODING * look.size[0] * look.size[1] if self._looks else 0
         elif self._quantity is not None:
             estimates = Estimates(engine.architecture.params, self._source)
         halo = engine.reaches.restore if self._amount == 1 else 2 * engine.reaches.both
         for i in range(self._passes):
             # Transformed views of the source and of the result: writing to the view undoes the transform.
             x, result = transformed(self._source, i), transformed(out if total is None else total, i)
-            latent, unread = None, None
-            if self._amount == 1:
-                found = look if i == 0 and look is not None else self._look(x, estimates=i == 0)
-                latent = found.latent
+            latent, common, unread = None, None, None
+            if self._looks:
+                seen = look is not None and look.latent is not None and i == 0
+                found = look if look is not None and seen else self._look(x, estimates=i == 0)
+                latent, common = found.latent if self._amount == 1 else None, found.common
                 estimates = found.estimates if i == 0 else estimates
             elif i == 0 and look is None:
                 unread = estimates
             if options.strength > 0:
-                self._over(x, result, halo, latent, unread)
+                self._over(x, result, halo, latent, common, unread)
         if total is not None:
             for row in range(0, len(out), ROWS):
                 out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(self._passes), out.dtype)
@@ -117,12 +120,19 @@ class OneImage:
             estimates=estimates and self._quantity is not None, tick=lambda pixels: self._tick(ENCODING * pixels),
         )  # fmt: skip
 
-    def _over(self, x: Image, result: Image, halo: int, latent: LatentImage | None, unread: Estimates | None) -> None:
+    def _over(
+        self, x: Image, result: Image, halo: int, latent: LatentImage | None, common: Window | None,
+        unread: Estimates | None,
+    ) -> None:  # fmt: skip
         """Restore a view of the image into the same view of the result."""
 
         def work(tile: Tile, window: Window) -> None:
             y = self._engine.to_model(window, self._options.direct)
-            posterior = self._steered(y, tile, unread) if latent is None else latent.within(tile)
+            if latent is None:
+                posterior = self._steered(y, tile, common, unread)
+            else:
+                found = latent.within(tile)
+                posterior = Posterior(self._engine.pooled(found.mean, common), found.logvar)
             restored, deviation, b = self._tile(y, window, tile, posterior)
             if not (np.isfinite(restored).all() and (b is None or np.isfinite(b).all())):
                 raise UndegradeError("the model's result is not finite; use other weights, or smaller pixel values.")
@@ -136,12 +146,12 @@ class OneImage:
 
         over_tiles(x, self._side, halo, self._engine, work)
 
-    def _steered(self, y: Window, tile: Tile, estimates: Estimates | None) -> Posterior:
+    def _steered(self, y: Window, tile: Tile, common: Window | None, estimates: Estimates | None) -> Posterior:
         """The posterior of a window, moved by the amount; the window's estimates, before it is moved, are added."""
         posterior = self._engine.encode(y)
         if estimates is not None:
             estimates.add_tile(self._engine, posterior, tile)
-        return self._engine.steered(y, posterior, self._amount)
+        return self._engine.steered(y, posterior, self._amount, common)
 
     def _tile(
         self, y: Window, window: Window, tile: Tile, posterior: Posterior

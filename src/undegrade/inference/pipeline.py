@@ -23,7 +23,7 @@ from undegrade.image import Picture
 from undegrade.inference import jpeg_projection
 from undegrade.inference.arrays import Image, Layout, is_grey, peak
 from undegrade.inference.calls import Calls, Progress
-from undegrade.inference.engine import Engine
+from undegrade.inference.engine import Engine, Window
 from undegrade.inference.given import opened, pixels_of
 from undegrade.inference.held import Held
 from undegrade.inference.look import Look, look_at
@@ -202,6 +202,7 @@ class Pipeline(Calls):
         columns: tuple[int, int],
         level: float | None = None,
         white: float | None = None,
+        common: Window | None = None,
     ) -> Held:
         """Keep the latent of a part of one image, to restore that part at one strength after another.
 
@@ -210,6 +211,7 @@ class Pipeline(Calls):
             rows: first row of the part, and the one after its last.
             columns: the same along the other axis.
             level, white: see :class:`RestoreOptions`.
+            common: :attr:`Look.common` of the same image; a model that pools its latent encodes all of it without.
 
         Raises:
             UndegradeError: see :meth:`__call__`; or the model enlarges, the input is a batch, or the part is not
@@ -227,7 +229,9 @@ class Pipeline(Calls):
         black_and_white = find_range(source, white)
         shown = source if black_and_white.is_full else black_and_white.scaled(source)
         amount = self._amount(shown, RestoreOptions(level=level))
-        return Held(self.engine, layout.cut(rows, columns), shown, rows, columns, amount, black_and_white)
+        if common is None and self.architecture.pooling:
+            common = self.look(image, RestoreOptions(white=white)).common
+        return Held(self.engine, layout.cut(rows, columns), shown, rows, columns, amount, black_and_white, common)
 
     def _in_range(
         self, source: Image, options: RestoreOptions, progress: Progress | None, look: Look | None

@@ -38,7 +38,7 @@ def amount_of_level(engine: Engine, quantity: Quantity, source: Image, level: fl
     middle = centre(source, SIDE)
     whole = next(tiles(middle.shape[0], middle.shape[1], SIDE, 0, engine.stride))
     y = engine.to_model(to_float(middle))
-    xhat = engine.restore(y, engine.encode(y).mean)
+    xhat = engine.restore(y, engine.pooled(engine.encode(y).mean))
 
     def read(amount: float) -> float:
         found = Estimates(engine.architecture.params, middle)

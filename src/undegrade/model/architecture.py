@@ -45,6 +45,8 @@ class Architecture:
         bounds: upper bound of each number that the estimator predicts, whose lower bound then is 0; None for any
             numbers.
         scale_head: whether the model has a head for the scale of its errors, :mod:`undegrade.model.scale_head`.
+        pooling: 0 to 1, how far the latent is moved towards its mean over the image before the restorer reads it, see
+            :meth:`undegrade.model.vdir.VDIR.pooled`.
 
     Raises:
         ValueError: no such restorer, or it cannot do that.
@@ -57,6 +59,7 @@ class Architecture:
     conditioning: Conditioning = Conditioning.LATENT
     bounds: tuple[float, ...] | None = None
     scale_head: bool = False
+    pooling: float = 0.0
 
     def __post_init__(self) -> None:
         if self.restorer not in RESTORERS:
@@ -65,6 +68,8 @@ class Architecture:
             raise ValueError("channels, params and scale must be whole numbers")
         if type(self.scale_head) is not bool:
             raise ValueError("scale_head must be true or false")
+        if type(self.pooling) not in (int, float) or not 0 <= self.pooling <= 1:
+            raise ValueError("pooling must be a number from 0 to 1")
         if self.channels not in (1, 3) or not 1 <= self.params <= MAX_PARAMS:
             raise ValueError(
                 f"channels must be 1 or 3, and params 1 to {MAX_PARAMS}, got {self.channels} and {self.params}"
@@ -82,17 +87,19 @@ class Architecture:
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able description, the inverse of :meth:`from_dict`.
 
-        Without a scale head it is not mentioned: older versions can read that.
+        A scale head or pooling that there is not is not mentioned: older versions can read that.
         """
         bounds = None if self.bounds is None else list(self.bounds)
         values = {**asdict(self), "conditioning": str(self.conditioning), "bounds": bounds}
         if not self.scale_head:
             del values["scale_head"]
+        if not self.pooling:
+            del values["pooling"]
         return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Rebuild from :meth:`to_dict`, also that of version 0.1, whose estimators had no bounds and models no head.
+        """Rebuild from :meth:`to_dict`, also that of version 0.1: no bounds of estimates, no head, no pooling.
 
         Every other field must be there: defaults may change.
 
@@ -128,7 +135,7 @@ def _shown(values: Mapping[str, Any]) -> str:
 
 def _with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """``kind: fast-alone`` of an old card is ``restorer: fast, conditioning: none``."""
-    values = {"bounds": None, "scale_head": False, **values}
+    values = {"bounds": None, "scale_head": False, "pooling": 0.0, **values}
     kind = values.pop("kind", None)
     if isinstance(kind, str):
         suffix = next((s for s in _OLD_SUFFIXES if kind.endswith(s)), "")

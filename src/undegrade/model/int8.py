@@ -231,7 +231,7 @@ def calibrate(model: VDIR, y: Tensor) -> None:
         for rounding in roundings:
             rounding.seen = []
         for images in y.split(8):
-            model.restore(images, model.encode(images).mean)
+            model.restore(images, model.pooled(model.encode(images)).mean)
         if pass_ is _alike:
             _alike(model)
         else:

@@ -83,6 +83,18 @@ class VDIR(nn.Module):
             return Posterior(posterior.mean, torch.full_like(posterior.logvar, _POINT))
         return posterior
 
+    def pooled(self, posterior: Posterior) -> Posterior:
+        """The posterior of which the restorer is told: its mean moved by the ``pooling`` towards that over the image.
+
+            mu' = mu + pooling (mean over places of mu - mu)
+
+        Most images are degraded alike everywhere. Where there is texture, noise is hard to see; flat places show it.
+        """
+        share = self.architecture.pooling
+        if share == 0:
+            return posterior
+        return Posterior(posterior.mean.lerp(posterior.mean.mean((2, 3), keepdim=True), share), posterior.logvar)
+
     def condition(self, c: Tensor) -> Tensor:
         """What the restorer is given of a latent: the latent itself, or by a two-stage model EST(c)."""
         return self.estimate(c) if self._two_stage else c
@@ -91,7 +103,8 @@ class VDIR(nn.Module):
         """xhat = f(y, c) (eq. 14): (B, C, H, W) and the latent -> (B, C, H scale, W scale).
 
         Args:
-            y, c: image and latent.
+            y: image.
+            c: latent, of :meth:`pooled`.
             part: of y, as for :meth:`RestorerModule.features_of`, of which xhat is computed. None for all of it.
         """
         if part is not None:
@@ -139,7 +152,7 @@ class VDIR(nn.Module):
 
         Args:
             y: (B, C, H, W).
-            latent: the posterior's mean, one seeded sample of it, or a latent of the caller's,
+            latent: the mean of the pooled posterior, one seeded sample of it, or a latent of the caller's,
                 (B, 4, ceil(H / 4), ceil(W / 4)).
             generator: for ``"sample"``, required, on y's device.
 
@@ -148,7 +161,7 @@ class VDIR(nn.Module):
         """
         if isinstance(latent, Tensor):
             return self.restore(y, latent)
-        posterior = self.encode(y)
+        posterior = self.pooled(self.encode(y))
         if latent == "mean":
             return self.restore(y, posterior.mean)
         if generator is None:

@@ -19,6 +19,7 @@ from undegrade.files.restore_file import STD_PEAK, FileOptions, Status, TaskSele
 from undegrade.files.uncertainty import PER_LEVEL, uncertainty_path
 from undegrade.image import Format, Picture
 from undegrade.inference.clean_first import choose
+from undegrade.inference.engine import Window
 from undegrade.inference.held import Held
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.options import RestoreOptions
@@ -55,6 +56,7 @@ class Jobs:
         self._folder, self._max_pixels, self._device = folder, max_pixels, device
         self._picture = functools.lru_cache(maxsize=2)(self._read)
         self._held = functools.lru_cache(maxsize=4)(self._hold)
+        self._common: dict[str, Window | None] = {}
 
     def models(self) -> list[dict[str, Any]]:
         """The shipped models; loads the one that every picture needs."""
@@ -99,6 +101,8 @@ class Jobs:
         universal, options = self._load(UNIVERSAL), RestoreOptions(tile=TILE)
         choice = select_task(picture.visible, universal, options, picture.quality, lambda done: progress(0.95 * done))
         found = []
+        if choice.look is not None:
+            self._common = {message["source"]: choice.look.common}  # of the last picture: parts of it may be asked for
         if choice.look is not None and choice.look.estimates is not None and universal.quantity is not None:
             found = list(readings_of(universal, choice.look.estimates.as_map(universal.quantity)))
         progress(1.0)
@@ -232,4 +236,5 @@ class Jobs:
     def _hold(
         self, source: str, task: str, rows: tuple[int, int], columns: tuple[int, int], level: float | None
     ) -> Held:
-        return self._load(task).hold(self._picture(source).visible, rows, columns, level)
+        common = self._common.get(source) if task == UNIVERSAL else None
+        return self._load(task).hold(self._picture(source).visible, rows, columns, level, common=common)

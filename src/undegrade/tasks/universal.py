@@ -109,6 +109,8 @@ _VALIDATION: dict[str, Degradation] = {
 # numbers are learned whose errors are several times those of one noise level, so their term counts less.
 _WEIGHT = 0.4
 
+_POOLING = 0.5
+
 _RECIPES = {
     "cpu": replace(
         # 8e9 pixels; to the end everything learns, as there is always something new to tell apart.
@@ -124,7 +126,9 @@ UNIVERSAL = Task(
     summary="Remove noise and compression of all kinds; leave what is clean as it is.",
     degradation=_TRAINING,
     variants={
-        name: Architecture(params=NOISE_GRAIN_QUALITY.size, restorer=name, bounds=NOISE_GRAIN_QUALITY.bounds)
+        name: Architecture(
+            params=NOISE_GRAIN_QUALITY.size, restorer=name, bounds=NOISE_GRAIN_QUALITY.bounds, pooling=_POOLING
+        )
         for name in ("wide", "fast")
     },
     recipes={"wide": _RECIPES, "fast": _RECIPES},

@@ -28,7 +28,8 @@ class Passes:
         posterior = self.model.encode(y)
         c = posterior.at(noise)
         size = (y.shape[-2], y.shape[-1])
-        return (*posterior, self.model.restore(y, c), self.model.decode(c, size), self.model.estimate(c))
+        xhat = self.model.restore(y, self.model.pooled(posterior).at(noise))
+        return (*posterior, xhat, self.model.decode(c, size), self.model.estimate(c))
 
     def latent(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The same without xhat."""
@@ -39,7 +40,7 @@ class Passes:
     def restorer(self, y: Tensor, noise: Tensor) -> Tensor:
         """xhat on a latent that does not learn."""
         with torch.no_grad():
-            c = self.model.encode(y).at(noise)
+            c = self.model.pooled(self.model.encode(y)).at(noise)
         return self.model.restore(y, c)
 
     def scale(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,7 +48,8 @@ class Passes:
         restorer, head = self.model.restorer, self.model.scale
         assert head is not None  # kind_at()
         with torch.no_grad():
-            h = restorer.features(y, self.model.condition(self.model.encode(y).at(noise)))
+            c = self.model.pooled(self.model.encode(y)).at(noise)
+            h = restorer.features(y, self.model.condition(c))
             xhat = restorer.image(y, h)
         b: Tensor = head(h, (xhat.shape[-2], xhat.shape[-1]))
         return xhat, b
@@ -56,8 +58,9 @@ class Passes:
         """What the rounded model and the one that it follows make of y, at the mean of q(c|y)."""
 
         def made(model: VDIR) -> Followed:
-            mean, logvar = model.encode(y)
-            return Followed(model.restore(y, mean), model.estimate(mean), logvar)
+            posterior = model.encode(y)
+            xhat = model.restore(y, model.pooled(posterior).mean)
+            return Followed(xhat, model.estimate(posterior.mean), posterior.logvar)
 
         with torch.no_grad():
             wanted = made(teacher)

@@ -60,10 +60,11 @@ class Validation:
             for x in self.own.get(label, self.crops).split(1):
                 y, params = degradation(x, generator)
                 posterior = model.encode(y)
+                c = model.pooled(posterior).mean
                 if model.scale is None:
-                    xhat = model.restore(y, posterior.mean)
+                    xhat = model.restore(y, c)
                 else:
-                    xhat, b = model.restore_with_scale(y, posterior.mean)
+                    xhat, b = model.restore_with_scale(y, c)
                     nlls.append(scale_loss(x, xhat, b))
                 rounded = xhat.clamp(0, 1).mul(255).round().div(255)
                 errors.append((rounded - x).square().mean())
@@ -90,8 +91,9 @@ class Validation:
         generator = torch.Generator(self.crops.device).manual_seed(0)
         x = self.crops[:images]
         y, _ = degradation(x, generator)
-        c = model.encode(y).mean
-        columns = [y, model.restore(y, c), x, model.decode(c, (y.shape[-2], y.shape[-1]))]
+        posterior = model.encode(y)
+        c = posterior.mean
+        columns = [y, model.restore(y, model.pooled(posterior).mean), x, model.decode(c, (y.shape[-2], y.shape[-1]))]
         size = (x.shape[-2], x.shape[-1])
         wide = torch.cat([torch.nn.functional.interpolate(t, size, mode="nearest") for t in columns], 3)
         sheet = torch.cat(list(wide), 1).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
