@@ -166,6 +166,15 @@ STUDIES = (
         "behind, 0.43 and 1.37 ahead (docs/notebook.md).",
     ),
     Experiment(
+        name="pooling",
+        shows="What it brings to move the restorer's latent towards its mean over the picture, universal-wide.",
+        commands=("python {here}/pooling.py {val}",),
+        hardware="one core of an AMD EPYC with AVX2: 12 minutes.",
+        hours=0.2,
+        expected="At 0.5 clean photographs 51.65 instead of 49.37 dB, JPEG at quality 80 0.05 dB more; white noise at "
+        "most 0.03 less (docs/notebook.md).",
+    ),
+    Experiment(
         name="enlarged",
         shows="Crops of enlarged pictures: the small file, its bicubic enlargement, ours, and the original. Writes "
         "enlarged.jpg.",
