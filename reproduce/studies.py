@@ -171,8 +171,8 @@ STUDIES = (
         commands=("python {here}/pooling.py {val}",),
         hardware="one core of an AMD EPYC with AVX2: 10 minutes.",
         hours=0.2,
-        expected="At 0.5 clean photographs 51.69 instead of 49.42 dB, JPEG at quality 80 and camera noise 0.05 dB more, "
-        "noise in one half of a picture 0.26 less (docs/notebook.md).",
+        expected="At 0.5 clean photographs 51.69 instead of 49.42 dB, JPEG at quality 80 and camera noise 0.05 dB "
+        "more, noise in one half of a picture 0.26 less (docs/notebook.md).",
     ),
     Experiment(
         name="enlarged",
