@@ -19,15 +19,15 @@ class Look:
 
     Attributes:
         latent: q(c|y) everywhere; None if it was not kept.
-        common: the mean of mu over the image, (1, 4, 1, 1); None if the latent was not kept.
         estimates: EST(c) everywhere; None if they were not asked for.
         size: rows and columns of the image.
+        common: the mean of mu over the image, (1, 4, 1, 1); None if the latent was not kept.
     """
 
     latent: LatentImage | None
-    common: Window | None
     estimates: Estimates | None
     size: tuple[int, int]
+    common: Window | None = None
 
 
 def look_at(
@@ -66,4 +66,4 @@ def look_at(
             tick(tile.pixels)
 
     over_tiles(x, side, engine.reaches.encode, engine, add)
-    return Look(kept, None if kept is None else kept.common(), found, (x.shape[0], x.shape[1]))
+    return Look(kept, found, (x.shape[0], x.shape[1]), None if kept is None else kept.common())

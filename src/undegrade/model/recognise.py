@@ -22,7 +22,7 @@ def architecture_of(shapes: Shapes) -> Architecture | None:
     """The architecture whose tensors have these shapes; None if there is none.
 
     :attr:`Architecture.bounds` are no shapes: None comes out, which changes estimates, and restorations of models that
-    are conditioned on an estimate.
+    are conditioned on an estimate. Nor is :attr:`Architecture.pooling`, which comes out as 0.
 
     Args:
         shapes: of all tensors of a model, by name: encoder, restorer, decoder, estimator and perhaps a scale head.
