@@ -7,7 +7,6 @@ and noise of which one half of the picture has none. The weights are the same; t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,12 +14,11 @@ import study
 import torch
 from torch import Tensor
 
-from undegrade.degrade import AdditiveNoise, Degradation
+from undegrade.degrade import AdditiveNoise, Degradation, Quantity
 from undegrade.degrade.base import Degraded, Generator
 from undegrade.evaluation.markdown import number
-from undegrade.model.vdir import VDIR
 from undegrade.tasks import TASKS
-from undegrade.train.validate import centre_crops, own_crops
+from undegrade.train.validate import Validation, centre_crops, own_crops
 from undegrade.weights.card import find_weights, load_weights
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -33,7 +31,7 @@ class LeftHalf(Degradation):
     whole: Degradation
 
     @property
-    def quantity(self):  # type: ignore[no-untyped-def]
+    def quantity(self) -> Quantity:  # type: ignore[override]
         return self.whole.quantity
 
     def __call__(self, x: Tensor, generator: Generator) -> Degraded:
@@ -44,39 +42,28 @@ class LeftHalf(Degradation):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="held-out pictures")
-    parser.add_argument("--weights", type=Path, help="of universal (default: the shipped ones)")
+    parser.add_argument("--weights", type=Path, help="of any task (default: those shipped for universal)")
     parser.add_argument("--side", type=int, default=192, metavar="N", help="of the centres (default: 192)")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these")
 
 
 def run(args: argparse.Namespace) -> int:
-    task = TASKS["universal"]
-    model, _ = load_weights(args.weights or find_weights("universal", tuple(task.variants)))
-    crops = centre_crops(args.folder, 3, args.side, "cpu")
-    own = own_crops(task, args.folder, 3, args.side, "cpu")
-    half = {"noise 25, left half": LeftHalf(AdditiveNoise((25, 25)))}
+    model, card = load_weights(args.weights or find_weights("universal", tuple(TASKS["universal"].variants)))
+    task, channels = TASKS[card.task], model.architecture.channels
+    cases: dict[str, Degradation] = dict(task.validation)
+    if task.name == "universal":
+        cases["noise 25, left half"] = LeftHalf(AdditiveNoise((25, 25)))
+    cases = {name: case for name, case in cases.items() if not args.cases or name in args.cases}
+    own = own_crops(task, args.folder, channels, args.side, "cpu")
+    watched = Validation(centre_crops(args.folder, channels, args.side, "cpu"), cases, estimated=False, own=own)
+    found = []
+    for share in SHARES:
+        model.architecture = replace(model.architecture, pooling=share)
+        found.append(watched.measure(model))
     study.print_header(("case", *(f"{share:g}" for share in SHARES)))
-    for name, degradation in {**task.validation, **half}.items():
-        if args.cases and name not in args.cases:
-            continue
-        rows = list(psnrs(model, degradation, own.get(name, crops)))
-        study.print_line((name, *(number(float(v), 2) for v in torch.tensor(rows).mean(0))))
+    for name in cases:
+        study.print_line((name, *(number(rows[f"psnr/{name}"], 2) for rows in found)))
     return 0
-
-
-@torch.inference_mode()
-def psnrs(model: VDIR, degradation: Degradation, crops: Tensor) -> Iterator[list[float]]:
-    """Of each crop, for each share; results in 8 bits."""
-    generator = torch.Generator().manual_seed(0)
-    for x in crops.split(1):
-        y = degradation(x, generator).image
-        posterior = model.encode(y)
-        found = []
-        for share in SHARES:
-            model.architecture = replace(model.architecture, pooling=share)
-            xhat = model.restore(y, model.pooled(posterior).mean).clamp(0, 1).mul(255).round().div(255)
-            found.append(float(-10 * (xhat - x).square().mean().clamp(min=1e-7).log10()))
-        yield found
 
 
 if __name__ == "__main__":

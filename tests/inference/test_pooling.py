@@ -52,9 +52,10 @@ def test_the_mean_moves_by_the_share_and_the_variance_stays() -> None:
 
 def test_a_pipeline_gives_the_restorer_what_the_model_does(pooled: Pipeline) -> None:
     y = two_halves()[:, 400:500]
-    model = pipeline(POOLED).engine.model  # type: ignore[attr-defined]
+    engine = pipeline(POOLED).engine
+    assert isinstance(engine, TorchEngine)
     with torch.inference_mode():
-        own = model(torch.from_numpy(y).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+        own = engine.model(torch.from_numpy(y).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
     np.testing.assert_allclose(pooled(y).image, own, atol=1e-5)
     assert np.abs(pooled(y).image - pipeline(FAST)(y).image).max() > 1e-3  # it matters
 

@@ -93,8 +93,7 @@ class OneImage:
             x, result = transformed(self._source, i), transformed(out if total is None else total, i)
             latent, common, unread = None, None, None
             if self._looks:
-                seen = look is not None and look.latent is not None and i == 0
-                found = look if look is not None and seen else self._look(x, estimates=i == 0)
+                found = look if i == 0 and look is not None else self._look(x, estimates=i == 0)
                 latent, common = found.latent if self._amount == 1 else None, found.common
                 estimates = found.estimates if i == 0 else estimates
             elif i == 0 and look is None:

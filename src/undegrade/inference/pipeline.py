@@ -96,7 +96,7 @@ class Pipeline(Calls):
             look: what :meth:`look` returned for the same image and options: it is then not encoded again. For samples
                 a look without them does not serve; the image is then encoded anew.
         """
-        if look is not None and options.samples and (look.latent is None or not look.latent.has_spread):
+        if look is not None and (look.latent is None or (options.samples and not look.latent.has_spread)):
             look = None
         image = opened(image)
         origin = Origin(image, self.name, self.quantity)
