@@ -3,8 +3,8 @@ multiplications.
 
     y = relu?(conv(x) + b)          block(h) = h + conv2(relu(conv1(h) + b1)) + b2
 
-The transforms are in ``native/winograd.cpp``, the products between them are torch's. Sides have to be multiples of 4
-and channels of 8; others are left to torch.
+The arithmetic is in ``native/winograd.cpp``. Sides have to be multiples of 4 and input channels of 8; others are left
+to torch.
 """
 
 from __future__ import annotations
@@ -19,17 +19,9 @@ from torch.autograd.function import once_differentiable
 
 from undegrade.train.native import library
 
-_G = torch.tensor(
-    [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6],
-     [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]],
-    dtype=torch.float64,
-)  # fmt: skip
-_GG = torch.kron(_G, _G).float()
-"""The weights' transform, (36, 9)."""
-
 
 class Winograd:
-    """The compiled transforms.
+    """The compiled arithmetic.
 
     Raises:
         NotCompiled: there is no compiler.
@@ -57,8 +49,11 @@ class Winograd:
         if not _fits(conv, x):
             y = F.conv2d(x, conv.weight, conv.bias, padding=1)
             return torch.relu_(y) if relu else y
-        done: Tensor = _Conv.apply(self, x, conv.weight, conv.bias, None, relu)  # type: ignore[no-untyped-call]
-        return done
+        weight, bias, more = conv.weight, conv.bias, -conv.out_channels % 8
+        if more and bias is not None:  # takes()
+            weight, bias = F.pad(weight, (0, 0) * 3 + (0, more)), F.pad(bias, (0, more))
+        done: Tensor = _Conv.apply(self, x, weight, bias, relu)  # type: ignore[no-untyped-call]
+        return done[:, : conv.out_channels] if more else done
 
     def conv_relu_pool(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         """``conv``, a ReLU and the largest of each 2x2: (B, C, H, W) -> (B, O, ceil(H / 2), ceil(W / 2))."""
@@ -70,14 +65,47 @@ class Winograd:
 
     def block(self, conv1: nn.Conv2d, conv2: nn.Conv2d, h: Tensor) -> Tensor:
         """h + conv2(relu(conv1(h))), float32."""
-        inner = self.conv(conv1, h, relu=True)
-        if not _fits(conv2, inner):
-            return self.conv(conv2, inner).add_(h)
-        y: Tensor = _Conv.apply(self, inner, conv2.weight, conv2.bias, h, False)  # type: ignore[no-untyped-call]
+        if conv1.in_channels % 8 or conv1.out_channels % 8 or not _fits(conv1, h):
+            return self.conv(conv2, self.conv(conv1, h, relu=True)) + h
+        given = (conv1.weight, conv1.bias, conv2.weight, conv2.bias)
+        y: Tensor = _Block.apply(self, h, *given)  # type: ignore[no-untyped-call]
         return y
 
-    def run(self, name: str, *arguments: Tensor | int | None) -> None:
-        """Call a transform; tensors by address, the rest as C longs, then the number of threads."""
+    def convolve(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        skip: Tensor | None = None,
+        relu: bool = False,
+        turned: bool = False,
+    ) -> Tensor:
+        """relu?(conv(x) + bias + skip), x taken for zero where the mask is not positive.
+
+        All are (B, H, W, C) in memory.
+
+        Args:
+            x: what is convolved.
+            mask: like x.
+            weight: (O, C, 3, 3); turned: (C, O, 3, 3), the weight whose gradient is passed back.
+        """
+        (n, c, h, w), o = x.shape, weight.shape[int(turned)]
+        taps = weight.permute(2, 3, 0, 1) if turned else weight.permute(2, 3, 1, 0)
+        y = torch.empty((n, o, h, w), memory_format=torch.channels_last)
+        self._run("convolve", x, mask, taps.contiguous(), int(turned), bias, skip, y, n, h, w, c, o, int(relu))
+        return y
+
+    def weights(self, x: Tensor, g: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The gradients of a convolution's weight and bias, from that of its output, zero where the mask is not
+        positive."""
+        (n, c, h, w), o = x.shape, g.shape[1]
+        dw, db = x.new_empty(3, 3, c, o), x.new_empty(o)
+        self._run("weights", x, g, mask, dw, db, n, h, w, c, o)
+        return dw.permute(3, 2, 0, 1), db
+
+    def _run(self, name: str, *arguments: Tensor | int | None) -> None:
+        """Call a function; tensors by address, the rest as C longs, then the number of threads."""
         given = [
             ctypes.c_long(a) if isinstance(a, int) else ctypes.c_void_p(None if a is None else a.data_ptr())
             for a in arguments
@@ -86,42 +114,54 @@ class Winograd:
 
 
 def _fits(conv: nn.Conv2d, x: Tensor) -> bool:
-    return conv.in_channels % 8 == conv.out_channels % 8 == x.shape[-2] % 4 == x.shape[-1] % 4 == 0
+    return conv.in_channels % 8 == x.shape[-2] % 4 == x.shape[-1] % 4 == 0
 
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, kernels: Winograd, x: Tensor, weight: Tensor, bias: Tensor, skip: Tensor | None, relu: bool
-    ) -> Tensor:
-        n, c, h, w = x.shape
-        o, tiles = weight.shape[0], n * (h // 4) * (w // 4)
+    def forward(ctx: Any, kernels: Winograd, x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
         x = _ours(x)
-        inputs = x.new_empty(36, tiles, c)
-        kernels.run("input", x, inputs, n, h, w, c)
-        weights = torch.mm(_GG, weight.permute(2, 3, 1, 0).reshape(9, c * o)).view(36, c, o)
-        y = torch.empty((n, o, h, w), memory_format=torch.channels_last)
-        given = None if skip is None else _ours(skip)
-        kernels.run("output", torch.bmm(inputs, weights), bias, given, y, n, h, w, o, int(relu))
-        ctx.save_for_backward(inputs, weights, *([y] if relu else []))
-        ctx.kernels, ctx.size, ctx.skipped = kernels, (n, h, w, c, o), skip is not None
+        y = kernels.convolve(x, None, weight, bias, relu=relu)
+        ctx.save_for_backward(x, weight, *([y] if relu else []))
+        ctx.kernels = kernels
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weights, *y = ctx.saved_tensors
-        n, h, w, c, o = ctx.size
-        g = _ours(g)
-        outputs, db = g.new_empty(36, inputs.shape[1], o), g.new_empty(n, o)
-        ctx.kernels.run("gradient", g, y[0] if y else None, outputs, db, n, h, w, o)
-        dx = dw = None
+        x, weight, *y = ctx.saved_tensors
+        g, mask = _ours(g), y[0] if y else None
+        dx = dw = db = None
         if ctx.needs_input_grad[2]:
-            dw = torch.mm(_GG.T, torch.bmm(inputs.mT, outputs).view(36, c * o)).view(3, 3, c, o).permute(3, 2, 0, 1)
+            dw, db = ctx.kernels.weights(x, g, mask)
         if ctx.needs_input_grad[1]:
-            dx = torch.empty((n, c, h, w), memory_format=torch.channels_last)
-            ctx.kernels.run("input_gradient", torch.bmm(outputs, weights.mT), dx, n, h, w, c)
-        return None, dx, dw, db.sum(0), g if ctx.skipped else None, None
+            dx = ctx.kernels.convolve(g, mask, weight, turned=True)
+        return None, dx, dw, db, None
+
+
+class _Block(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, kernels: Winograd, h: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+        h = _ours(h)
+        inner = kernels.convolve(h, None, w1, b1, relu=True)
+        ctx.save_for_backward(h, inner, w1, w2)
+        ctx.kernels = kernels
+        return kernels.convolve(inner, None, w2, b2, skip=h)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        h, inner, w1, w2 = ctx.saved_tensors
+        kernels, g = ctx.kernels, _ours(g)
+        dh = dw1 = db1 = dw2 = db2 = None
+        if ctx.needs_input_grad[4]:
+            dw2, db2 = kernels.weights(inner, g, None)
+        between = kernels.convolve(g, None, w2, turned=True)
+        if ctx.needs_input_grad[2]:
+            dw1, db1 = kernels.weights(h, between, inner)
+        if ctx.needs_input_grad[1]:
+            dh = kernels.convolve(between, inner, w1, skip=g, turned=True)
+        return None, dh, dw1, db1, dw2, db2
 
 
 def _ours(x: Tensor) -> Tensor:

@@ -1,148 +1,124 @@
-// The transforms of Winograd's F(4x4, 3x3), each in one pass over images (N, H, W, C), float32; H and W are multiples of 4, C
-// of 8. Between them lie 36 products of matrices, (tiles, C) x (C, O), which winograd.py leaves to torch.
+// Winograd's F(4x4, 3x3) on images (N, H, W, C), float32; H and W are multiples of 4, C and O of 8.
 //
 //     output tile 4x4 = A^T [ (G w G^T) . (B^T d B) ] A          d: the 6x6 inputs under it
+//     gradient of G w G^T = (B^T d B) . (A g A^T)                g: the gradient of the output tile
 //
-// The gradients run the same way backwards: by A, then B for the input's, G^T for the weights'.
-#include <cstring>
+// A thread takes some tiles at a time through all of it, so that what is transformed stays in its cache; the gradient of
+// the input is the same convolution, of g by the weights turned round. Weights come as (3, 3, C, O); transformed they lie in
+// panels of as many outputs as two vectors hold: (O / PANEL, 36, C, PANEL), with zeros where O is no multiple of it.
+#include <omp.h>
 
-typedef float v8 __attribute__((vector_size(32), aligned(4), may_alias));
-static inline v8 load(const float* p) { return *(const v8*)p; }
-static inline void store(float* p, v8 v) { *(v8*)p = v; }
+#include "winograd_tiles.h"
 
-// One dimension of each transform; from and to are s and t apart.
-static inline void by_Bt(const v8* d, int s, v8* o, int t) {
-    v8 a = d[4 * s] - 4 * d[2 * s], b = d[3 * s] - 4 * d[s], c = d[4 * s] - d[2 * s], e = 2 * (d[3 * s] - d[s]);
-    o[0] = 4 * d[0] - 5 * d[2 * s] + d[4 * s];
-    o[t] = a + b;
-    o[2 * t] = a - b;
-    o[3 * t] = c + e;
-    o[4 * t] = c - e;
-    o[5 * t] = 4 * d[s] - 5 * d[3 * s] + d[5 * s];
+const long ROWS = 6;  // of a product at a time: 12 vectors of sums stay in registers
+const long FORWARD = 24, BACKWARD = 48;  // tiles at a time, measured
+
+// m (R, PANEL) = or += a b; a (R, K) has its rows and columns so far apart, b (K, PANEL) has no gaps.
+template <int R, bool ADD>
+static inline void product(const float* a, long row, long column, const float* b, long K, float* m) {
+    wide s[R][2];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < 2; v++) s[r][v] = ADD ? *(wide*)(m + r * PANEL + v * LANES) : (wide){0};
+    for (long k = 0; k < K; k++) {
+        wide b0 = *(const wide*)(b + k * PANEL), b1 = *(const wide*)(b + k * PANEL + LANES);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) {
+            float f = a[r * row + k * column];
+            s[r][0] += f * b0;
+            s[r][1] += f * b1;
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < 2; v++) *(wide*)(m + r * PANEL + v * LANES) = s[r][v];
 }
-static inline void by_At(const v8* m, int s, v8* o, int t) {
-    v8 p = m[s] + m[2 * s], q = m[s] - m[2 * s], r = m[3 * s] + m[4 * s], u = m[3 * s] - m[4 * s];
-    o[0] = m[0] + p + r;
-    o[t] = q + 2 * u;
-    o[2 * t] = p + 4 * r;
-    o[3 * t] = q + 8 * u + m[5 * s];
-}
-static inline void by_A(const v8* g, int s, v8* o, int t) {
-    v8 p = g[0] + g[2 * s], q = g[s] + g[3 * s], r = g[0] + 4 * g[2 * s], u = 2 * g[s] + 8 * g[3 * s];
-    o[0] = g[0];
-    o[t] = p + q;
-    o[2 * t] = p - q;
-    o[3 * t] = r + u;
-    o[4 * t] = r - u;
-    o[5 * t] = g[3 * s];
-}
-static inline void by_B(const v8* v, int s, v8* o, int t) {
-    v8 p = v[s] + v[2 * s], q = v[s] - v[2 * s], r = v[3 * s] + v[4 * s], u = v[3 * s] - v[4 * s];
-    o[0] = 4 * v[0];
-    o[t] = 4 * v[5 * s] - 4 * q - 2 * u;
-    o[2 * t] = -5 * v[0] - 4 * p - r;
-    o[3 * t] = q + 2 * u - 5 * v[5 * s];
-    o[4 * t] = v[0] + p + r;
-    o[5 * t] = v[5 * s];
+template <bool ADD>
+static void products(long rows, const float* a, long row, long column, const float* b, long K, float* m) {
+    long r = 0;
+    for (; r + ROWS <= rows; r += ROWS) product<ROWS, ADD>(a + r * row, row, column, b, K, m + r * PANEL);
+    a += r * row;
+    m += r * PANEL;
+    switch (rows - r) {
+        case 1: return product<1, ADD>(a, row, column, b, K, m);
+        case 2: return product<2, ADD>(a, row, column, b, K, m);
+        case 3: return product<3, ADD>(a, row, column, b, K, m);
+        case 4: return product<4, ADD>(a, row, column, b, K, m);
+        case 5: return product<5, ADD>(a, row, column, b, K, m);
+    }
 }
 
 extern "C" {
 
-// V (36, tiles, C) = B^T d B of x.
-void winograd_input(const float* x, float* V, long N, long H, long W, long C, int threads) {
-    long th = H / 4, tw = W / 4, T = N * th * tw;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (long row = 0; row < N * th; row++)
-        for (long tx = 0; tx < tw; tx++)
-            for (long c = 0; c < C; c += 8) {
-                v8 d[36], e[36], f[6], zero = {0};
-                for (int i = 0; i < 6; i++)
-                    for (int j = 0; j < 6; j++) {
-                        long y = row % th * 4 - 1 + i, xx = 4 * tx - 1 + j;
-                        bool inside = y >= 0 && y < H && xx >= 0 && xx < W;
-                        d[i * 6 + j] = inside ? load(x + ((row / th * H + y) * W + xx) * C + c) : zero;
-                    }
-                for (int j = 0; j < 6; j++) by_Bt(d + j, 6, e + j, 6);
-                for (int i = 0; i < 6; i++) {
-                    by_Bt(e + 6 * i, 1, f, 1);
-                    for (int j = 0; j < 6; j++) store(V + ((i * 6 + j) * T + row * tw + tx) * C + c, f[j]);
+// y = relu?(conv(x) + bias? + skip?), x taken for zero where mask, if given, is not positive; turned: by w turned round.
+void winograd_convolve(const float* x, const float* mask, const float* w, long turned, const float* bias, const float* skip,
+                       float* y, long N, long H, long W, long C, long O, long relu, int threads) {
+    const Tiles of(H, W);
+    long tiles = N * of.th * of.tw, blocks = (tiles + FORWARD - 1) / FORWARD, panels = (O + PANEL - 1) / PANEL;
+    const long step = C * PANEL;
+    Buffer U(panels * 36 * step);
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static)
+        for (long c = 0; c < C; c++)
+            for (long p = 0; p < panels; p++)
+                for (long o = 0; o < PANEL; o += 8) {
+                    float* to = U.data + p * 36 * step + c * PANEL + o;
+                    if (p * PANEL + o < O)
+                        weights_tile(w + c * O + p * PANEL + o, turned, to, C, O, step);
+                    else
+                        for (int k = 0; k < 36; k++) store(to + k * step, (v8){0});
                 }
+        Buffer V(36 * apart(FORWARD * C)), M(36 * apart(FORWARD * PANEL));
+#pragma omp for schedule(dynamic)
+        for (long block = 0; block < blocks; block++) {
+            long first = block * FORWARD, count = std::min(FORWARD, tiles - first);
+            transform(x, mask, V.data, of, first, count, C);
+            for (long p = 0; p < panels; p++) {
+                for (long k = 0; k < 36; k++)
+                    products<false>(count, V.data + k * apart(count * C), C, 1, U.data + (p * 36 + k) * step, C,
+                                    M.data + k * apart(count * PANEL));
+                transform_output(M.data, bias, skip, y, of, first, count, O, p * PANEL, relu);
             }
+        }
+    }
 }
 
-// y = relu?(A^T M A + bias + skip?), M (36, tiles, O).
-void winograd_output(const float* M, const float* bias, const float* skip, float* y, long N, long H, long W, long O, int relu,
-                     int threads) {
-    long th = H / 4, tw = W / 4, T = N * th * tw;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (long row = 0; row < N * th; row++)
-        for (long tx = 0; tx < tw; tx++)
-            for (long c = 0; c < O; c += 8) {
-                v8 d[36], e[24], f[4], zero = {0}, b = load(bias + c);
-                for (int k = 0; k < 36; k++) d[k] = load(M + (k * T + row * tw + tx) * O + c);
-                for (int j = 0; j < 6; j++) by_At(d + j, 6, e + j, 6);
-                for (int i = 0; i < 4; i++) {
-                    by_At(e + 6 * i, 1, f, 1);
-                    for (int j = 0; j < 4; j++) {
-                        long at = ((row * 4 + i) * W + 4 * tx + j) * O + c;
-                        v8 v = f[j] + b;
-                        if (skip) v += load(skip + at);
-                        if (relu) v = v > zero ? v : zero;
-                        store(y + at, v);
-                    }
-                }
-            }
-}
-
-// D (36, tiles, O) = A g A^T, g taken for zero where y, if given, is not positive. db (N, O): its sums over places.
-void winograd_gradient(const float* g, const float* y, float* D, float* db, long N, long H, long W, long O, int threads) {
-    long th = H / 4, tw = W / 4, T = N * th * tw;
-    memset(db, 0, N * O * sizeof(float));
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (long n = 0; n < N; n++)
-        for (long tile = n * th * tw; tile < (n + 1) * th * tw; tile++)
-            for (long c = 0; c < O; c += 8) {
-                v8 d[16], e[24], f[6], zero = {0}, sum = {0};
-                for (int i = 0; i < 4; i++)
-                    for (int j = 0; j < 4; j++) {
-                        long at = ((tile / tw * 4 + i) * W + 4 * (tile % tw) + j) * O + c;
-                        v8 v = load(g + at);
-                        if (y) v = load(y + at) > zero ? v : zero;
-                        sum += v;
-                        d[i * 4 + j] = v;
-                    }
-                store(db + n * O + c, load(db + n * O + c) + sum);
-                for (int j = 0; j < 4; j++) by_A(d + j, 4, e + j, 4);
-                for (int i = 0; i < 6; i++) {
-                    by_A(e + 4 * i, 1, f, 1);
-                    for (int j = 0; j < 6; j++) store(D + ((i * 6 + j) * T + tile) * O + c, f[j]);
-                }
-            }
-}
-
-// dx = the sums of B E B^T where tiles overlap, E (36, tiles, C).
-void winograd_input_gradient(const float* E, float* dx, long N, long H, long W, long C, int threads) {
-    long th = H / 4, tw = W / 4, T = N * th * tw, image = H * W * C;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (long n = 0; n < N; n++) {
-        memset(dx + n * image, 0, image * sizeof(float));
-        for (long tile = n * th * tw; tile < (n + 1) * th * tw; tile++)
-            for (long c = 0; c < C; c += 8) {
-                v8 d[36], e[36], f[6];
-                for (int k = 0; k < 36; k++) d[k] = load(E + (k * T + tile) * C + c);
-                for (int j = 0; j < 6; j++) by_B(d + j, 6, e + j, 6);
-                for (int i = 0; i < 6; i++) {
-                    by_B(e + 6 * i, 1, f, 1);
-                    long y = tile / tw % th * 4 - 1 + i;
-                    if (y < 0 || y >= H) continue;
-                    for (int j = 0; j < 6; j++) {
-                        long xx = 4 * (tile % tw) - 1 + j;
-                        if (xx < 0 || xx >= W) continue;
-                        float* at = dx + ((n * H + y) * W + xx) * C + c;
-                        store(at, load(at) + f[j]);
-                    }
-                }
-            }
+// The gradients dw (3, 3, C, O) and db (O) of x and of y's gradient g, which is zero where mask, if given, is not positive.
+void winograd_weights(const float* x, const float* g, const float* mask, float* dw, float* db, long N, long H, long W, long C,
+                      long O, int threads) {
+    const Tiles of(H, W);
+    long tiles = N * of.th * of.tw, panels = (O + PANEL - 1) / PANEL, step = C * PANEL, size = panels * 36 * step;
+    const long each = (size + O + 15) / 16 * 16;  // a thread's: the weights' in panels, the bias's
+    Buffer sums(threads * each);
+#pragma omp parallel num_threads(threads)
+    {
+        long me = omp_get_thread_num(), all = omp_get_num_threads(), end = tiles * (me + 1) / all;
+        float* sum = sums.data + me * each;
+        memset(sum, 0, each * sizeof(float));
+        Buffer V(36 * apart(BACKWARD * C)), D(36 * apart(panels * BACKWARD * PANEL));
+        if (O % PANEL) memset(D.data, 0, 36 * apart(panels * BACKWARD * PANEL) * sizeof(float));
+        for (long first = tiles * me / all; first < end; first += BACKWARD) {
+            long count = std::min(BACKWARD, end - first);
+            transform(x, nullptr, V.data, of, first, count, C);
+            transform_gradient(g, mask, D.data, sum + size, of, first, count, O, panels);
+            for (long k = 0; k < 36; k++)
+                for (long p = 0; p < panels; p++)
+                    products<true>(C, V.data + k * apart(count * C), 1, C,
+                                   D.data + k * apart(panels * count * PANEL) + p * count * PANEL, count,
+                                   sum + (p * 36 + k) * step);
+        }
+#pragma omp barrier
+#pragma omp for schedule(static)
+        for (long c = 0; c < C; c++)
+            for (long o = 0; o < O; o += 8)
+                weights_gradient_tile(sums.data + o / PANEL * 36 * step + c * PANEL + o % PANEL, each, all, dw + c * O + o,
+                                      C, O, step);
+#pragma omp for schedule(static)
+        for (long o = 0; o < O; o++) {
+            db[o] = 0;
+            for (long t = 0; t < all; t++) db[o] += sums.data[t * each + size + o];
+        }
     }
 }
 }
