@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from undegrade.train.native import cache_folder
+from undegrade.native import cache_folder
 
 
 def folder() -> Path:

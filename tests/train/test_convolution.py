@@ -13,9 +13,10 @@ from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture
 from undegrade.model.blocks import ResBlock
 from undegrade.tasks import TASKS
-from undegrade.train import native, selection
+from undegrade import native
+from undegrade.train import selection
 from undegrade.train.amx import Amx
-from undegrade.train.native import NotCompiled
+from undegrade.native import NotCompiled
 from undegrade.train.selection import choose
 from undegrade.train.winograd import Winograd
 

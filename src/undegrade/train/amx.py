@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from undegrade.train.cpu import lacks_bfloat16_tiles
-from undegrade.train.native import NotCompiled, library
+from undegrade.native import NotCompiled, library
 
 MAX_CHANNELS = 1024
 

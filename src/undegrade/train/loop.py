@@ -23,7 +23,7 @@ from undegrade.reading import printable
 from undegrade.tasks.recipe import Recipe
 from undegrade.train.flops import flops_per_step
 from undegrade.train.log import Log
-from undegrade.train.native import NotCompiled
+from undegrade.native import NotCompiled
 from undegrade.train.selection import choose
 from undegrade.train.state import compact, load_state, save_state
 from undegrade.train.steps import TERMS

@@ -16,7 +16,7 @@ from undegrade.errors import UndegradeError
 from undegrade.train.amx import Amx
 from undegrade.train.convolution import Kernels
 from undegrade.train.cpu import multiplies_bfloat16
-from undegrade.train.native import NotCompiled
+from undegrade.native import NotCompiled
 from undegrade.train.winograd import Winograd
 
 if TYPE_CHECKING:

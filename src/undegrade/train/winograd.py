@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from undegrade.train.native import library
+from undegrade.native import library
 
 
 class Winograd:
@@ -92,8 +92,10 @@ class Winograd:
         """
         (n, c, h, w), o = x.shape, weight.shape[int(turned)]
         taps = weight.permute(2, 3, 0, 1) if turned else weight.permute(2, 3, 1, 0)
-        y = torch.empty((n, o, h, w), memory_format=torch.channels_last)
-        self._run("convolve", x, mask, taps.contiguous(), int(turned), bias, skip, y, n, h, w, c, o, int(relu))
+        panel = self._library.winograd_panel()
+        panels, y = x.new_empty(-(-o // panel), 36, c, panel), torch.empty((n, o, h, w), memory_format=torch.channels_last)
+        self._run("pack", taps.contiguous(), int(turned), panels, c, o)
+        self._run("convolve", x, mask, panels, bias, skip, y, n, h, w, c, o, int(relu), 0)
         return y
 
     def weights(self, x: Tensor, g: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from undegrade.atomic import replacing
 from undegrade.errors import UndegradeError
 
-FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-w")
+FLAGS = ("-O3", "-march=native", "-fopenmp", "-pthread", "-shared", "-fPIC", "-w")
 
 
 class NotCompiled(UndegradeError):
@@ -33,15 +33,15 @@ def cache_folder() -> Path:
 
 @cache
 def library(name: str) -> ctypes.CDLL:
-    """The compiled ``native/<name>.cpp``.
+    """The compiled ``<name>.cpp`` of this folder.
 
     Raises:
         NotCompiled: there is no compiler, it fails, or what it made cannot be loaded.
     """
-    source = Path(__file__).parent / "native" / f"{name}.cpp"
+    source = Path(__file__).parent / f"{name}.cpp"
     compiler = _compiler()
     version = _run([compiler, "--version"])
-    sources = [file.read_text() for file in sorted(source.parent.iterdir())]
+    sources = [file.read_text() for file in sorted(source.parent.iterdir()) if file.suffix in (".cpp", ".h")]
     facts = "\0".join((*sources, *FLAGS, compiler, version, platform.platform(), _cpu()))
     built = cache_folder() / "native" / f"{name}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.so"
     try:

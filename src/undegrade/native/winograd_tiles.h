@@ -73,14 +73,16 @@ struct Buffer {
     ~Buffer() { free(data); }
 };
 
-// Where tiles lie in images.
+// Where tiles lie in images; those at the lower and right edges may lie in part outside.
 struct Tiles {
     long H, W, th, tw;
-    Tiles(long H, long W) : H(H), W(W), th(H / 4), tw(W / 4) {}
+    Tiles(long H, long W) : H(H), W(W), th((H + 3) / 4), tw((W + 3) / 4) {}
     long y(long tile) const { return tile / tw % th * 4; }
     long x(long tile) const { return tile % tw * 4; }
     long at(long tile, long y, long x) const { return (tile / (th * tw) * H + y) * W + x; }
     long corner(long tile) const { return at(tile, y(tile), x(tile)); }
+    long rows(long tile) const { return std::min(4L, H - y(tile)); }
+    long columns(long tile) const { return std::min(4L, W - x(tile)); }
 };
 
 // Bring a line of each of 4x4 pixels into the cache.
@@ -166,7 +168,7 @@ __attribute__((noinline)) static void gradient_tile(const float* g, const float*
     }
 }
 
-// The same of the tiles from first on: D (36, panels, count, PANEL), apart; mask may be null.
+// The same of the tiles from first on, which lie inside the image: D (36, panels, count, PANEL), apart; mask may be null.
 static void transform_gradient(const float* g, const float* mask, float* D, float* db, const Tiles& of, long first, long count,
                                long O, long panels) {
     const long gap = apart(panels * count * PANEL), row = of.W * O;
@@ -174,7 +176,7 @@ static void transform_gradient(const float* g, const float* mask, float* D, floa
     for (long n = 0; n < count; n++) {
         const long here = of.corner(first + n) * O, next = of.corner(first + std::min(n + 1, count - 1)) * O;
         for (long c = 0; c < O; c += 8) {
-            if (c % 16 == 0) {
+            if (c % 16 == 0 && n + 1 < count) {
                 fetch<false>(g + next + c, row, O);
                 if (mask) fetch<false>(mask + next + c, row, O);
             }
@@ -214,12 +216,48 @@ static void transform_output(const float* M, const float* bias, const float* ski
     auto one = skip ? relu ? output_tile<true, true> : output_tile<true, false>
                     : relu ? output_tile<false, true> : output_tile<false, false>;
     for (long n = 0; n < count; n++) {
-        const long here = of.corner(first + n) * O, next = of.corner(first + std::min(n + 1, count - 1)) * O;
-        fetch<true>(y + next + panel, row, O);
-        if (skip) fetch<false>(skip + next + panel, row, O);
-        for (long c = panel; c < std::min(O, panel + PANEL); c += 8)
-            one(M + n * PANEL + c - panel, gap, bias ? bias + c : nullptr, skip ? skip + here + c : nullptr, y + here + c,
-                row, O);
+        const long here = of.corner(first + n) * O, rows = of.rows(first + n), columns = of.columns(first + n);
+        if (n + 1 < count) {
+            const long next = of.corner(first + n + 1) * O + panel;
+            fetch<true>(y + next, row, O);
+            if (skip) fetch<false>(skip + next, row, O);
+        }
+        for (long c = panel; c < std::min(O, panel + PANEL); c += 8) {
+            const float *m = M + n * PANEL + c - panel, *b = bias ? bias + c : nullptr, *s = skip ? skip + here + c : nullptr;
+            if (rows == 4 && columns == 4) {
+                one(m, gap, b, s, y + here + c, row, O);
+                continue;
+            }
+            float from[16 * 8] = {0}, to[16 * 8];
+            for (long i = 0; skip && i < rows; i++)
+                for (long j = 0; j < columns; j++) store(from + (4 * i + j) * 8, load(s + i * row + j * O));
+            one(m, gap, b, from, to, 4 * 8, 8);
+            for (long i = 0; i < rows; i++)
+                for (long j = 0; j < columns; j++) store(y + here + c + i * row + j * O, load(to + (4 * i + j) * 8));
+        }
+    }
+}
+
+// The same with a ReLU and the largest of each 2x2: y has half as many rows and columns, rounded up.
+static void transform_output_halved(const float* M, const float* bias, float* y, const Tiles& of, long first, long count, long O,
+                                    long panel) {
+    const long gap = apart(count * PANEL), H = (of.H + 1) / 2, W = (of.W + 1) / 2;
+    for (long n = 0; n < count; n++) {
+        const long tile = first + n, rows = of.rows(tile), columns = of.columns(tile);
+        for (long c = panel; c < std::min(O, panel + PANEL); c += 8) {
+            float to[16 * 8];
+            output_tile<false, true>(M + n * PANEL + c - panel, gap, bias + c, nullptr, to, 4 * 8, 8);
+            for (long i = 0; i < rows; i += 2)
+                for (long j = 0; j < columns; j += 2) {
+                    v8 most = {0};
+                    for (long a = i; a < std::min(i + 2, rows); a++)
+                        for (long b = j; b < std::min(j + 2, columns); b++) {
+                            v8 v = load(to + (4 * a + b) * 8);
+                            most = v > most ? v : most;
+                        }
+                    store(y + ((tile / (of.th * of.tw) * H + (of.y(tile) + i) / 2) * W + (of.x(tile) + j) / 2) * O + c, most);
+                }
+        }
     }
 }
 
