@@ -1,4 +1,4 @@
-"""Both engines say the same, whatever the network, the size and the options; which one is chosen; and after a fork."""
+"""All engines say the same, whatever the network, the size and the options; which one is chosen; and after a fork."""
 
 import os
 import subprocess
@@ -15,24 +15,36 @@ from tests.pictures import make_photo
 from tools.graphs import random_model
 from undegrade.errors import UndegradeError
 from undegrade.inference import engines
+from undegrade.inference.compiled import has_form
+from undegrade.inference.compiled_engine import CompiledEngine
 from undegrade.inference.engines import make_engine
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.onnx_engine import OnnxEngine
 from undegrade.inference.pipeline import Pipeline
 from undegrade.inference.torch_engine import TorchEngine
 from undegrade.model.architecture import Architecture, Conditioning
+from undegrade.model.part import Part
+from undegrade.native import NotCompiled, library
+from undegrade.native.convolution import Conv3x3, check
 from undegrade.tasks import TASKS, Task
 from undegrade.weights.card import MISMATCH, find_weights, read_weights, shipped_cards
 
 # What is not shipped yet gets random weights, the restorer "full" among it: it costs ten times as much.
 FORMS = {a: task for task in TASKS.values() for a in task.variants.values()}
 SHIPPED = [(card.task, card.variant) for card in shipped_cards()]
+try:
+    check()
+    USUAL: type[OnnxEngine] = CompiledEngine
+except NotCompiled:
+    USUAL = OnnxEngine
+OTHERS = {"onnx": OnnxEngine} | ({} if USUAL is OnnxEngine else {"compiled": CompiledEngine})
+"""What this machine has beside PyTorch."""
 
 
-def both(architecture: Architecture, task: Task) -> tuple[Pipeline, Pipeline]:
+def both(architecture: Architecture, task: Task, other: str = "onnx") -> tuple[Pipeline, Pipeline]:
     model = random_model(architecture)
     tensors = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
-    return Pipeline(TorchEngine(model), task), Pipeline(OnnxEngine(architecture, tensors, 1), task)
+    return Pipeline(TorchEngine(model), task), Pipeline(OTHERS[other](architecture, tensors, 1), task)
 
 
 def same(a: Pipeline, b: Pipeline, x: np.ndarray, **options: Any) -> None:
@@ -49,18 +61,23 @@ def same(a: Pipeline, b: Pipeline, x: np.ndarray, **options: Any) -> None:
         np.testing.assert_allclose(one.spread, other.spread, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("architecture", "task"), FORMS.items(), ids=lambda x: getattr(x, "name", None) or x.restorer)
-def test_every_kind_of_network_at_odd_sizes(architecture: Architecture, task: Task) -> None:
-    a, b = both(architecture, task)
+@pytest.mark.parametrize(
+    ("architecture", "task", "other"),
+    [(a, task, other) for a, task in FORMS.items() for other in OTHERS if other == "onnx" or has_form(a)],
+    ids=lambda x: getattr(x, "name", None) or getattr(x, "restorer", x),
+)
+def test_every_kind_of_network_at_odd_sizes(architecture: Architecture, task: Task, other: str) -> None:
+    a, b = both(architecture, task, other)
     for h, w in ((1, 1), (2, 7), (19, 26), (33, 13)):
         same(a, b, image(h, w))
         if architecture.channels == 3:
             same(a, b, image(h, w, 3))
 
 
+@pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize(("task", "variant"), SHIPPED)
-def test_every_shipped_model_and_kind_of_array(task: str, variant: str) -> None:
-    a, b = (load_pipeline(task, variant, device="cpu", engine=engine) for engine in ("torch", "onnx"))
+def test_every_shipped_model_and_kind_of_array(task: str, variant: str, other: str) -> None:
+    a, b = (load_pipeline(task, variant, device="cpu", engine=engine) for engine in ("torch", other))
     photo = make_photo(61, 83, 1)
     noise = np.random.default_rng(0).normal(0, 12, photo.shape)
     y = (photo + noise).clip(0, 255)
@@ -88,17 +105,76 @@ def test_tiles_equal_the_whole_image_bit_for_bit(name: str) -> None:
     np.testing.assert_array_equal(tiled.estimate, whole.estimate)
 
 
+@pytest.mark.skipif("compiled" not in OTHERS, reason="there is no C++ compiler")
+@pytest.mark.parametrize("name", ["gaussian", "universal"])
+def test_tiles_of_compiled_kernels_equal_the_whole_image_nearly(name: str) -> None:
+    task = TASKS[name]
+    _, model = both(task.variants["fast" if name == "gaussian" else "wide"], task, "compiled")
+    x = image(301, 300, 3)
+    whole, tiled = model(x, tile=WHOLE), model(x, tile=160)
+    np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(tiled.estimate, whole.estimate, rtol=1e-4, atol=1e-4)
+    again = Pipeline(CompiledEngine(model.architecture, model.engine._tensors, 3), task)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(again(x, tile=160).image, tiled.image)  # whatever the threads
+
+
+@pytest.mark.skipif("compiled" not in OTHERS, reason="there is no C++ compiler")
+def test_compiled_kernels_give_a_part_a_batch_and_the_scale() -> None:
+    weights = read_weights(find_weights("universal", ["wide"]))
+    found, wanted = (make_engine(weights, engine=name) for name in ("compiled", "onnx"))
+    y = image(2, 3, 150, 171)
+    c = wanted.encode(y).mean
+    part = Part((40, 121), (16, 150))
+    for ours, theirs in zip(found.restore_with_scale(y, c, part), wanted.restore_with_scale(y, c, part), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found.restore(y[:1], c[:1]), found.restore(y, c)[:1])
+
+
+def test_without_a_compiler_onnx_runtime_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = read_weights(find_weights("gaussian", ["fast"]))
+    forget()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    try:
+        assert type(make_engine(weights)) is OnnxEngine
+        with pytest.raises(UndegradeError, match="no C\\+\\+ compiler; install g\\+\\+"):
+            make_engine(weights, engine="compiled")
+    finally:
+        forget()
+
+
+@pytest.mark.skipif("compiled" not in OTHERS, reason="there is no C++ compiler")
+def test_kernels_that_compute_something_else_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = read_weights(find_weights("gaussian", ["fast"]))
+    forget()
+    compute = Conv3x3.__call__
+    monkeypatch.setattr(Conv3x3, "__call__", lambda *a, **k: compute(*a, **k) + np.float32(0.01))
+    try:
+        assert type(make_engine(weights)) is OnnxEngine
+        with pytest.raises(UndegradeError, match="computes something else"):
+            make_engine(weights, engine="compiled")
+    finally:
+        forget()
+
+
+def forget() -> None:
+    library.cache_clear()
+    check.cache_clear()
+
+
 def test_which_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = read_weights(find_weights("gaussian", ["fast"]))
-    assert isinstance(make_engine(weights), OnnxEngine)
+    assert type(make_engine(weights)) is USUAL
+    assert type(make_engine(weights, "cpu", engine="onnx")) is OnnxEngine
     assert isinstance(make_engine(weights, "cpu", engine="torch"), TorchEngine)
-    for native, kind in ((True, TorchEngine), (False, OnnxEngine)):
+    for native, kind in ((True, TorchEngine), (False, USUAL)):
         monkeypatch.setattr(engines, "multiplies_bfloat16", lambda native=native: native)
         assert isinstance(make_engine(weights, "cpu", half=True), kind)
-    with pytest.raises(UndegradeError, match="no engine 'tensorflow'; choose one of: onnx, torch"):
+    with pytest.raises(UndegradeError, match="no engine 'tensorflow'; choose one of: compiled, onnx, torch"):
         make_engine(weights, engine="tensorflow")
-    with pytest.raises(UndegradeError, match="on the CPU in float32 only"):
-        make_engine(weights, "cuda", engine="onnx")
+    for name in ("compiled", "onnx"):
+        with pytest.raises(UndegradeError, match=f"{name} works on the CPU in float32 only"):
+            make_engine(weights, "cuda", engine=name)
     with pytest.raises(UndegradeError, match="threads is 0"):
         make_engine(weights, threads=0)
 
@@ -121,8 +197,13 @@ def test_networks_without_a_graph_need_pytorch(monkeypatch: pytest.MonkeyPatch) 
     tensors = {name: tensor.numpy().copy() for name, tensor in random_model(alone).state_dict().items()}
     weights = read_weights(find_weights("gaussian", ["fast"]))._replace(architecture=alone, tensors=tensors)
     assert isinstance(make_engine(weights), TorchEngine)
-    with pytest.raises(UndegradeError, match="no ONNX graph"):
-        make_engine(weights, engine="onnx")
+    for engine in ("onnx", "compiled"):
+        with pytest.raises(UndegradeError, match="no ONNX graph"):
+            make_engine(weights, engine=engine)
+    full = Architecture(restorer="full")
+    tensors = {name: tensor.numpy().copy() for name, tensor in random_model(full).state_dict().items()}
+    with pytest.raises(UndegradeError, match="no compiled form"):
+        make_engine(weights._replace(architecture=full, tensors=tensors), engine="compiled")
     monkeypatch.setattr("undegrade.lazy.has_torch", lambda: False)
     with pytest.raises(UndegradeError, match="this kind of network needs PyTorch; install it with: pip install"):
         make_engine(weights)
@@ -146,7 +227,7 @@ def test_tensors_of_another_network_are_refused() -> None:
 def test_a_child_process_restores_after_its_parent_has() -> None:
     """The threads of a session do not survive a fork: without new sessions the child would wait for ever."""
     weights = read_weights(find_weights("gaussian", ["fast"]))
-    model = Pipeline(OnnxEngine(weights.architecture, weights.tensors, threads=2), TASKS["gaussian"])
+    model = Pipeline(USUAL(weights.architecture, weights.tensors, threads=2), TASKS["gaussian"])
     x = make_photo(200, 240, 3)
     expected = model(x).image
     read, write = os.pipe()

@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.train.conftest import TINY
+from undegrade import native
 from undegrade.errors import UndegradeError
 from undegrade.model.architecture import Architecture
 from undegrade.model.blocks import ResBlock
+from undegrade.native import NotCompiled
 from undegrade.tasks import TASKS
-from undegrade import native
 from undegrade.train import selection
 from undegrade.train.amx import Amx
-from undegrade.native import NotCompiled
 from undegrade.train.selection import choose
 from undegrade.train.winograd import Winograd
 

@@ -11,6 +11,7 @@ from undegrade.inference.engine import Engine
 from undegrade.inference.graphs import has_graphs, has_int8_graphs
 from undegrade.inference.machine import may_have_gpu, multiplies_bfloat16, multiplies_int8, usable_cores
 from undegrade.lazy import has_torch, needs_torch
+from undegrade.model.architecture import Architecture
 from undegrade.weights.card import Weights, built
 from undegrade.weights.int8 import Int8Weights
 
@@ -18,8 +19,10 @@ MOST_THREADS = 1024
 
 
 class EngineName(enum.StrEnum):
-    """The libraries that run the networks. Each is imported only if it is chosen."""
+    """What runs the networks. Each is imported only if it is chosen."""
 
+    COMPILED = "compiled"
+    """Kernels compiled on this machine, on the CPU, where there is a C++ compiler."""
     ONNX = "onnx"
     """ONNX Runtime, on the CPU."""
     TORCH = "torch"
@@ -41,7 +44,7 @@ def make_engine(
         device: ``"cpu"``, ``"cuda"``, ...; None for a GPU if there is one and PyTorch is installed.
         half: convolve in half precision, see :class:`undegrade.inference.torch_engine.TorchEngine`. A CPU that does not
             multiply bfloat16 itself would be slower for it, and keeps float32 unless PyTorch is asked for.
-        engine: a name in :class:`EngineName`; None for ONNX Runtime where it can do this, else PyTorch.
+        engine: a name in :class:`EngineName`; None for the first of them that can do this here.
         threads: of the CPU; None for the cores that the process may use.
         int8: the int8 form of the weights, to be computed with by ONNX Runtime on a CPU; None for float32.
 
@@ -54,20 +57,17 @@ def make_engine(
     check_threads(threads)
     if int8 is not None:
         return _int8_engine(weights, int8, device, half, engine, threads)
-    if engine == EngineName.ONNX and (device not in (None, "cpu") or half):
-        raise UndegradeError("ONNX Runtime works on the CPU in float32 only; leave out the engine.")
-    if engine == EngineName.ONNX:
-        device = "cpu"
-    device = device or default_device()
+    on_cpu = engine in (EngineName.ONNX, EngineName.COMPILED)
+    if on_cpu and (device not in (None, "cpu") or half):
+        raise UndegradeError(f"the engine {engine} works on the CPU in float32 only; leave out the engine.")
+    device = "cpu" if on_cpu else device or default_device()
     if half and device == "cpu" and engine is None:
         half = multiplies_bfloat16()
     graphs = has_graphs(weights.architecture)
-    if engine == EngineName.ONNX or (engine is None and device == "cpu" and not half and graphs):
+    if on_cpu or (engine is None and device == "cpu" and not half and graphs):
         if not graphs:
             raise UndegradeError("this kind of network has no ONNX graph; leave out the engine.")
-        from undegrade.inference.onnx_engine import OnnxEngine
-
-        return OnnxEngine(weights.architecture, weights.tensors, threads)
+        return _cpu_engine(weights, engine, threads)
     if engine == EngineName.TORCH:
         needs_torch("the engine torch")
     elif half or graphs:
@@ -81,6 +81,36 @@ def make_engine(
     # PyTorch itself does not see the limits of a container. Fewer threads, as by OMP_NUM_THREADS, stay.
     torch.set_num_threads(threads or min(torch.get_num_threads(), usable_cores()))
     return TorchEngine(built(weights), device, half)
+
+
+def _cpu_engine(weights: Weights, engine: str | None, threads: int | None) -> Engine:
+    if engine != EngineName.ONNX:
+        try:
+            check_compiled(weights.architecture)
+        except UndegradeError:
+            if engine is not None:
+                raise
+        else:
+            from undegrade.inference.compiled_engine import CompiledEngine
+
+            return CompiledEngine(weights.architecture, weights.tensors, threads)
+    from undegrade.inference.onnx_engine import OnnxEngine
+
+    return OnnxEngine(weights.architecture, weights.tensors, threads)
+
+
+def check_compiled(architecture: Architecture) -> None:
+    """Check that compiled kernels can run an architecture here.
+
+    Raises:
+        UndegradeError: it has no compiled form, or there is no compiler.
+    """
+    from undegrade.inference.compiled import has_form
+    from undegrade.native.convolution import check
+
+    if not has_form(architecture):
+        raise UndegradeError("this kind of network has no compiled form; leave out the engine.")
+    check()
 
 
 def check_int8(device: str | None, half: bool, engine: str | None) -> None:

@@ -158,7 +158,7 @@ void winograd_weights(const float* x, const float* g, const float* mask, float* 
 }
 
 // y = conv(x) + bias, of side x side and with that stride; w (O / PANEL, side side C, PANEL). H and W are multiples of side.
-void patches_convolve(const float* x, const float* w, const float* bias, float* y, long N, long H, long W, long C, long O,
+void winograd_patches(const float* x, const float* w, const float* bias, float* y, long N, long H, long W, long C, long O,
                       long side, int threads) {
     const long across = W / side, all = N * (H / side) * across, K = side * side * C;
     in_turns(threads, (all + BACKWARD - 1) / BACKWARD, [&] {

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from undegrade.train.cpu import lacks_bfloat16_tiles
 from undegrade.native import NotCompiled, library
+from undegrade.train.cpu import lacks_bfloat16_tiles
 
 MAX_CHANNELS = 1024
 

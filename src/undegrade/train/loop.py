@@ -19,11 +19,11 @@ from safetensors import SafetensorError
 from tqdm import tqdm
 
 from undegrade.errors import UndegradeError
+from undegrade.native import NotCompiled
 from undegrade.reading import printable
 from undegrade.tasks.recipe import Recipe
 from undegrade.train.flops import flops_per_step
 from undegrade.train.log import Log
-from undegrade.native import NotCompiled
 from undegrade.train.selection import choose
 from undegrade.train.state import compact, load_state, save_state
 from undegrade.train.steps import TERMS

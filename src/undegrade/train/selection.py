@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from undegrade.errors import UndegradeError
+from undegrade.native import NotCompiled
 from undegrade.train.amx import Amx
 from undegrade.train.convolution import Kernels
 from undegrade.train.cpu import multiplies_bfloat16
-from undegrade.native import NotCompiled
 from undegrade.train.winograd import Winograd
 
 if TYPE_CHECKING:

@@ -93,7 +93,10 @@ class Winograd:
         (n, c, h, w), o = x.shape, weight.shape[int(turned)]
         taps = weight.permute(2, 3, 0, 1) if turned else weight.permute(2, 3, 1, 0)
         panel = self._library.winograd_panel()
-        panels, y = x.new_empty(-(-o // panel), 36, c, panel), torch.empty((n, o, h, w), memory_format=torch.channels_last)
+        panels, y = (
+            x.new_empty(-(-o // panel), 36, c, panel),
+            torch.empty((n, o, h, w), memory_format=torch.channels_last),
+        )
         self._run("pack", taps.contiguous(), int(turned), panels, c, o)
         self._run("convolve", x, mask, panels, bias, skip, y, n, h, w, c, o, int(relu), 0)
         return y

@@ -1,0 +1,150 @@
+"""Convolutions of arrays (N, H, W, C), float32, by ``winograd.cpp``.
+
+Channels are counted in eights: a convolution takes and gives a multiple of eight, the missing ones are zeros.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from undegrade.native import NotCompiled, library
+
+Array = npt.NDArray[np.float32]
+EIGHT = 8
+
+
+def eights(channels: int) -> int:
+    """Channels that so many are completed to."""
+    return -(-channels // EIGHT) * EIGHT
+
+
+class Conv3x3:
+    """A 3x3 convolution with zero padding, and perhaps a ReLU.
+
+    Args:
+        weight: (O, C, 3, 3).
+        bias: (O,).
+
+    Raises:
+        NotCompiled: there is no compiler.
+    """
+
+    def __init__(self, weight: Array, bias: Array) -> None:
+        o, c = eights(weight.shape[0]), eights(weight.shape[1])
+        taps = np.zeros((3, 3, c, o), np.float32)
+        taps[:, :, : weight.shape[1], : weight.shape[0]] = weight.transpose(2, 3, 1, 0)
+        panel = _call("panel")
+        self._panels = np.empty((-(-o // panel), 36, c, panel), np.float32)
+        self._bias, self._channels = _completed(bias, o), c
+        _call("pack", taps, 0, self._panels, c, o, threads=1)
+
+    def __call__(
+        self,
+        x: Array,
+        threads: int,
+        *,
+        skip: Array | None = None,
+        relu: bool = False,
+        halved: bool = False,
+        out: Array | None = None,
+    ) -> Array:
+        """relu?(conv(x) + skip): (N, H, W, C) -> (N, H, W, O).
+
+        Args:
+            x: contiguous.
+            threads: that work on it.
+            skip: of the result's size.
+            relu: whether negative results become 0.
+            halved: give the largest of each 2x2 after a ReLU, (N, ceil(H / 2), ceil(W / 2), O), and take no skip.
+            out: where the result goes; it may be ``skip``, not ``x``.
+
+        Raises:
+            ValueError: an array has another size or layout.
+        """
+        (n, h, w, c), o = x.shape, len(self._bias)
+        size = (n, -(-h // 2), -(-w // 2), o) if halved else (n, h, w, o)
+        if out is None:
+            out = np.empty(size, np.float32)
+        _check(x, (n, h, w, self._channels))
+        for given in (out, skip):
+            if given is not None:
+                _check(given, size)
+        sizes = (n, h, w, c, o, int(relu), int(halved))
+        _call("convolve", x, None, self._panels, self._bias, skip, out, *sizes, threads=threads)
+        return out
+
+
+class Patches:
+    """A convolution of side x side with that stride; of side 1, a product at every place.
+
+    Args:
+        weight: (O, C, side, side).
+        bias: (O,).
+    """
+
+    def __init__(self, weight: Array, bias: Array) -> None:
+        o, (c, self._side) = eights(weight.shape[0]), weight.shape[1:3]
+        panel = _call("panel")
+        panels = -(-o // panel)
+        taps = np.zeros((self._side, self._side, eights(c), panels * panel), np.float32)
+        taps[:, :, :c, : weight.shape[0]] = weight.transpose(2, 3, 1, 0)
+        self._panels = np.ascontiguousarray(taps.reshape(-1, panels, panel).transpose(1, 0, 2))
+        self._bias, self._channels = _completed(bias, o), eights(c)
+
+    def __call__(self, x: Array, threads: int) -> Array:
+        """(N, H, W, C) -> (N, H / side, W / side, O); x is contiguous.
+
+        Raises:
+            ValueError: x has another size or layout.
+        """
+        (n, h, w, c), o, side = x.shape, len(self._bias), self._side
+        _check(x, (n, h // side * side, w // side * side, self._channels))
+        y = np.empty((n, h // side, w // side, o), np.float32)
+        _call("patches", x, self._panels, self._bias, y, n, h, w, c, o, side, threads=threads)
+        return y
+
+
+@cache
+def check() -> None:
+    """Check, once, that there are kernels and that they compute what they should.
+
+    Raises:
+        NotCompiled: there are none, or a compiler made them wrong.
+    """
+    rng = np.random.default_rng(0)
+    x, weight, bias = (rng.random(shape, np.float32) - np.float32(0.5) for shape in ((1, 9, 10, 8), (16, 8, 3, 3), 16))
+    around = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    places = np.lib.stride_tricks.sliding_window_view(around, (3, 3), (1, 2))
+    wanted = np.einsum("nhwcij,ocij->nhwo", places, weight) + bias
+    patches = np.einsum("nhwc,oc->nhwo", x, weight[..., 0, 0]) + bias
+    found = Conv3x3(weight, bias)(x, 2), Patches(weight[..., :1, :1], bias)(x, 1)
+    if not all(np.abs(f - w).max() < 1e-4 for f, w in zip(found, (wanted, patches), strict=True)):
+        raise NotCompiled("what the C++ compiler made computes something else; all goes on without it, more slowly.")
+
+
+def _check(x: Array, size: tuple[int, ...]) -> None:
+    # The kernels would read or write what lies beside it.
+    if x.shape != size or x.dtype != np.float32 or not x.flags.c_contiguous:
+        raise ValueError(f"{x.dtype} {x.shape} is no contiguous float32 {size}")
+
+
+def _completed(bias: Array, channels: int) -> Array:
+    completed = np.zeros(channels, np.float32)
+    completed[: len(bias)] = bias
+    return completed
+
+
+def _call(name: str, *arguments: Array | int | None, threads: int | None = None) -> Any:
+    """Call a function; arrays by address, the rest as C longs, then the number of threads."""
+    given: list[Any] = [
+        ctypes.c_long(a) if isinstance(a, int) else ctypes.c_void_p(None if a is None else a.ctypes.data)
+        for a in arguments
+    ]
+    if threads is not None:
+        given.append(ctypes.c_int(threads))
+    return getattr(library("winograd"), f"winograd_{name}")(*given)
