@@ -2,7 +2,8 @@
 
 Everything is measured in turns within one run, so that a busy machine slows all alike: compare the ratios. The peak is
 that of a matrix product (1024 x 1024, float32), measured before every turn. Models that have an int8 form are measured
-in it too (`--draft`), which goes beyond that peak. Yardsticks: FFDNet's network with random weights, and OpenCV's
+in it too (`--draft`). Int8 and the compiled kernels go beyond that peak: it counts the multiplications of direct
+convolution. Yardsticks: FFDNet's network with random weights, and OpenCV's
 non-local means, which needs `pip install 'undegrade[benchmark]'`. `--file` adds a JPEG of 12 megapixels, read, restored
 and written; `--start` adds the CPU time of the command until its first result. `--linear` prints instead the time per
 pixel of growing pictures, each in turn with the smallest.
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 
 from undegrade.errors import UndegradeError
+from undegrade.inference.engines import EngineName
 from undegrade.inference.load import load_pipeline
 from undegrade.inference.machine import usable_cores
 from undegrade.inference.pipeline import Pipeline
@@ -56,15 +58,23 @@ def seconds(work: Callable[[], object]) -> float:
     return clock() - started
 
 
-def ways(models: list[str], threads: int) -> dict[str, tuple[Callable[[np.ndarray], object], float]]:
+def ways(
+    models: list[str], engines: list[str], threads: int
+) -> dict[str, tuple[Callable[[np.ndarray], object], float]]:
     """What is measured: a function of an image, and its multiply-adds per pixel (0: not counted)."""
     found: dict[str, tuple[Callable[[np.ndarray], object], float]] = {}
     for card in shipped_cards():
         if models and card.name not in models:
             continue
-        for engine in ("onnx", "torch"):
-            pipeline = load_pipeline(card.task, card.variant, device="cpu", engine=engine, threads=threads)
+        for engine in engines:
+            try:
+                pipeline = load_pipeline(card.task, card.variant, device="cpu", engine=engine, threads=threads)
+            except UndegradeError as error:  # there is no compiler
+                print(f"{card.name}, {engine}: {error}", file=sys.stderr)
+                continue
             found[f"{card.name}, {engine}"] = pipeline, multiply_adds_per_pixel(pipeline.architecture)
+        if "onnx" not in engines:
+            continue
         try:
             draft = load_pipeline(card.task, card.variant, threads=threads, draft=True)
         except UndegradeError:  # no int8 form is shipped, or none serves on this CPU
@@ -96,7 +106,7 @@ def chain_multiply_adds(model: VDIR) -> float:
 
 def measured_pixels(name: str, image: np.ndarray) -> int:
     """The yardsticks are given a part of the largest pictures: their time is linear, their memory too."""
-    ours = name.endswith((", onnx", ", int8", ", torch")) and "chain" not in name
+    ours = name.endswith((*(f", {engine}" for engine in EngineName), ", int8")) and "chain" not in name
     part = image if ours else image[:2048, :2048]
     return part.shape[0] * part.shape[1]
 
@@ -106,10 +116,10 @@ def picture(megapixels: float) -> np.ndarray:
     return photo(1)[:512, :512].copy() if round(megapixels * 1e6) == 512 * 512 else photo(megapixels)
 
 
-def table(models: list[str], megapixels: float, threads: int, repeats: int) -> None:
+def table(models: list[str], engines: list[str], megapixels: float, threads: int, repeats: int) -> None:
     """Print one table."""
     image = picture(megapixels)
-    chosen = ways(models, threads)
+    chosen = ways(models, engines, threads)
     speeds: dict[str, list[float]] = {name: [] for name in chosen}
     shares: dict[str, list[float]] = {name: [] for name in chosen}
     peaks = []
@@ -140,7 +150,7 @@ def file(threads: int) -> None:
     from undegrade.image import Format, Picture, write
     from undegrade.inference.select_task import Choice
 
-    pipeline: Pipeline = load_pipeline("gaussian", "fast", device="cpu", engine="onnx", threads=threads)
+    pipeline: Pipeline = load_pipeline("gaussian", "fast", device="cpu", threads=threads)
     with tempfile.TemporaryDirectory() as name:
         source, output = Path(name) / "in.jpg", Path(name) / "out.jpg"
         write(source, Picture(photo(12), format=Format.JPEG))
@@ -148,8 +158,8 @@ def file(threads: int) -> None:
         outcome = restore_file(Job(source, output), FileOptions(), lambda pixels, quality, looking: Choice(pipeline))
     assert outcome.reason is None, outcome.reason
     share = 2 * multiply_adds_per_pixel(pipeline.architecture) * 12 / 1e3 / outcome.seconds / best
-    print(f"\nA JPEG of 12 megapixels, gaussian-fast, {threads} thread(s), file to file: {outcome.seconds:.1f} s, "
-          f"{12 / outcome.seconds:.3f} MPix/s, {100 * share:.0f} % of the peak")  # fmt: skip
+    print(f"\nA JPEG of 12 megapixels, gaussian-fast, {pipeline.engine.software}, {threads} thread(s), file to file: "
+          f"{outcome.seconds:.1f} s, {12 / outcome.seconds:.3f} MPix/s, {100 * share:.0f} % of the peak")  # fmt: skip
 
 
 def start() -> None:
@@ -180,7 +190,7 @@ def start() -> None:
 
 
 def linear(models: list[str], sizes: list[float], threads: int, repeats: int) -> None:
-    """Print the time per pixel of growing pictures, with ONNX Runtime.
+    """Print the time per pixel of growing pictures, with the usual engine.
 
     The smallest is restored before and after each larger one, as often as it takes for a comparison within the same
     minutes: on a busy machine the ratio holds where the times do not.
@@ -191,7 +201,7 @@ def linear(models: list[str], sizes: list[float], threads: int, repeats: int) ->
     for card in shipped_cards():
         if card.name not in (models or ["gaussian-fast"]):
             continue
-        pipeline = load_pipeline(card.task, card.variant, device="cpu", engine="onnx", threads=threads)
+        pipeline = load_pipeline(card.task, card.variant, device="cpu", threads=threads)
         base = photo(smallest)
         pipeline(base[:64, :64].copy())
         for megapixels in larger:
@@ -225,6 +235,8 @@ def main() -> int:
         help="of the CPU (default: one, and all cores)",
     )
     parser.add_argument("--models", nargs="*", default=[], metavar="NAME", help="shipped models (default: all)")
+    names = list(EngineName)
+    parser.add_argument("--engines", nargs="+", choices=names, default=names, help="int8 goes with onnx (default: all)")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="turns (default: 3)")
     parser.add_argument("--file", action="store_true", help="also a JPEG of 12 megapixels, from file to file")
     parser.add_argument("--start", action="store_true", help="also the CPU time of starting the command")
@@ -246,7 +258,7 @@ def main() -> int:
             linear(args.models, args.linear, threads, args.repeats)
             continue
         for megapixels in args.sizes:
-            table(args.models, megapixels, threads, args.repeats)
+            table(args.models, args.engines, megapixels, threads, args.repeats)
         if args.file:
             file(threads)
     return 0

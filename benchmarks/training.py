@@ -20,11 +20,11 @@ import torch
 
 from undegrade.data.batches import Synthetic
 from undegrade.data.training_images import TrainingImages
+from undegrade.native import NotCompiled
 from undegrade.tasks import TASKS
 from undegrade.tasks.recipe import Recipe
 from undegrade.train.cpu import denormals_as_zero, keep_memory, multiplies_bfloat16
 from undegrade.train.flops import flops_per_step
-from undegrade.native import NotCompiled
 from undegrade.train.selection import PATHS
 from undegrade.train.steps import TERMS
 from undegrade.train.trainer import Trainer

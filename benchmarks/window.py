@@ -6,8 +6,9 @@ its description (``undegrade.model.restorers``).
 Each measurement is a process of its own; the figure is the slope between two sizes, so that what Python and torch
 themselves take is not in it. Linux, CPU, one thread.
 
-``--tiles 512 768`` prints instead the CPU time per pixel of a tile of these sides within a large picture, restored by
-ONNX Runtime from a given latent; beside it, where the restorer can leave some out, that of the whole window.
+``--tiles 512 768`` prints instead the CPU time per pixel of a tile of these sides within a large picture, restored
+from a given latent by the engines other than torch; beside it, where the restorer can leave some out, that of the whole
+window.
 """
 
 from __future__ import annotations
@@ -18,17 +19,22 @@ import resource
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from undegrade.inference.onnx_engine import OnnxEngine
+    from undegrade.model.vdir import VDIR
+
 SIDES = (320, 640)
+ENGINES = ["compiled", "onnx", "torch"]
 
 
 def measure(engine: str, restorer: str, scale: int, side: int) -> int:
     """Peak resident bytes of a process that restores one window."""
     import torch
 
-    from undegrade.inference.onnx_engine import OnnxEngine
     from undegrade.inference.pipeline import Pipeline
     from undegrade.inference.torch_engine import TorchEngine
     from undegrade.model.architecture import Architecture
@@ -39,23 +45,33 @@ def measure(engine: str, restorer: str, scale: int, side: int) -> int:
     task = TASKS["gaussian" if scale == 1 else f"sr-x{scale}"]
     architecture = Architecture(restorer=restorer, scale=scale, params=1 if scale == 1 else 3)
     model = VDIR(architecture).requires_grad_(False)
-    tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    used = TorchEngine(model) if engine == "torch" else OnnxEngine(architecture, tensors, 1)
+    used = TorchEngine(model) if engine == "torch" else on_arrays(engine)(architecture, arrays_of(model), 1)
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     Pipeline(used, task)(image, tile=side)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def of_tiles(restorer: str, sides: list[int], turns: int) -> None:
-    """Print the time per pixel of tiles."""
+def on_arrays(engine: str) -> type[OnnxEngine]:
+    """The engine that needs no torch, by name."""
+    from undegrade.inference.compiled_engine import CompiledEngine
     from undegrade.inference.onnx_engine import OnnxEngine
+
+    return CompiledEngine if engine == "compiled" else OnnxEngine
+
+
+def arrays_of(model: VDIR) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
+def of_tiles(name: str, restorer: str, sides: list[int], turns: int) -> None:
+    """Print the time per pixel of tiles."""
     from undegrade.model.architecture import Architecture
     from undegrade.model.part import Part
     from undegrade.model.vdir import VDIR
 
     architecture = Architecture(restorer=restorer, params=3)
     model = VDIR(architecture).requires_grad_(False)
-    engine = OnnxEngine(architecture, {name: tensor.numpy() for name, tensor in model.state_dict().items()}, 1)
+    engine = on_arrays(name)(architecture, arrays_of(model), 1)
     halo, random = engine.reaches.restore, np.random.default_rng(0)
 
     def seconds(side: int, part: Part | None) -> float:
@@ -66,7 +82,7 @@ def of_tiles(restorer: str, sides: list[int], turns: int) -> None:
         engine.restore(y, c, part)
         return (time.process_time() - started) / side**2 * 1e6
 
-    print(f"\n{restorer}, halo {halo}, {turns} turn(s)\n")
+    print(f"\n{restorer}, {name}, halo {halo}, {turns} turn(s)\n")
     print("| tile | window | s per MPix | whole window |\n|--:|--:|--:|--:|")
     found: dict[int, list[tuple[float, float]]] = {side: [] for side in sides}
     for _ in range(turns):
@@ -84,22 +100,28 @@ def main() -> int:
         print(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engines", nargs="+", choices=("torch", "onnx"), default=["torch", "onnx"])
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--tiles", type=int, nargs="+", metavar="SIDE", help="instead the time of such tiles")
     parser.add_argument("--restorer", choices=("fast", "wide"), default="wide", help="of the tiles (default: wide)")
     parser.add_argument("--turns", type=int, default=3, help="times that each tile is restored (default: 3)")
     args = parser.parse_args()
     engines = args.engines
     if args.tiles:
-        of_tiles(args.restorer, args.tiles, args.turns)
+        for engine in engines:
+            if engine != "torch":
+                of_tiles(engine, args.restorer, args.tiles, args.turns)
         return 0
+    from undegrade.inference.compiled import has_form
     from undegrade.inference.graphs import has_graphs
     from undegrade.model.architecture import Architecture
     from undegrade.model.restorers import RESTORERS
 
     for restorer, scale in ((name, scale) for name, d in RESTORERS.items() for scale in d.scales):
         for engine in engines:
-            if engine == "onnx" and not has_graphs(Architecture(restorer=restorer, scale=scale, params=3)):
+            architecture = Architecture(restorer=restorer, scale=scale, params=3)
+            if engine != "torch" and not has_graphs(architecture):
+                continue
+            if engine == "compiled" and not has_form(architecture):
                 continue
             sides = [s // scale for s in SIDES]
             peaks = []
@@ -107,7 +129,7 @@ def main() -> int:
                 command = [sys.executable, __file__, engine, restorer, str(scale), str(side)]
                 peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
             slope = (peaks[1] - peaks[0]) / (sides[1] ** 2 - sides[0] ** 2)
-            print(f"{restorer:7s} x{scale} {engine:5s}: {slope:6.0f} bytes per input pixel", flush=True)
+            print(f"{restorer:7s} x{scale} {engine:8s}: {slope:6.0f} bytes per input pixel", flush=True)
     return 0
 
 

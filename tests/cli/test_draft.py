@@ -11,6 +11,7 @@ from tests.inference.drafts import random_draft
 from undegrade.cli import main
 from undegrade.inference import engines
 from undegrade.inference.machine import multiplies_int8
+from undegrade.native import NotCompiled, convolution
 from undegrade.weights.card import read_card
 
 needs_avx2 = pytest.mark.skipif(not multiplies_int8(), reason="int8 is refused on this CPU")
@@ -52,3 +53,17 @@ def test_what_does_not_go_with_a_draft_is_said_before_anything_is_done(
     assert main(command) == 2
     assert "this CPU has no AVX2" in capsys.readouterr().err
     assert not Path("restored").exists()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_draft_of_a_shipped_model_is_left_out_where_float32_is_faster(
+    compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check() -> None:
+        if not compiled:
+            raise NotCompiled("there is no C++ compiler.")
+
+    monkeypatch.setattr(convolution, "check", check)
+    monkeypatch.chdir(tmp_path)
+    assert main(["restore", "missing.png", "--task", "jpeg", "--draft"]) == 1
+    assert ("are faster here than a draft in int8; --draft is left out" in capsys.readouterr().err) is compiled

@@ -171,13 +171,7 @@ def run(args: argparse.Namespace) -> int:
         piped.check(args)
     if args.ray is not None:
         return cluster.run(args, options, _selector(args, options))
-    if args.half and args.device in (None, "cpu"):
-        from undegrade.inference.engines import default_device
-        from undegrade.inference.machine import multiplies_bfloat16
-
-        if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
-            warning = "undegrade restore: this CPU would be slower in half precision; --half is left out."
-            streams.say(warning, sys.stderr, warning, Style.WARNING)
+    _leave_out_what_is_slower(args)
     from undegrade.files import batch
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import beside, ever_beside
@@ -222,6 +216,30 @@ def _outcomes(
     threads = how.select.threads or max(usable_cores() // jobs, 1)
     how = dataclasses.replace(how, select=dataclasses.replace(how.select, threads=threads))
     yield from Workers(turns, how, jobs, report.progress, report.complain).run()
+
+
+def _leave_out_what_is_slower(args: argparse.Namespace) -> None:
+    """Half precision and int8 where this machine would be slower for it."""
+    said = []
+    if args.half and args.device in (None, "cpu"):
+        from undegrade.inference.engines import default_device
+        from undegrade.inference.machine import multiplies_bfloat16
+
+        if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
+            said.append("this CPU would be slower in half precision; --half is left out.")
+    if args.draft and not args.half and args.weights is None and args.device in (None, "cpu"):
+        from undegrade.native import NotCompiled
+        from undegrade.native.convolution import check
+
+        try:
+            check()
+        except NotCompiled:
+            return
+        args.draft = False
+        said.append("compiled kernels in float32 are faster here than a draft in int8; --draft is left out.")
+    for why in said:
+        warning = f"undegrade restore: {why}"
+        streams.say(warning, sys.stderr, warning, Style.WARNING)
 
 
 def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:

@@ -13,6 +13,9 @@ from undegrade.inference.onnx_engine import OnnxEngine
 from undegrade.model.architecture import Architecture
 from undegrade.model.part import Part
 
+TILE, BYTES_PER_PIXEL = 512, 400
+"""Larger tiles are hardly faster (``benchmarks/window.py --tiles``). Of the wide restorer, which takes more."""
+
 
 class CompiledEngine(OnnxEngine):
     """A model's networks with its weights.
@@ -34,6 +37,10 @@ class CompiledEngine(OnnxEngine):
     @property
     def software(self) -> str:
         return f"compiled kernels, {super().software}"
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        return TILE, BYTES_PER_PIXEL
 
     def encode(self, y: Window) -> Posterior:
         return Posterior(*self._networks.encode(y))

@@ -161,11 +161,17 @@ class Engine(ABC):
         return Reaches(*(reach + -(-shift // self.stride) * self.stride for reach in self.networks))
 
     @property
+    def tile(self) -> tuple[int, int]:
+        """Default side of a tile at scale 1, and bytes of memory per pixel of its window."""
+        restorer = RESTORERS[self.architecture.restorer]
+        return restorer.tile, restorer.bytes_per_pixel
+
+    @property
     def bytes_per_pixel(self) -> int:
         """Bytes of memory per pixel of y that the restoration of a window takes."""
-        a = self.architecture
+        scale = self.architecture.scale
         # The residual, the interpolated image and their sum have scale^2 pixels each per pixel of y.
-        return RESTORERS[a.restorer].bytes_per_pixel + (0 if a.scale == 1 else 120 * a.scale**2)
+        return self.tile[1] + (0 if scale == 1 else 120 * scale**2)
 
     def to_model(self, window: Window, direct: bool = False) -> Window:
         """(h, w, C) -> y, (1, model channels, h, w). A colour model gets grey as three equal channels.

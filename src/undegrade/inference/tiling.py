@@ -10,7 +10,6 @@ from undegrade.inference.arrays import Image, to_float
 from undegrade.inference.engine import Engine, Window, out_of_memory
 from undegrade.inference.options import RestoreOptions
 from undegrade.inference.tiles import Tile, split, tiles
-from undegrade.model.restorers import RESTORERS
 
 LEAST_TILE = 32
 """Smallest side of a tile that a budget of memory leads to."""
@@ -25,9 +24,9 @@ def largest_side(engine: Engine, options: RestoreOptions) -> int:
     tile = options.tile
     if tile is None:
         halo = 2 * engine.reaches.restore
-        restorer = RESTORERS[engine.architecture.restorer]
         # Super-resolvers take more memory per pixel: with as much as at scale 1 a window is still mostly tile.
-        memory = options.memory or (restorer.tile + halo) ** 2 * restorer.bytes_per_pixel
+        usual, bytes_per_pixel = engine.tile
+        memory = options.memory or (usual + halo) ** 2 * bytes_per_pixel
         tile = int((memory / engine.bytes_per_pixel) ** 0.5) - halo
         if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
             least = engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2
