@@ -194,13 +194,13 @@ def enlarged(y: Array, scale: int) -> Array:
     n, channels, height, width = y.shape
     padded = np.pad(y, ((0, 0), (0, 0), (1, 2), (1, 2)), "edge")
     weights = _keys(np.array([[tap - phase / scale for tap in (-1, 0, 1, 2)] for phase in range(scale)]))
-    rows = np.empty((n, channels, height, scale, width + 3), np.float32)
+    columns = np.empty((n, channels, height + 3, width, scale), np.float32)
     for phase, taps in enumerate(weights):
-        rows[:, :, :, phase] = sum(w * padded[:, :, k : k + height] for k, w in enumerate(taps))
-    rows = rows.reshape(n, channels, height * scale, width + 3)
-    both = np.empty((n, channels, height * scale, width, scale), np.float32)
+        columns[..., phase] = sum(w * padded[..., k : k + width] for k, w in enumerate(taps))
+    columns = columns.reshape(n, channels, height + 3, width * scale)
+    both = np.empty((n, channels, height, scale, width * scale), np.float32)
     for phase, taps in enumerate(weights):
-        both[..., phase] = sum(w * rows[..., k : k + width] for k, w in enumerate(taps))
+        both[:, :, :, phase] = sum(w * columns[:, :, k : k + height] for k, w in enumerate(taps))
     return both.reshape(n, channels, height * scale, width * scale)
 
 

@@ -30,6 +30,8 @@ class CompiledEngine(OnnxEngine):
         UndegradeError: the weights are not those of the architecture.
     """
 
+    bytes_per_result = 32
+
     def __init__(self, architecture: Architecture, tensors: Tensors, threads: int | None = None) -> None:
         super().__init__(architecture, tensors, threads)
         self._networks = Compiled(architecture, tensors, self.threads)

@@ -72,6 +72,8 @@ class Engine(ABC):
 
     half = False
     int8 = False
+    bytes_per_result = 120
+    """Bytes of memory per pixel of a super-resolver's result: the residual, the interpolated image, their sum."""
 
     def __init__(
         self, architecture: Architecture, networks: Reaches, stride: int, last_reach: int | None = None
@@ -170,8 +172,7 @@ class Engine(ABC):
     def bytes_per_pixel(self) -> int:
         """Bytes of memory per pixel of y that the restoration of a window takes."""
         scale = self.architecture.scale
-        # The residual, the interpolated image and their sum have scale^2 pixels each per pixel of y.
-        return self.tile[1] + (0 if scale == 1 else 120 * scale**2)
+        return self.tile[1] + (0 if scale == 1 else self.bytes_per_result * scale**2)
 
     def to_model(self, window: Window, direct: bool = False) -> Window:
         """(h, w, C) -> y, (1, model channels, h, w). A colour model gets grey as three equal channels.
