@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from undegrade.cli import COMMANDS, main
-from undegrade.cli.arguments import TASK_NAMES, shipped_tasks
+from undegrade.cli.arguments import ENGINES, TASK_NAMES, shipped_tasks
+from undegrade.inference.engines import EngineName
 from undegrade.tasks import TASKS
 from undegrade.weights.card import shipped_cards
 
@@ -56,6 +57,7 @@ def test_tasks_in_the_help_are_those_with_weights() -> None:
 
 def test_the_tasks_in_the_help_of_training_and_measuring_are_all_of_them() -> None:
     assert tuple(TASKS) == TASK_NAMES
+    assert tuple(EngineName) == ENGINES
 
 
 def test_the_variants_recipes_parts_and_cases_in_the_help_are_those_of_the_tasks(

@@ -67,3 +67,5 @@ def test_a_draft_of_a_shipped_model_is_left_out_where_float32_is_faster(
     monkeypatch.chdir(tmp_path)
     assert main(["restore", "missing.png", "--task", "jpeg", "--draft"]) == 1
     assert ("are faster here than a draft in int8; --draft is left out" in capsys.readouterr().err) is compiled
+    main(["restore", "missing.png", "--task", "jpeg", "--draft", "--engine", "onnx"])
+    assert "--draft is left out" not in capsys.readouterr().err

@@ -26,17 +26,17 @@ def test_the_given_task_is_taken(selector):
 def test_without_a_task_the_universal_model_decides(monkeypatch):
     loaded = []
 
-    def load(task, *others, threads, draft):
-        loaded.append((task, threads, draft))
+    def load(task, variant, weights, device, half, engine, threads, draft):
+        loaded.append((task, engine, threads, draft))
         return "the universal model"
 
     monkeypatch.setattr(module, "load_pipeline", load)
     monkeypatch.setattr(module, "select_task", lambda *arguments: arguments)
-    selector = Selector(threads=1, options=RestoreOptions(tile=64))
+    selector = Selector(threads=1, engine="onnx", options=RestoreOptions(tile=64))
     assert (selector.given, selector.check()) == (None, {})
     progress = lambda fraction: None  # noqa: E731
     assert selector(PIXELS, 30, progress) == (PIXELS, "the universal model", RestoreOptions(tile=64), 30, progress)
-    assert loaded == 2 * [("universal", 1, False)]
+    assert loaded == 2 * [("universal", "onnx", 1, False)]
 
 
 def test_a_sent_one_is_equal_and_brings_no_model():
@@ -63,4 +63,5 @@ def test_problems_are_said_before_any_file_is_read():
 
 def test_threads_reach_the_engine():
     assert Selector(task="gaussian", threads=1, device="cpu").given.engine.threads == 1
+    assert Selector(task="gaussian", engine="torch").given.engine.software.startswith("PyTorch")
     assert load_pipeline("gaussian", device="cpu", threads=3).engine.threads == 3

@@ -122,16 +122,18 @@ def shipped_tasks() -> list[str]:
 MOST_THREADS = 1024
 TASK_NAMES = ("gaussian", "real", "jpeg", "jpeg-y", "sr-x2", "sr-x4", "universal")
 """The names of all tasks, for help texts; a test compares them with ``undegrade.TASKS``, whose import is slow."""
+ENGINES = ("compiled", "onnx", "torch")
+"""The same for :class:`undegrade.inference.engines.EngineName`."""
 
 
 def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = False) -> argparse._ArgumentGroup:
-    """Add ``--task``, ``--variant``, ``--weights``, ``--device`` and ``--threads``, and on request ``--half``
-    and ``--draft``.
+    """Add ``--task``, ``--variant``, ``--weights``, ``--device`` and ``--threads``, and on request ``--half``,
+    ``--draft`` and ``--engine``.
 
     Args:
         parser: of a command.
         default_task: which task is used without ``--task``, in words.
-        half: whether the command supports other precisions.
+        half: whether the command supports other precisions and engines.
     """
     group = parser.add_argument_group("model")
     group.add_argument("--task", metavar="T", help=f"one of {', '.join(shipped_tasks())} (default: {default_task})")
@@ -149,6 +151,11 @@ def add_model(parser: argparse.ArgumentParser, default_task: str, half: bool = F
             help="faster on a GPU or a CPU with bfloat16, slightly less accurate; needs PyTorch",
         )
         add_draft(group)
+        group.add_argument(
+            "--engine",
+            choices=ENGINES,
+            help="what computes (default: the first that can): kernels compiled here, ONNX Runtime, PyTorch",
+        )
     return group
 
 

@@ -227,7 +227,7 @@ def _leave_out_what_is_slower(args: argparse.Namespace) -> None:
 
         if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
             said.append("this CPU would be slower in half precision; --half is left out.")
-    if args.draft and not args.half and args.weights is None and args.device in (None, "cpu"):
+    if args.draft and not args.half and args.weights is args.engine is None and args.device in (None, "cpu"):
         from undegrade.native import NotCompiled
         from undegrade.native.convolution import check
 
@@ -257,6 +257,7 @@ def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:
         level=next((option for option in LEVELS if getattr(args, option) is not None), None),
         keep_degradation=args.keep_degradation,
         draft=args.draft,
+        engine=args.engine,
     )
 
 

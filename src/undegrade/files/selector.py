@@ -24,7 +24,7 @@ class Selector:
 
     Attributes:
         task: a name in ``TASKS``; None for that of ``weights`` or ``level``, else it is selected for each picture.
-        variant, weights, device, half, threads, draft: see :func:`undegrade.inference.load.load_pipeline`.
+        variant, weights, device, half, engine, threads, draft: see :func:`undegrade.inference.load.load_pipeline`.
         options: with which a picture is restored; for looking at it.
         level: a key of :data:`undegrade.files.level.LEVELS` whose estimate the user replaces; None for none.
         keep_degradation: enlarge noise and compression too, instead of removing them first.
@@ -40,6 +40,7 @@ class Selector:
     level: str | None = None
     keep_degradation: bool = False
     draft: bool = False
+    engine: str | None = None
 
     def __call__(self, image: Image, quality: int | None, progress: Progress | None = None) -> Choice:
         """Select the pipeline; arguments as for :func:`undegrade.inference.select_task.select_task`.
@@ -69,12 +70,12 @@ class Selector:
             UndegradeError: see :func:`undegrade.inference.load.load_pipeline`.
         """
         return load_pipeline(
-            task, self.variant, self.weights, self.device, self.half, threads=self.threads, draft=self.draft
+            task, self.variant, self.weights, self.device, self.half, self.engine, self.threads, draft=self.draft
         )
 
     def _universal(self) -> Pipeline:
         """The shipped universal model, beside the one that is given."""
-        return load_pipeline(UNIVERSAL, device=self.device, half=self.half, threads=self.threads, draft=self.draft)
+        return load_pipeline(UNIVERSAL, None, None, self.device, self.half, self.engine, self.threads, draft=self.draft)
 
     @functools.cached_property
     def given(self) -> Pipeline | None:
