@@ -1,9 +1,12 @@
 """The compiled kernels on arrays against sums that are written out."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from undegrade.native import NotCompiled
+from undegrade.native import NotCompiled, cache_folder
 from undegrade.native.convolution import Conv3x3, Patches, check
 
 
@@ -82,3 +85,34 @@ def test_arrays_of_another_size_or_layout_are_refused() -> None:
         conv(x, 1, halved=True, out=np.empty((1, 6, 6, 8), np.float32))
     with pytest.raises(ValueError, match="is no contiguous float32"):
         patches(random(1, 5, 6, 8), 1)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are Linux's")
+def test_memory_that_runs_out_is_an_error_not_the_end() -> None:
+    """In a process of its own, which may have no more than it has."""
+    script = """
+import resource
+import numpy as np
+from undegrade.native.convolution import Conv3x3
+conv = Conv3x3(np.zeros((8, 4096, 3, 3), np.float32), np.zeros(8, np.float32))
+x, out = np.zeros((1, 40, 40, 4096), np.float32), np.zeros((1, 40, 40, 8), np.float32)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 4_000_000, -1))
+try:
+    conv(x, 2, out=out)
+except MemoryError:
+    print("out of memory")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "out of memory\n"), done.stderr
+
+
+def test_without_a_home_folder_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", home)
+    monkeypatch.delenv("UNDEGRADE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(NotCompiled, match="no home folder; set UNDEGRADE_CACHE"):
+        cache_folder()

@@ -30,9 +30,16 @@ class NotCompiled(UndegradeError):
 
 
 def cache_folder() -> Path:
-    """``UNDEGRADE_CACHE``, or the user's cache folder."""
+    """``UNDEGRADE_CACHE``, or the user's cache folder.
+
+    Raises:
+        NotCompiled: the user has none.
+    """
     given = os.environ.get("UNDEGRADE_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "undegrade"
+    try:
+        return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "undegrade"
+    except RuntimeError as error:
+        raise NotCompiled("there is no home folder; set UNDEGRADE_CACHE to a folder for what is compiled.") from error
 
 
 @cache

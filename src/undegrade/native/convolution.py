@@ -140,11 +140,18 @@ def _completed(bias: Array, channels: int) -> Array:
 
 
 def _call(name: str, *arguments: Array | int | None, threads: int | None = None) -> Any:
-    """Call a function; arrays by address, the rest as C longs, then the number of threads."""
+    """Call a function; arrays by address, the rest as C longs, then the number of threads.
+
+    Raises:
+        MemoryError: there is not enough.
+    """
     given: list[Any] = [
         ctypes.c_long(a) if isinstance(a, int) else ctypes.c_void_p(None if a is None else a.ctypes.data)
         for a in arguments
     ]
-    if threads is not None:
-        given.append(ctypes.c_int(threads))
-    return getattr(library("winograd"), f"winograd_{name}")(*given)
+    function = getattr(library("winograd"), f"winograd_{name}")
+    if threads is None:
+        return function(*given)
+    if function(*given, ctypes.c_int(threads)):
+        raise MemoryError
+    return None

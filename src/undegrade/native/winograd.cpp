@@ -52,38 +52,49 @@ static void products(long rows, const float* a, long row, long column, const flo
     }
 }
 
-// Call work(0), ... work(threads - 1) at the same time. The threads end with it: after a fork a pool's would be missing.
+// Call work(0), ... work(threads - 1) at the same time; 1 where memory ran out, else 0. The threads end with it: after a fork a
+// pool's would be missing.
 template <class Work>
-static void on_threads(long threads, const Work& work) {
+static long on_threads(long threads, const Work& work) {
+    std::atomic<long> failed(0);
+    auto one = [&](long me) {
+        try {
+            work(me);
+        } catch (const std::bad_alloc&) {
+            failed = 1;
+        }
+    };
     std::vector<std::thread> others;
     long started = 1;
     try {
-        for (; started < threads; started++) others.emplace_back(work, started);
-    } catch (const std::system_error&) {  // the system gives no more
+        for (; started < threads; started++) others.emplace_back(one, started);
+    } catch (const std::exception&) {  // the system gives no more
     }
-    work(0);
-    for (long me = started; me < threads; me++) work(me);
+    one(0);
+    for (long me = started; me < threads; me++) one(me);
     for (std::thread& other : others) other.join();
+    return failed;
 }
 
 // Call work(n) for every n below count, by whoever is free.
 template <class Work>
-static void in_turns(long threads, long count, const Work& made) {
+static long in_turns(long threads, long count, const Work& made) {
     std::atomic<long> next(0);
-    on_threads(std::min(threads, count), [&](long) {
+    return on_threads(std::min(threads, count), [&](long) {
         auto work = made();
         for (long n; (n = next++) < count;) work(n);
     });
 }
 
+// Each function but the first returns 1 where memory ran out, else 0.
 extern "C" {
 
 long winograd_panel() { return PANEL; }
 
 // U (O / PANEL, 36, C, PANEL) of w (3, 3, C, O); turned: of w turned round.
-void winograd_pack(const float* w, long turned, float* U, long C, long O, int threads) {
+long winograd_pack(const float* w, long turned, float* U, long C, long O, int threads) {
     const long panels = (O + PANEL - 1) / PANEL, step = C * PANEL;
-    on_threads(threads, [&](long me) {
+    return on_threads(threads, [&](long me) {
         for (long c = C * me / threads; c < C * (me + 1) / threads; c++)
             for (long p = 0; p < panels; p++)
                 for (long o = 0; o < PANEL; o += 8) {
@@ -98,11 +109,11 @@ void winograd_pack(const float* w, long turned, float* U, long C, long O, int th
 
 // y = relu?(conv(x) + bias? + skip?), x taken for zero where mask, if given, is not positive. halved: y is the largest of each
 // 2x2 of relu(conv(x) + bias), and smaller.
-void winograd_convolve(const float* x, const float* mask, const float* U, const float* bias, const float* skip, float* y, long N,
+long winograd_convolve(const float* x, const float* mask, const float* U, const float* bias, const float* skip, float* y, long N,
                        long H, long W, long C, long O, long relu, long halved, int threads) {
     const Tiles of(H, W);
     const long tiles = N * of.th * of.tw, panels = (O + PANEL - 1) / PANEL, step = C * PANEL;
-    in_turns(threads, (tiles + FORWARD - 1) / FORWARD, [&] {
+    return in_turns(threads, (tiles + FORWARD - 1) / FORWARD, [&] {
         auto V = std::make_shared<Buffer>(36 * apart(FORWARD * C)), M = std::make_shared<Buffer>(36 * apart(FORWARD * PANEL));
         return [=, &of](long block) {
             const long first = block * FORWARD, count = std::min(FORWARD, tiles - first);
@@ -122,14 +133,15 @@ void winograd_convolve(const float* x, const float* mask, const float* U, const 
 
 // The gradients dw (3, 3, C, O) and db (O) of x and of y's gradient g, which is zero where mask, if given, is not positive. H and
 // W are multiples of 4.
-void winograd_weights(const float* x, const float* g, const float* mask, float* dw, float* db, long N, long H, long W, long C,
+long winograd_weights(const float* x, const float* g, const float* mask, float* dw, float* db, long N, long H, long W, long C,
                       long O, int threads) {
     const Tiles of(H, W);
     const long tiles = N * of.th * of.tw, panels = (O + PANEL - 1) / PANEL, step = C * PANEL, size = panels * 36 * step;
     const long each = (size + O + 15) / 16 * 16;  // a thread's: the weights' in panels, the bias's
-    Buffer sums(threads * each);
-    on_threads(threads, [&](long me) {
-        float* sum = sums.data + me * each;
+    std::unique_ptr<float[]> sums(new (std::nothrow) float[threads * each]);
+    if (!sums) return 1;
+    long failed = on_threads(threads, [&](long me) {
+        float* sum = sums.get() + me * each;
         memset(sum, 0, each * sizeof(float));
         Buffer V(36 * apart(BACKWARD * C)), D(36 * apart(panels * BACKWARD * PANEL));
         if (O % PANEL) memset(D.data, 0, 36 * apart(panels * BACKWARD * PANEL) * sizeof(float));
@@ -145,23 +157,24 @@ void winograd_weights(const float* x, const float* g, const float* mask, float* 
                                    sum + (p * 36 + k) * step);
         }
     });
-    on_threads(threads, [&](long me) {
+    failed |= on_threads(threads, [&](long me) {
         for (long c = C * me / threads; c < C * (me + 1) / threads; c++)
             for (long o = 0; o < O; o += 8)
-                weights_gradient_tile(sums.data + o / PANEL * 36 * step + c * PANEL + o % PANEL, each, threads,
+                weights_gradient_tile(sums.get() + o / PANEL * 36 * step + c * PANEL + o % PANEL, each, threads,
                                       dw + c * O + o, C, O, step);
     });
     for (long o = 0; o < O; o++) {
         db[o] = 0;
-        for (long t = 0; t < threads; t++) db[o] += sums.data[t * each + size + o];
+        for (long t = 0; t < threads; t++) db[o] += sums[t * each + size + o];
     }
+    return failed;
 }
 
 // y = conv(x) + bias, of side x side and with that stride; w (O / PANEL, side side C, PANEL). H and W are multiples of side.
-void winograd_patches(const float* x, const float* w, const float* bias, float* y, long N, long H, long W, long C, long O,
+long winograd_patches(const float* x, const float* w, const float* bias, float* y, long N, long H, long W, long C, long O,
                       long side, int threads) {
     const long across = W / side, all = N * (H / side) * across, K = side * side * C;
-    in_turns(threads, (all + BACKWARD - 1) / BACKWARD, [&] {
+    return in_turns(threads, (all + BACKWARD - 1) / BACKWARD, [&] {
         auto A = std::make_shared<Buffer>(BACKWARD * K), M = std::make_shared<Buffer>(BACKWARD * PANEL);
         return [=](long block) {
             const long first = block * BACKWARD, count = std::min(BACKWARD, all - first);

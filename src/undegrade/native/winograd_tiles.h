@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #ifdef __AVX512F__
 const int LANES = 16;
@@ -69,7 +70,9 @@ static inline long apart(long floats) { return ((floats + 15) / 16 | 1) * 16; }
 // Memory that starts on a cache line.
 struct Buffer {
     float* data;
-    explicit Buffer(long floats) : data((float*)aligned_alloc(64, (floats + 15) / 16 * 64)) {}
+    explicit Buffer(long floats) : data((float*)aligned_alloc(64, (floats + 15) / 16 * 64)) {
+        if (!data) throw std::bad_alloc();
+    }
     ~Buffer() { free(data); }
 };
 

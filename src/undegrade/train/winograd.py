@@ -115,7 +115,8 @@ class Winograd:
             ctypes.c_long(a) if isinstance(a, int) else ctypes.c_void_p(None if a is None else a.data_ptr())
             for a in arguments
         ]
-        getattr(self._library, f"winograd_{name}")(*given, ctypes.c_int(torch.get_num_threads()))
+        if getattr(self._library, f"winograd_{name}")(*given, ctypes.c_int(torch.get_num_threads())):
+            raise MemoryError
 
 
 def _fits(conv: nn.Conv2d, x: Tensor) -> bool:
