@@ -186,7 +186,7 @@ def test_a_way_with_other_gradients_is_left_out(make_trainer, monkeypatch, capsy
 
 
 def test_without_a_compiler_training_goes_on_in_torchs_way(make_trainer, monkeypatch, capsys):
-    native.library.cache_clear()
+    native.forget()
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     try:
@@ -195,11 +195,11 @@ def test_without_a_compiler_training_goes_on_in_torchs_way(make_trainer, monkeyp
         assert "no C++ compiler" in capsys.readouterr().err
         assert torch.isfinite(trainer.step()[0])
     finally:
-        native.library.cache_clear()
+        native.forget()
 
 
 def test_a_compiler_that_fails_is_named_and_leaves_nothing(tmp_path, monkeypatch):
-    native.library.cache_clear()
+    native.forget()
     monkeypatch.setenv("CXX", "false")
     monkeypatch.setenv("UNDEGRADE_CACHE", str(tmp_path))
     try:
@@ -207,7 +207,7 @@ def test_a_compiler_that_fails_is_named_and_leaves_nothing(tmp_path, monkeypatch
             native.library("winograd")
         assert not [p for p in tmp_path.rglob("*") if p.is_file()]
     finally:
-        native.library.cache_clear()
+        native.forget()
 
 
 def test_an_unknown_way_gets_one_sentence(make_trainer):

@@ -148,9 +148,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--memory", type=Real("--memory", 0, 1e6, "give gigabytes, e.g. 2, or leave it out"), metavar="GB",
         help="memory for the networks of one process; sets the tile size, not with --tile",
     )  # fmt: skip
-    limits.add_argument(
-        "--tile", type=Whole("--tile", 4), metavar="N", help="largest side of a tile: changes memory, not the result"
-    )
+    limits.add_argument("--tile", type=Whole("--tile", 4), metavar="N", help="largest side of a tile: changes memory")
     limits.add_argument(
         "--max-pixels",
         type=Real("--max-pixels", 1e-6, 1e6, "give millions, e.g. 200, or leave it out"),
@@ -221,11 +219,12 @@ def _outcomes(
 def _leave_out_what_is_slower(args: argparse.Namespace) -> None:
     """Half precision and int8 where this machine would be slower for it."""
     said = []
-    if args.half and args.device in (None, "cpu"):
+    if args.half and not args.draft and args.device in (None, "cpu") and args.engine != "torch":
         from undegrade.inference.engines import default_device
         from undegrade.inference.machine import multiplies_bfloat16
 
         if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
+            args.half = False
             said.append("this CPU would be slower in half precision; --half is left out.")
     if args.draft and not args.half and args.weights is args.engine is None and args.device in (None, "cpu"):
         from undegrade.native import NotCompiled

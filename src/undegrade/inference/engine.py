@@ -1,10 +1,11 @@
 """Runs the networks on windows of an image: arrays in, arrays out.
 
-An engine knows one set of weights and the machine. There are two: :mod:`undegrade.inference.onnx_engine`, which a plain
-installation has, and :mod:`undegrade.inference.torch_engine`, for GPUs and for networks without a shipped graph. They
-agree to 1e-5. What does not depend on the engine is here: grey images for colour models, colour images for luma models,
-the grid of super-resolvers, and the strength. :mod:`undegrade.inference.pipeline` chooses the windows and combines the
-results.
+An engine knows one set of weights and the machine. There are three: :mod:`undegrade.inference.compiled_engine`, where
+there is a C++ compiler; :mod:`undegrade.inference.onnx_engine`, which a plain installation has; and
+:mod:`undegrade.inference.torch_engine`, for GPUs and for networks without a shipped graph. They agree to 1e-5.
+
+What does not depend on the engine is here: grey images for colour models, colour images for luma models, the grid of
+super-resolvers, and the strength. :mod:`undegrade.inference.pipeline` chooses the windows and combines the results.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ class Engine(ABC):
         """q(c|y) of (B, C, h, w)."""
 
     def restore(self, y: Window, c: Window, part: Part | None = None) -> Window:
-        """xhat = f(y, c), or that part of it: less is computed, and it is the same to the last bit.
+        """xhat = f(y, c), or that part of it: less is computed, and it is the same.
+
+        To the last bit; by compiled kernels to 1e-5.
 
         Args:
             y: (B, C, h, w).

@@ -14,7 +14,9 @@ import os
 import platform
 import shutil
 import subprocess
-from functools import cache
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 from undegrade.atomic import replacing
@@ -42,13 +44,34 @@ def cache_folder() -> Path:
         raise NotCompiled("there is no home folder; set UNDEGRADE_CACHE to a folder for what is compiled.") from error
 
 
-@cache
+_LOCK = threading.Lock()
+_FOUND: dict[str, ctypes.CDLL | NotCompiled] = {}
+
+
 def library(name: str) -> ctypes.CDLL:
-    """The compiled ``<name>.cpp`` of this folder.
+    """The compiled ``<name>.cpp`` of this folder. What is found, or is not, holds until the process ends.
 
     Raises:
         NotCompiled: there is no compiler, it fails, or what it made cannot be loaded.
     """
+    with _LOCK:
+        if name not in _FOUND:
+            try:
+                _FOUND[name] = _library(name)
+            except NotCompiled as error:
+                _FOUND[name] = error
+        found = _FOUND[name]
+    if isinstance(found, NotCompiled):
+        raise NotCompiled(str(found))
+    return found
+
+
+def forget() -> None:
+    """Look for compiler and libraries again."""
+    _FOUND.clear()
+
+
+def _library(name: str) -> ctypes.CDLL:
     source = Path(__file__).parent / f"{name}.cpp"
     compiler = _compiler()
     version = _run([compiler, "--version"])
@@ -57,11 +80,23 @@ def library(name: str) -> ctypes.CDLL:
     facts = "\0".join((*sources, *flags, compiler, version, platform.platform(), _cpu()))
     built = cache_folder() / "native" / f"{name}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.so"
     try:
-        if not built.exists():
+        if not _is_whole(built):
             _build(compiler, flags, source, built)
         return ctypes.CDLL(str(built))
     except OSError as error:
         raise NotCompiled(f"{built} cannot be written or loaded ({error}); set UNDEGRADE_CACHE.") from error
+
+
+def _is_whole(built: Path) -> bool:
+    """Whether a library is there as it was written: of a cut one the process would die."""
+    try:
+        return hashlib.sha256(built.read_bytes()).hexdigest() == _digest_of(built).read_text()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _digest_of(built: Path) -> Path:
+    return built.with_suffix(".sha256")
 
 
 def _compiler() -> str:
@@ -73,23 +108,48 @@ def _compiler() -> str:
 
 def _build(compiler: str, flags: tuple[str, ...], source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(f".{os.getpid()}.tmp")
+    _tidy(target.parent)
+    # A name of its own: several processes, and those of other machines, may build at once. Made before the compiler
+    # runs, which would take seconds to find that the folder cannot be written.
+    handle, name = tempfile.mkstemp(".tmp", f"{target.stem}.", target.parent)
+    os.close(handle)
+    draft = Path(name)
     try:
         _run([compiler, *flags, str(source), "-o", str(draft)])
-        with replacing(target) as file:  # several trainings may start at once
-            file.write(draft.read_bytes())
+        made = draft.read_bytes()
+        if not made:
+            raise NotCompiled(f"{compiler} made nothing.")
+        draft.replace(target)
+        with replacing(_digest_of(target)) as file:
+            file.write(hashlib.sha256(made).hexdigest().encode())
     finally:
         draft.unlink(missing_ok=True)
 
 
+_HOUR = 3600.0
+_MONTHS = 2400 * _HOUR
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what killed processes left, and libraries of old sources."""
+    now = time.time()
+    for file in folder.iterdir():
+        age = now - file.stat().st_mtime
+        if age > (_HOUR if file.suffix == ".tmp" else _MONTHS):
+            file.unlink(missing_ok=True)
+
+
 def _run(command: list[str]) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=True, timeout=120
+        )
     except subprocess.CalledProcessError as error:
         last = (error.stderr.strip() or "no message").splitlines()[-1]
-        raise NotCompiled(f"{command[0]} failed ({last}); all goes on without it, more slowly.") from error
+        raise NotCompiled(f"{command[0]} failed ({last}).") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotCompiled(f"{command[0]} failed ({error}); all goes on without it, more slowly.") from error
+        raise NotCompiled(f"{command[0]} failed ({error}).") from error
+    return done.stdout
 
 
 def _cpu() -> str:

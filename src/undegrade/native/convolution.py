@@ -124,7 +124,7 @@ def check() -> None:
     patches = np.einsum("nhwc,oc->nhwo", x, weight[..., 0, 0]) + bias
     found = Conv3x3(weight, bias)(x, 2), Patches(weight[..., :1, :1], bias)(x, 1)
     if not all(np.abs(f - w).max() < 1e-4 for f, w in zip(found, (wanted, patches), strict=True)):
-        raise NotCompiled("what the C++ compiler made computes something else; all goes on without it, more slowly.")
+        raise NotCompiled("what the C++ compiler made computes something else; install another one.")
 
 
 def _check(x: Array, size: tuple[int, ...]) -> None:

@@ -18,19 +18,21 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from undegrade.native import library
+from undegrade.native.convolution import check
 
 
 class Winograd:
     """The compiled arithmetic.
 
     Raises:
-        NotCompiled: there is no compiler.
+        NotCompiled: there is no compiler, or what it made computes something else.
     """
 
     name = "winograd"
     dtype = torch.float32
 
     def __init__(self) -> None:
+        check()
         self._library = library("winograd")
 
     def takes(self, conv: nn.Conv2d) -> bool:
