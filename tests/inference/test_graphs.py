@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tools import graphs as tool
-from undegrade.inference.graphs import PARTS, filled, find_graph, has_graphs
+from undegrade.inference.graphs import PARTS, filled, find_graph, has_graphs, said_by
 from undegrade.model.architecture import Architecture, Conditioning
 
 WANTED = tool.wanted()
@@ -42,6 +42,7 @@ def test_a_graph_computes_what_its_network_does(name: str) -> None:
     assert graph is not None
     session = onnxruntime.InferenceSession(filled(graph, tensors), providers=["CPUExecutionProvider"])
     said = session.get_modelmeta().custom_metadata_map
+    assert said_by(graph) == said
     if part == "restore":
         assert json.loads(said["reaches"]) == [model.reach, *model.reaches]
         assert int(said["stride"]) == model.stride

@@ -52,8 +52,7 @@ class CompiledEngine(OnnxEngine):
         return self._networks.image(y if part is None else part.of(y), h)
 
     def _restore_with_scale(self, y: Window, c: Window, part: Part | None) -> tuple[Window, Window]:
-        if "scale" not in self._sessions:
-            self._checked("scale")
+        self._checked("scale")
         h = self._networks.features(y, c, part)
         xhat = self._networks.image(y if part is None else part.of(y), h)
         return xhat, self._networks.scale(h, (xhat.shape[-2], xhat.shape[-1]))

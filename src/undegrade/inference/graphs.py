@@ -73,8 +73,42 @@ def packed(tensors: Tensors) -> bytes:
     return b"".join(_partial_model(name, tensor) for name, tensor in tensors.items())
 
 
-# Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and those of TensorProto.
-_GRAPH, _INITIALIZER = 7, 5
+def said_by(graph: bytes) -> dict[str, str]:
+    """What a graph says about itself: its metadata, by key."""
+    return {
+        fields[_KEY].decode(): fields[_VALUE].decode()
+        for number, entry in _fields(graph)
+        if number == _METADATA
+        for fields in [dict(_fields(entry))]
+    }
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message that hold bytes, by number."""
+    at = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        key = number()
+        length = number()  # of a field that is a number itself: its value
+        if key & 7 == _BYTES:
+            yield key >> 3, message[at : at + length]
+            at += length
+
+
+# Field numbers of onnx.proto: ModelProto.graph and .metadata_props, GraphProto.initializer, and those of TensorProto.
+_GRAPH, _METADATA, _INITIALIZER = 7, 14, 5
+_KEY, _VALUE = 1, 2
+_BYTES = 2
+"""How a field of bytes is marked; the other fields of a model are numbers."""
 _DIMS, _DATA_TYPE, _NAME, _RAW_DATA = 1, 2, 8, 9
 _KINDS = {"float32": (1, "<f4"), "int8": (3, "<i1"), "int32": (6, "<i4")}
 """By the name of the type: its number in onnx.proto, and how it is stored."""

@@ -13,7 +13,7 @@ import onnxruntime
 
 from undegrade.errors import UndegradeError
 from undegrade.inference.engine import Engine, Posterior, Reaches, Window
-from undegrade.inference.graphs import INT8_PARTS, PARTS, Tensors, find_graph, packed, parts_of
+from undegrade.inference.graphs import INT8_PARTS, PARTS, Tensors, find_graph, packed, parts_of, said_by
 from undegrade.inference.machine import usable_cores
 from undegrade.lazy import needs_torch
 from undegrade.model.architecture import Architecture
@@ -48,13 +48,13 @@ class OnnxEngine(Engine):
         prefixes = {prefix for part in self._graphs for prefix in PARTS[part]}
         rounded = tuple(prefix for part in INT8_PARTS for prefix in PARTS[part])
         used = tensors if int8 is None else {n: t for n, t in tensors.items() if not n.startswith(rounded)} | dict(int8)
-        self._weights = {p: packed({n: t for n, t in used.items() if n.startswith(p)}) for p in prefixes}
+        self._used = {prefix: {n: t for n, t in used.items() if n.startswith(prefix)} for prefix in prefixes}
         self._shapes = {n: list(t.shape) for n, t in used.items()}
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._process = os.getpid()
         self._left: list[object] = []
         said: dict[str, str] = {}
-        # The scale head's at its first use: few ask for it, and the restorer would be loaded twice.
+        # The scale head's at its first use: only who asks for it needs it.
         for part in ("encode", "restore", "estimate"):
             said |= self._checked(part)
         last_reach = int(said["last_reach"]) if "last_reach" in said else None
@@ -75,8 +75,7 @@ class OnnxEngine(Engine):
         return self._run("restore", y=y, c=c, **self._lines(y, part))[0]
 
     def _restore_with_scale(self, y: Window, c: Window, part: Part | None) -> tuple[Window, Window]:
-        if "scale" not in self._sessions:
-            self._checked("scale")
+        self._checked("scale")
         xhat, b = self._run("scale", y=y, c=c, **self._lines(y, part))
         return xhat, b
 
@@ -130,20 +129,16 @@ class OnnxEngine(Engine):
             options.add_session_config_entry("session.use_env_allocators", "1" if _shared_memory() else "0")
             # The other parts' threads would wait for work by spinning, on the cores that this one needs.
             options.add_session_config_entry("session.force_spinning_stop", "1")
-            model = self._graphs[part] + b"".join(self._weights[prefix] for prefix in PARTS[part])
+            model = self._graphs[part] + b"".join(packed(self._used[prefix]) for prefix in PARTS[part])
             self._sessions[part] = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return self._sessions[part]
 
     def _checked(self, part: str) -> dict[str, str]:
-        """What the graph says about itself, once its session shows that the weights fit."""
-        problem = UndegradeError(MISMATCH)
-        try:
-            said: dict[str, str] = self._session(part).get_modelmeta().custom_metadata_map
-        except Exception as error:  # see _run()
-            raise problem from error
+        """What the graph says about itself, once it is sure that the weights fit."""
+        said = said_by(self._graphs[part])
         shapes = {n: shape for n, shape in self._shapes.items() if n.startswith(PARTS[part])}
         if json.loads(said["shapes"]) != shapes:
-            raise problem
+            raise UndegradeError(MISMATCH)
         return said
 
 
