@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -42,10 +43,10 @@ OTHERS = {"onnx": OnnxEngine} | ({} if USUAL is OnnxEngine else {"compiled": Com
 """What this machine has beside PyTorch."""
 
 
-def both(architecture: Architecture, task: Task, other: str = "onnx") -> tuple[Pipeline, Pipeline]:
+def both(architecture: Architecture, task: Task, other: str = "onnx", threads: int = 1) -> tuple[Pipeline, Pipeline]:
     model = random_model(architecture)
     tensors = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
-    return Pipeline(TorchEngine(model), task), Pipeline(OTHERS[other](architecture, tensors, 1), task)
+    return Pipeline(TorchEngine(model), task), Pipeline(OTHERS[other](architecture, tensors, threads), task)
 
 
 def same(a: Pipeline, b: Pipeline, x: np.ndarray, **options: Any) -> None:
@@ -112,12 +113,12 @@ def test_tiles_equal_the_whole_image_bit_for_bit(name: str) -> None:
 @pytest.mark.parametrize("name", ["gaussian", "universal"])
 def test_tiles_of_compiled_kernels_equal_the_whole_image_nearly(name: str) -> None:
     task = TASKS[name]
-    _, model = both(task.variants["fast" if name == "gaussian" else "wide"], task, "compiled")
+    architecture = task.variants["fast" if name == "gaussian" else "wide"]
+    (_, model), (_, again) = (both(architecture, task, "compiled", threads) for threads in (1, 3))
     x = image(301, 300, 3)
     whole, tiled = model(x, tile=WHOLE), model(x, tile=160)
     np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-5)
     np.testing.assert_allclose(tiled.estimate, whole.estimate, rtol=1e-4, atol=1e-4)
-    again = Pipeline(CompiledEngine(model.architecture, model.engine._tensors, 3), task)  # type: ignore[attr-defined]
     np.testing.assert_array_equal(again(x, tile=160).image, tiled.image)  # whatever the threads
 
 
@@ -133,36 +134,34 @@ def test_compiled_kernels_give_a_part_a_batch_and_the_scale() -> None:
     np.testing.assert_array_equal(found.restore(y[:1], c[:1]), found.restore(y, c)[:1])
 
 
-def test_without_a_compiler_onnx_runtime_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """Compiler and kernels are looked for, and checked, again, before and after."""
+    native.forget()
+    yield
+    native.forget()
+
+
+def only_onnx(problem: str) -> None:
     weights = read_weights(find_weights("gaussian", ["fast"]))
-    forget()
+    assert type(make_engine(weights)) is OnnxEngine
+    with pytest.raises(UndegradeError, match=problem):
+        make_engine(weights, engine="compiled")
+
+
+@pytest.mark.usefixtures("anew")
+def test_without_a_compiler_onnx_runtime_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
-    try:
-        assert type(make_engine(weights)) is OnnxEngine
-        with pytest.raises(UndegradeError, match="no C\\+\\+ compiler; install g\\+\\+"):
-            make_engine(weights, engine="compiled")
-    finally:
-        forget()
+    only_onnx("no C\\+\\+ compiler; install g\\+\\+")
 
 
+@pytest.mark.usefixtures("anew")
 @pytest.mark.skipif("compiled" not in OTHERS, reason="there is no C++ compiler")
 def test_kernels_that_compute_something_else_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = read_weights(find_weights("gaussian", ["fast"]))
-    forget()
     compute = Conv3x3.__call__
     monkeypatch.setattr(Conv3x3, "__call__", lambda *a, **k: compute(*a, **k) + np.float32(0.01))
-    try:
-        assert type(make_engine(weights)) is OnnxEngine
-        with pytest.raises(UndegradeError, match="computes something else"):
-            make_engine(weights, engine="compiled")
-    finally:
-        forget()
-
-
-def forget() -> None:
-    native.forget()
-    check.cache_clear()
+    only_onnx("computes something else")
 
 
 def test_which_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

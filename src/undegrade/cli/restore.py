@@ -217,28 +217,36 @@ def _outcomes(
 
 
 def _leave_out_what_is_slower(args: argparse.Namespace) -> None:
-    """Half precision and int8 where this machine would be slower for it."""
-    said = []
-    if args.half and not args.draft and args.device in (None, "cpu") and args.engine != "torch":
-        from undegrade.inference.engines import default_device
-        from undegrade.inference.machine import multiplies_bfloat16
-
-        if (args.device or default_device()) == "cpu" and not multiplies_bfloat16():
-            args.half = False
-            said.append("this CPU would be slower in half precision; --half is left out.")
-    if args.draft and not args.half and args.weights is args.engine is None and args.device in (None, "cpu"):
-        from undegrade.native import NotCompiled
-        from undegrade.native.convolution import check
-
-        try:
-            check()
-        except NotCompiled:
-            return
+    """Half precision or int8 where this machine would be slower for it; both together are refused later."""
+    if args.half == args.draft or args.device not in (None, "cpu"):
+        return
+    why = ""
+    if args.half and args.engine != "torch" and _slower_in_half(args.device):
+        args.half, why = False, "this CPU would be slower in half precision; --half is left out."
+    elif args.draft and args.weights is None and args.engine is None and _has_kernels():
         args.draft = False
-        said.append("compiled kernels in float32 are faster here than a draft in int8; --draft is left out.")
-    for why in said:
+        why = "compiled kernels in float32 are faster here than a draft in int8; --draft is left out."
+    if why:
         warning = f"undegrade restore: {why}"
         streams.say(warning, sys.stderr, warning, Style.WARNING)
+
+
+def _slower_in_half(device: str | None) -> bool:
+    from undegrade.inference.engines import default_device
+    from undegrade.inference.machine import multiplies_bfloat16
+
+    return (device or default_device()) == "cpu" and not multiplies_bfloat16()
+
+
+def _has_kernels() -> bool:
+    from undegrade.native import NotCompiled
+    from undegrade.native.convolution import check
+
+    try:
+        check()
+    except NotCompiled:
+        return False
+    return True
 
 
 def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:

@@ -40,42 +40,41 @@ class Compiled:
     """
 
     def __init__(self, a: Architecture, tensors: Tensors, threads: int) -> None:
-        self._a, self._threads = a, threads
-        self.layers = Layers(tensors, threads)
-        both = {
-            f"heads.{kind}": np.concatenate([tensors[f"encoder.{name}.{kind}"] for name in ("mean", "logvar")])
+        self._a = a
+        heads = {
+            f"encoder.heads.{kind}": np.concatenate([tensors[f"encoder.{name}.{kind}"] for name in ("mean", "logvar")])
             for kind in ("weight", "bias")
         }
-        self._heads = Layers(both, threads)
+        self._layers = Layers({**tensors, **heads}, threads)
         self._form = _FORMS[a.restorer]
 
     def encode(self, y: Array) -> tuple[Array, Array]:
         """(N, C, H, W) -> mu and log sigma^2 of q(c|y), (N, 4, ceil(H / 4), ceil(W / 4))."""
-        layers = self.layers
+        layers = self._layers
         n, channels, height, width = y.shape
         x = np.zeros((n, height, width, eights(channels)), np.float32)
         x[..., :channels] = y.transpose(0, 2, 3, 1)
         h = layers.conv("encoder.conv1", x, halved=True)
         h = layers.conv("encoder.conv3", layers.conv("encoder.conv2", h, relu=True), halved=True)
         h = layers.conv("encoder.conv5", layers.conv("encoder.conv4", h, relu=True), relu=True)
-        found = self._heads.conv("heads", h).transpose(0, 3, 1, 2)
+        found = layers.conv("encoder.heads", h).transpose(0, 3, 1, 2)
         return np.ascontiguousarray(found[:, :4]), np.ascontiguousarray(found[:, 4:])
 
     def features(self, y: Array, c: Array, part: Part | None) -> Array:
         """The restorer's last features of a part of y, or of all."""
-        return self._form(self.layers, self._start(y, c), c, part)
+        return self._form(self._layers, self._start(y, c), c, part)
 
     def image(self, y: Array, h: Array) -> Array:
         """xhat of y's features h."""
         scale, channels = self._a.scale, self._a.channels
         times = SHUFFLE * scale
-        residual = _spread(self.layers.conv("restorer.tail", h), channels, times)
+        residual = _spread(self._layers.conv("restorer.tail", h), channels, times)
         large = y if scale == 1 else enlarged(y, scale)
         return large + residual[..., : large.shape[-2], : large.shape[-1]]
 
     def scale(self, h: Array, size: tuple[int, int]) -> Array:
         """b of features h, (N, 1, *size)."""
-        log_b = self.layers.patches("scale.tail", self.layers.conv("scale.conv", h, relu=True))
+        log_b = self._layers.patches("scale.tail", self._layers.conv("scale.conv", h, relu=True))
         b: Array = np.float32(LEAST) + np.exp(_spread(log_b, 1, SHUFFLE * self._a.scale)[..., : size[0], : size[1]])
         return b
 
@@ -89,7 +88,7 @@ class Compiled:
         u[..., :own] = apart.reshape(n, rows, columns, own)
         near = _doubled(_doubled(c.transpose(0, 2, 3, 1), 1), 2)
         u[..., own : own + c.shape[1]] = near[:, :rows, :columns]
-        return self.layers.conv("restorer.head", u)
+        return self._layers.conv("restorer.head", u)
 
 
 class Layers:

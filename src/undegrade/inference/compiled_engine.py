@@ -41,18 +41,24 @@ class CompiledEngine(OnnxEngine):
         return f"compiled kernels, {super().software}"
 
     @property
-    def tile(self) -> tuple[int, int]:
-        return TILE, BYTES_PER_PIXEL
+    def usual_tile(self) -> int:
+        return TILE
+
+    @property
+    def bytes_per_input(self) -> int:
+        return BYTES_PER_PIXEL
 
     def encode(self, y: Window) -> Posterior:
         return Posterior(*self._networks.encode(y))
 
     def _restore(self, y: Window, c: Window, part: Part | None) -> Window:
-        h = self._networks.features(y, c, part)
-        return self._networks.image(y if part is None else part.of(y), h)
+        return self._with_features(y, c, part)[0]
 
     def _restore_with_scale(self, y: Window, c: Window, part: Part | None) -> tuple[Window, Window]:
         self._checked("scale")
-        h = self._networks.features(y, c, part)
-        xhat = self._networks.image(y if part is None else part.of(y), h)
+        xhat, h = self._with_features(y, c, part)
         return xhat, self._networks.scale(h, (xhat.shape[-2], xhat.shape[-1]))
+
+    def _with_features(self, y: Window, c: Window, part: Part | None) -> tuple[Window, Window]:
+        h = self._networks.features(y, c, part)
+        return self._networks.image(y if part is None else part.of(y), h), h

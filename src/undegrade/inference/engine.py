@@ -166,16 +166,20 @@ class Engine(ABC):
         return Reaches(*(reach + -(-shift // self.stride) * self.stride for reach in self.networks))
 
     @property
-    def tile(self) -> tuple[int, int]:
-        """Default side of a tile at scale 1, and bytes of memory per pixel of its window."""
-        restorer = RESTORERS[self.architecture.restorer]
-        return restorer.tile, restorer.bytes_per_pixel
+    def usual_tile(self) -> int:
+        """Default side of a tile at scale 1."""
+        return RESTORERS[self.architecture.restorer].tile
+
+    @property
+    def bytes_per_input(self) -> int:
+        """Bytes of memory per pixel of y that the restoration of a window takes at scale 1."""
+        return RESTORERS[self.architecture.restorer].bytes_per_pixel
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Bytes of memory per pixel of y that the restoration of a window takes."""
+        """The same at the model's scale."""
         scale = self.architecture.scale
-        return self.tile[1] + (0 if scale == 1 else self.bytes_per_result * scale**2)
+        return self.bytes_per_input + (0 if scale == 1 else self.bytes_per_result * scale**2)
 
     def to_model(self, window: Window, direct: bool = False) -> Window:
         """(h, w, C) -> y, (1, model channels, h, w). A colour model gets grey as three equal channels.

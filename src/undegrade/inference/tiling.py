@@ -25,8 +25,7 @@ def largest_side(engine: Engine, options: RestoreOptions) -> int:
     if tile is None:
         halo = 2 * engine.reaches.restore
         # Super-resolvers take more memory per pixel: with as much as at scale 1 a window is still mostly tile.
-        usual, bytes_per_pixel = engine.tile
-        memory = options.memory or (usual + halo) ** 2 * bytes_per_pixel
+        memory = options.memory or (engine.usual_tile + halo) ** 2 * engine.bytes_per_input
         tile = int((memory / engine.bytes_per_pixel) ** 0.5) - halo
         if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
             least = engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from undegrade.atomic import replacing
@@ -134,9 +135,9 @@ def _tidy(folder: Path) -> None:
     """Remove what killed processes left, and libraries of old sources."""
     now = time.time()
     for file in folder.iterdir():
-        age = now - file.stat().st_mtime
-        if age > (_HOUR if file.suffix == ".tmp" else _MONTHS):
-            file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process was first
+            if now - file.stat().st_mtime > (_HOUR if file.suffix == ".tmp" else _MONTHS):
+                file.unlink()
 
 
 def _run(command: list[str]) -> str:

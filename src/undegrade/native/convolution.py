@@ -38,10 +38,9 @@ class Conv3x3:
         o, c = eights(weight.shape[0]), eights(weight.shape[1])
         taps = np.zeros((3, 3, c, o), np.float32)
         taps[:, :, : weight.shape[1], : weight.shape[0]] = weight.transpose(2, 3, 1, 0)
-        panel = _call("panel")
-        self._panels = np.empty((-(-o // panel), 36, c, panel), np.float32)
+        self._panels = np.empty(panels_of(c, o), np.float32)
         self._bias, self._channels = _completed(bias, o), c
-        _call("pack", taps, 0, self._panels, c, o, threads=1)
+        call("pack", taps, 0, self._panels, c, o, threads=1)
 
     def __call__(
         self,
@@ -70,12 +69,12 @@ class Conv3x3:
         size = (n, -(-h // 2), -(-w // 2), o) if halved else (n, h, w, o)
         if out is None:
             out = np.empty(size, np.float32)
-        _check(x, (n, h, w, self._channels))
+        _demand(x, (n, h, w, self._channels))
         for given in (out, skip):
             if given is not None:
-                _check(given, size)
+                _demand(given, size)
         sizes = (n, h, w, c, o, int(relu), int(halved))
-        _call("convolve", x, None, self._panels, self._bias, skip, out, *sizes, threads=threads)
+        call("convolve", x, None, self._panels, self._bias, skip, out, *sizes, threads=threads)
         return out
 
 
@@ -89,7 +88,7 @@ class Patches:
 
     def __init__(self, weight: Array, bias: Array) -> None:
         o, (c, self._side) = eights(weight.shape[0]), weight.shape[1:3]
-        panel = _call("panel")
+        panel = call("panel")
         panels = -(-o // panel)
         taps = np.zeros((self._side, self._side, eights(c), panels * panel), np.float32)
         taps[:, :, :c, : weight.shape[0]] = weight.transpose(2, 3, 1, 0)
@@ -103,19 +102,24 @@ class Patches:
             ValueError: x has another size or layout.
         """
         (n, h, w, c), o, side = x.shape, len(self._bias), self._side
-        _check(x, (n, h // side * side, w // side * side, self._channels))
+        _demand(x, (n, h // side * side, w // side * side, self._channels))
         y = np.empty((n, h // side, w // side, o), np.float32)
-        _call("patches", x, self._panels, self._bias, y, n, h, w, c, o, side, threads=threads)
+        call("patches", x, self._panels, self._bias, y, n, h, w, c, o, side, threads=threads)
         return y
 
 
-@cache
 def check() -> None:
-    """Check, once, that there are kernels and that they compute what they should.
+    """Check that there are kernels and that they compute what they should.
 
     Raises:
         NotCompiled: there are none, or a compiler made them wrong.
     """
+    if not _are_right(library("winograd")):
+        raise NotCompiled("what the C++ compiler made computes something else; install another one.")
+
+
+@cache
+def _are_right(_: ctypes.CDLL) -> bool:
     rng = np.random.default_rng(0)
     x, weight, bias = (rng.random(shape, np.float32) - np.float32(0.5) for shape in ((1, 9, 10, 8), (16, 8, 3, 3), 16))
     around = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -123,11 +127,10 @@ def check() -> None:
     wanted = np.einsum("nhwcij,ocij->nhwo", places, weight) + bias
     patches = np.einsum("nhwc,oc->nhwo", x, weight[..., 0, 0]) + bias
     found = Conv3x3(weight, bias)(x, 2), Patches(weight[..., :1, :1], bias)(x, 1)
-    if not all(np.abs(f - w).max() < 1e-4 for f, w in zip(found, (wanted, patches), strict=True)):
-        raise NotCompiled("what the C++ compiler made computes something else; install another one.")
+    return all(np.abs(f - w).max() < 1e-4 for f, w in zip(found, (wanted, patches), strict=True))
 
 
-def _check(x: Array, size: tuple[int, ...]) -> None:
+def _demand(x: Array, size: tuple[int, ...]) -> None:
     # The kernels would read or write what lies beside it.
     if x.shape != size or x.dtype != np.float32 or not x.flags.c_contiguous:
         raise ValueError(f"{x.dtype} {x.shape} is no contiguous float32 {size}")
@@ -139,14 +142,20 @@ def _completed(bias: Array, channels: int) -> Array:
     return completed
 
 
-def _call(name: str, *arguments: Array | int | None, threads: int | None = None) -> Any:
-    """Call a function; arrays by address, the rest as C longs, then the number of threads.
+def panels_of(c: int, o: int) -> tuple[int, int, int, int]:
+    """The size of the transformed weights of so many channels."""
+    panel = call("panel")
+    return -(-o // panel), 36, c, panel
+
+
+def call(name: str, *arguments: Array | ctypes.c_void_p | int | None, threads: int | None = None) -> Any:
+    """Call a function of ``winograd.cpp``: arrays and addresses, numbers as C longs, then the number of threads.
 
     Raises:
         MemoryError: there is not enough.
     """
-    given: list[Any] = [
-        ctypes.c_long(a) if isinstance(a, int) else ctypes.c_void_p(None if a is None else a.ctypes.data)
+    given = [
+        ctypes.c_long(a) if isinstance(a, int) else ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else a
         for a in arguments
     ]
     function = getattr(library("winograd"), f"winograd_{name}")

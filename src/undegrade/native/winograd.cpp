@@ -138,10 +138,10 @@ long winograd_weights(const float* x, const float* g, const float* mask, float* 
     const Tiles of(H, W);
     const long tiles = N * of.th * of.tw, panels = (O + PANEL - 1) / PANEL, step = C * PANEL, size = panels * 36 * step;
     const long each = (size + O + 15) / 16 * 16;  // a thread's: the weights' in panels, the bias's
-    std::unique_ptr<float[]> sums(new (std::nothrow) float[threads * each]);
-    if (!sums) return 1;
+    std::unique_ptr<Buffer> sums;
+    if (on_threads(1, [&](long) { sums.reset(new Buffer(threads * each)); })) return 1;
     long failed = on_threads(threads, [&](long me) {
-        float* sum = sums.get() + me * each;
+        float* sum = sums->data + me * each;
         memset(sum, 0, each * sizeof(float));
         Buffer V(36 * apart(BACKWARD * C)), D(36 * apart(panels * BACKWARD * PANEL));
         if (O % PANEL) memset(D.data, 0, 36 * apart(panels * BACKWARD * PANEL) * sizeof(float));
@@ -160,12 +160,12 @@ long winograd_weights(const float* x, const float* g, const float* mask, float* 
     failed |= on_threads(threads, [&](long me) {
         for (long c = C * me / threads; c < C * (me + 1) / threads; c++)
             for (long o = 0; o < O; o += 8)
-                weights_gradient_tile(sums.get() + o / PANEL * 36 * step + c * PANEL + o % PANEL, each, threads,
+                weights_gradient_tile(sums->data + o / PANEL * 36 * step + c * PANEL + o % PANEL, each, threads,
                                       dw + c * O + o, C, O, step);
     });
     for (long o = 0; o < O; o++) {
         db[o] = 0;
-        for (long t = 0; t < threads; t++) db[o] += sums[t * each + size + o];
+        for (long t = 0; t < threads; t++) db[o] += sums->data[t * each + size + o];
     }
     return failed;
 }

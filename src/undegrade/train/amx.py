@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from undegrade.native import NotCompiled, library
+from undegrade.train.convolution import address
 from undegrade.train.cpu import lacks_bfloat16_tiles
 
 MAX_CHANNELS = 1024
@@ -76,7 +77,7 @@ class Amx:
         to = torch.empty(self._library.amx_packed_size(*map(ctypes.c_long, size)), dtype=torch.bfloat16)
         strides = (ctypes.c_long * 4)(*weight.stride())
         self._library.amx_pack(
-            _at(weight), strides, _at(to), ctypes.c_long(inputs), ctypes.c_long(outputs), int(backward)
+            address(weight), strides, address(to), ctypes.c_long(inputs), ctypes.c_long(outputs), int(backward)
         )
         return to
 
@@ -94,9 +95,8 @@ class Amx:
         b, c, h, w = x.shape
         y = _empty(b, outputs, h, w)
         sizes = map(ctypes.c_long, (b, h, w, c, outputs))
-        wrong = self._library.amx_convolve(
-            _at(x), _at(packed), _at(bias), _at(skip), _at(mask), _at(y), *sizes, int(relu), torch.get_num_threads()
-        )
+        tensors = map(address, (x, packed, bias, skip, mask, y))
+        wrong = self._library.amx_convolve(*tensors, *sizes, int(relu), torch.get_num_threads())
         assert not wrong
         return y
 
@@ -106,19 +106,19 @@ class Amx:
         dw = torch.empty((g.shape[1], c, 3, 3), memory_format=torch.channels_last)
         db = torch.empty(g.shape[1])
         sizes = map(ctypes.c_long, (b, h, w, c, g.shape[1]))
-        self._library.amx_weights(_at(x), _at(g), _at(dw), _at(db), *sizes, torch.get_num_threads())
+        self._library.amx_weights(address(x), address(g), address(dw), address(db), *sizes, torch.get_num_threads())
         return dw, db
 
     def run(self, name: str, size: tuple[int, int, int, int], *tensors: Tensor) -> None:
         """Call a pass over tensors, given its N, C, H and W."""
         n, c, h, w = size
         sizes = map(ctypes.c_long, (n, h, w, c))
-        getattr(self._library, f"amx_{name}")(*map(_at, tensors), *sizes, torch.get_num_threads())
+        getattr(self._library, f"amx_{name}")(*map(address, tensors), *sizes, torch.get_num_threads())
 
     def masked(self, g: Tensor, y: Tensor) -> Tensor:
         """g where y, which a ReLU gave, is not zero."""
         to = torch.empty_like(g)
-        self._library.amx_mask(_at(g), _at(y), _at(to), ctypes.c_long(g.numel()), torch.get_num_threads())
+        self._library.amx_mask(address(g), address(y), address(to), ctypes.c_long(g.numel()), torch.get_num_threads())
         return to
 
 
@@ -199,7 +199,3 @@ def _ours(x: Tensor) -> Tensor:
 
 def _empty(n: int, c: int, h: int, w: int) -> Tensor:
     return torch.empty((n, c, h, w), dtype=torch.bfloat16, memory_format=torch.channels_last)
-
-
-def _at(tensor: Tensor | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())

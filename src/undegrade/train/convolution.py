@@ -6,6 +6,7 @@ the same gradients. Networks and weights stay what they are: only how their modu
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -51,6 +52,11 @@ def _stand_in(kernels: Kernels, module: nn.Module) -> Callable[..., Any] | None:
         if isinstance(module, kind):
             return partial(forward, kernels, module)
     return None
+
+
+def address(tensor: Tensor | None) -> ctypes.c_void_p:
+    """Where a tensor's elements are, for a compiled function."""
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
 # Encoder, decoder and estimator of undegrade.model.autoencoder, each ReLU together with the convolution before it.

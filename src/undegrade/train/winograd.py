@@ -9,7 +9,6 @@ to torch.
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import torch
@@ -17,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from undegrade.native import library
-from undegrade.native.convolution import check
+from undegrade.native.convolution import call, check, panels_of
+from undegrade.train.convolution import address
 
 
 class Winograd:
@@ -33,7 +32,6 @@ class Winograd:
 
     def __init__(self) -> None:
         check()
-        self._library = library("winograd")
 
     def takes(self, conv: nn.Conv2d) -> bool:
         """Whether :meth:`conv` can stand in for a convolution."""
@@ -94,13 +92,12 @@ class Winograd:
         """
         (n, c, h, w), o = x.shape, weight.shape[int(turned)]
         taps = weight.permute(2, 3, 0, 1) if turned else weight.permute(2, 3, 1, 0)
-        panel = self._library.winograd_panel()
-        panels, y = (
-            x.new_empty(-(-o // panel), 36, c, panel),
-            torch.empty((n, o, h, w), memory_format=torch.channels_last),
-        )
-        self._run("pack", taps.contiguous(), int(turned), panels, c, o)
-        self._run("convolve", x, mask, panels, bias, skip, y, n, h, w, c, o, int(relu), 0)
+        taps, panels = taps.contiguous(), x.new_empty(panels_of(c, o))
+        y = torch.empty((n, o, h, w), memory_format=torch.channels_last)
+        threads = torch.get_num_threads()
+        call("pack", address(taps), int(turned), address(panels), c, o, threads=threads)
+        given = map(address, (x, mask, panels, bias, skip, y))
+        call("convolve", *given, n, h, w, c, o, int(relu), 0, threads=threads)
         return y
 
     def weights(self, x: Tensor, g: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -108,17 +105,8 @@ class Winograd:
         positive."""
         (n, c, h, w), o = x.shape, g.shape[1]
         dw, db = x.new_empty(3, 3, c, o), x.new_empty(o)
-        self._run("weights", x, g, mask, dw, db, n, h, w, c, o)
+        call("weights", *map(address, (x, g, mask, dw, db)), n, h, w, c, o, threads=torch.get_num_threads())
         return dw.permute(3, 2, 0, 1), db
-
-    def _run(self, name: str, *arguments: Tensor | int | None) -> None:
-        """Call a function; tensors by address, the rest as C longs, then the number of threads."""
-        given = [
-            ctypes.c_long(a) if isinstance(a, int) else ctypes.c_void_p(None if a is None else a.data_ptr())
-            for a in arguments
-        ]
-        if getattr(self._library, f"winograd_{name}")(*given, ctypes.c_int(torch.get_num_threads())):
-            raise MemoryError
 
 
 def _fits(conv: nn.Conv2d, x: Tensor) -> bool:
