@@ -59,7 +59,7 @@ def look_that_finds(quantity: Quantity, value: float | list[float], pixels: np.n
     else:
         found.drawn[:] = value / quantity.scale
     found.mean[:], found.spread[:] = found.drawn, 0.5 / quantity.scale
-    return Look(None, found, pixels.shape[:2])
+    return Look(None, found, pixels.shape[:2], numbers=found.in_units(quantity))
 
 
 @pytest.fixture
@@ -357,9 +357,8 @@ class Universal(Inverting):
     task, quantity = TASKS["universal"], NOISE_GRAIN_QUALITY
 
     def run(self, pixels: np.ndarray, options: RestoreOptions, progress: Any, look: Look) -> Restoration:
-        assert look.estimates is not None
-        estimate, spread = look.estimates.in_units(NOISE_GRAIN_QUALITY)
-        return Restoration(pixels ^ 31, estimate, spread)
+        assert look.numbers is not None
+        return Restoration(pixels ^ 31, *look.numbers)
 
 
 @pytest.mark.parametrize(("noise", "kept"), [(0.0, True), (15.0, False)])

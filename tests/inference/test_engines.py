@@ -164,6 +164,13 @@ def test_kernels_that_compute_something_else_are_left_out(monkeypatch: pytest.Mo
     only_onnx("computes something else")
 
 
+@pytest.mark.usefixtures("anew")
+@pytest.mark.skipif("compiled" not in OTHERS, reason="there is no C++ compiler")
+def test_residual_blocks_that_compute_something_else_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undegrade.native.convolution.add_residual", lambda *_: None)
+    only_onnx("computes something else")
+
+
 def test_which_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = read_weights(find_weights("gaussian", ["fast"]))
     assert type(make_engine(weights)) is USUAL
@@ -221,6 +228,8 @@ def test_tensors_of_another_network_are_refused() -> None:
     for tensors in wrong.values():
         with pytest.raises(UndegradeError, match=MISMATCH):
             OnnxEngine(weights.architecture, tensors)
+        with pytest.raises(UndegradeError, match=MISMATCH):
+            make_engine(weights._replace(tensors=tensors))
     with pytest.raises(UndegradeError, match=MISMATCH):
         OnnxEngine(replace(weights.architecture, scale=2), weights.tensors)
 
@@ -258,7 +267,7 @@ def peak():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
 
-model = load_pipeline("gaussian", "fast", device="cpu", engine="onnx", threads=1)
+model = load_pipeline("gaussian", "fast", device="cpu", engine=sys.argv[1], threads=1)
 model(np.zeros((40, 40, 3), np.uint8))
 before = peak()
 for side in (320, 448):  # a smaller one first must not be kept beside it
@@ -268,8 +277,9 @@ print((peak() - before) / side**2, model.engine.bytes_per_pixel)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_window_takes_no_more_memory_than_is_counted() -> None:
+@pytest.mark.parametrize("engine", OTHERS)
+def test_a_window_takes_no_more_memory_than_is_counted(engine: str) -> None:
     """Encoder and restorer in turns in the same memory: each with its own, they took half more."""
-    ran = subprocess.run([sys.executable, "-c", _GROWTH], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", _GROWTH, engine], capture_output=True, text=True, check=True)
     taken, counted = map(float, ran.stdout.split())
     assert taken <= 1.1 * counted

@@ -1,6 +1,9 @@
 """What the machine has, read from files like those of containers and CPUs."""
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,29 @@ def test_the_processor_has_a_name_with_and_without_that_file(tmp_path: Path) -> 
     assert cpu_name(info)
     info.write_text("processor\t: 0\nmodel name\t: A: B\nmodel name\t: C\n")
     assert cpu_name(info) == "A: B"
+
+
+_KEPT = """
+import resource, sys
+import numpy as np
+from undegrade.inference.machine import give_large_arrays_back
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+
+if sys.argv[1] == "back":
+    give_large_arrays_back()
+before = resident()
+for _ in range(2):  # from the second one on glibc takes such arrays from what it keeps
+    np.ones(20_000_000, np.uint8)
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's")
+def test_large_arrays_are_given_back() -> None:
+    ran = [
+        int(subprocess.run([sys.executable, "-c", _KEPT, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "back")
+    ]
+    assert ran[0] > 15e6 > 5e6 > ran[1]

@@ -83,7 +83,7 @@ class Reading(Pipeline):
         found.drawn[:] = NOISE_GRAIN_QUALITY.encode(noise, torch.zeros(1), quality).numpy().reshape(3, 1, 1)
         found.drawn[0].flat[: round(self._without * found.drawn[0].size)] = 0
         found.spread[:] = 0.01
-        return Look(None, found, image.shape[:2])
+        return Look(None, found, image.shape[:2], numbers=found.in_units(NOISE_GRAIN_QUALITY))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tests.inference.models import FAST, WHOLE, image, pipeline
 from tests.pictures import make_photo
 from tools.graphs import random_model
 from undegrade.errors import UndegradeError
+from undegrade.inference.array_engine import ArrayEngine
 from undegrade.inference.engines import make_engine
 from undegrade.inference.load import load_pipeline, restore
 from undegrade.inference.onnx_engine import OnnxEngine
@@ -291,7 +292,7 @@ def test_weights_with_a_head_need_its_graph_and_its_tensors() -> None:
     plain = {name: t for name, t in weights.tensors.items() if not name.startswith("scale.")}
     card = Card("gaussian", "fast", {}, {}, "CC0", 1, 0.1, "2 cores", "abc", {}, {})
     headed = {name: t.numpy().copy() for name, t in random_model(HEADED).state_dict().items()}
-    assert isinstance(make_engine(Weights(HEADED, headed, card)), OnnxEngine)
+    assert isinstance(make_engine(Weights(HEADED, headed, card)), ArrayEngine)
     wrong = make_engine(Weights(HEADED, plain, card))  # the restorer is whole: it restores
     y = wrong.to_model(image(8, 8, 3))
     c = wrong.encode(y).mean

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from undegrade.native import NotCompiled, cache_folder
-from undegrade.native.convolution import Conv3x3, Patches, check
+from undegrade.native.convolution import Conv3x3, Patches, add_residual, check
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,6 +53,31 @@ def test_convolutions_at_every_size(n: int, h: int, w: int, c: int, o: int, thre
     given = skip.copy()
     assert conv(x, threads, skip=given, out=given) is given
     np.testing.assert_allclose(given, wanted + skip, **near)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize(
+    ("n", "h", "w", "c"),
+    [(1, 1, 1, 8), (1, 5, 97, 96), (2, 37, 50, 24), (1, 70, 101, 16), (3, 8, 300, 8), (1, 33, 2, 16)],
+)
+def test_residual_blocks_in_place_are_two_convolutions_to_the_last_bit(
+    n: int, h: int, w: int, c: int, threads: int
+) -> None:
+    x = random(n, h, w, c)
+    first, second = (Conv3x3(random(c, c, 3, 3)[::step], random(c)) for step in (1, -1))
+    wanted, found = second(first(x, 1, relu=True), 1, skip=x), x.copy()
+    add_residual(found, first, second, threads)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_residual_blocks_of_other_channels_or_layouts_are_refused() -> None:
+    eight, wider = Conv3x3(random(8, 8, 3, 3), random(8)), Conv3x3(random(16, 8, 3, 3), random(16))
+    for h in (random(1, 6, 6, 16), random(1, 6, 6, 8).astype(np.float64), random(1, 6, 6, 8).transpose(0, 2, 1, 3)):
+        with pytest.raises(ValueError, match="is no contiguous float32"):
+            add_residual(h, eight, eight, 1)
+    for first, second in ((wider, eight), (eight, wider)):
+        with pytest.raises(ValueError, match="is no contiguous float32"):
+            add_residual(random(1, 6, 6, 8), first, second, 1)
 
 
 def test_channels_are_completed_by_zeros() -> None:

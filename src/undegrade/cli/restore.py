@@ -174,7 +174,9 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import beside, ever_beside
     from undegrade.files.shards import Shard
+    from undegrade.inference.machine import give_large_arrays_back
 
+    give_large_arrays_back()
     shard = None if args.shard is None else Shard.parse(args.shard)
     selector = _selector(args, options)
     known = selector.check()

@@ -36,9 +36,7 @@ class Estimate:
 
 def estimate_of(pipeline: Pipeline, look: Look) -> Estimate | None:
     """What a pipeline's estimator found in a picture that it looked at; None if the task has no estimator."""
-    if pipeline.quantity is None or look.estimates is None:
-        return None
-    return in_words(pipeline, *look.estimates.in_units(pipeline.quantity))
+    return None if look.numbers is None else in_words(pipeline, *look.numbers)
 
 
 def in_words(

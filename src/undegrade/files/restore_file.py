@@ -211,7 +211,8 @@ def _restore(
     looking, restoring = in_two_steps(progress)
     choice = select(picture.visible, picture.quality, looking)
     outcome.choice = choice.reason or None
-    pipeline, look = choice.pipeline, choice.look
+    pipeline, look, choice = choice.pipeline, choice.look, dataclasses.replace(choice, look=None)
+    look = None if look is None else look.without_maps()
     if look is not None and choice.reader is not None:
         outcome.estimate = estimate_of(choice.reader, look)
     if pipeline is None:

@@ -25,6 +25,7 @@ from undegrade.errors import UndegradeError
 from undegrade.files.batch import How, Told, Turn, clean, restore_turn
 from undegrade.files.claims import remove_of
 from undegrade.files.restore_file import Outcome, Status
+from undegrade.inference.machine import give_large_arrays_back
 
 GRACE = 3.0
 """Seconds in which a process must stop its file before it is ended."""
@@ -218,6 +219,7 @@ def _work(pipe: connection.Connection, how: How) -> None:
         signal.signal(signal.SIGINT, stop)
         _let_signals_through()
         threading.Thread(target=_end_with_parent, daemon=True).start()
+        give_large_arrays_back()
         pipe.send(_READY)
         while True:
             turn: Turn = pipe.recv()

@@ -1,4 +1,4 @@
-"""Encoder, restorer and scale head on arrays, computed by compiled kernels.
+"""Encoder, restorer, estimator and scale head on arrays, computed by compiled kernels.
 
 The modules of ``undegrade.model`` say what is computed; here are the same operations on arrays (N, H, W, C).
 """
@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from undegrade.model.architecture import Architecture, Conditioning
 from undegrade.model.part import Part
-from undegrade.native.convolution import EIGHT, Array, Conv3x3, Patches, eights
+from undegrade.native.convolution import Array, Conv3x3, Patches, add_residual, eights
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 SHUFFLE, JOIN = 2, 2
 """r of the fast restorer, J of the wide one."""
+BEYOND = 0.05
+"""Of :class:`undegrade.model.autoencoder.Estimator`."""
 LEAST = 0.05 / 255
 """Of :mod:`undegrade.model.scale_head`."""
 
@@ -51,14 +53,26 @@ class Compiled:
     def encode(self, y: Array) -> tuple[Array, Array]:
         """(N, C, H, W) -> mu and log sigma^2 of q(c|y), (N, 4, ceil(H / 4), ceil(W / 4))."""
         layers = self._layers
-        n, channels, height, width = y.shape
-        x = np.zeros((n, height, width, eights(channels)), np.float32)
-        x[..., :channels] = y.transpose(0, 2, 3, 1)
-        h = layers.conv("encoder.conv1", x, halved=True)
-        h = layers.conv("encoder.conv3", layers.conv("encoder.conv2", h, relu=True), halved=True)
-        h = layers.conv("encoder.conv5", layers.conv("encoder.conv4", h, relu=True), relu=True)
-        found = layers.conv("encoder.heads", h).transpose(0, 3, 1, 2)
+        x = _completed(y)
+        # What is no longer needed goes before the next layer: the first ones' results are the largest there are.
+        x = layers.conv("encoder.conv1", x, halved=True)
+        x = layers.conv("encoder.conv2", x, relu=True)
+        x = layers.conv("encoder.conv3", x, halved=True)
+        x = layers.conv("encoder.conv4", x, relu=True)
+        x = layers.conv("encoder.conv5", x, relu=True)
+        found = layers.conv("encoder.heads", x).transpose(0, 3, 1, 2)
         return np.ascontiguousarray(found[:, :4]), np.ascontiguousarray(found[:, 4:])
+
+    def estimate(self, c: Array) -> Array:
+        """EST(c): (N, 4, h, w) -> (N, P, h, w)."""
+        given = self._layers.conv("estimator.conv1", _completed(c), relu=True)
+        found = self._layers.conv("estimator.conv2", given).transpose(0, 3, 1, 2)[:, : self._a.params]
+        if self._a.bounds is None:
+            return np.ascontiguousarray(found)
+        most = np.array(self._a.bounds, np.float32)[:, None, None]
+        reaching = _sigmoid(found) * np.float32(1 + 2 * BEYOND) - np.float32(BEYOND)
+        inside: Array = np.minimum((reaching * most).clip(min=0), most)
+        return inside
 
     def features(self, y: Array, c: Array, part: Part | None) -> Array:
         """The restorer's last features of a part of y, or of all."""
@@ -111,8 +125,8 @@ class Layers:
     def blocks(self, name: str, h: Array, which: range) -> Array:
         """Residual blocks, whose result takes h's place."""
         for n in which:
-            inner = self.conv(f"{name}.{n}.conv1", h, relu=True)
-            self.conv(f"{name}.{n}.conv2", inner, skip=h, out=h)
+            first, second = (self._layer(Conv3x3, f"{name}.{n}.conv{k}") for k in (1, 2))
+            add_residual(h, first, second, self._threads)
         return h
 
     def count(self, name: str) -> int:
@@ -152,9 +166,7 @@ def _level(layers: Layers, name: str, h: Array, c: Array | None, part: Part | No
         even = np.pad(h, ((0, 0), (0, rows % 2), (0, columns % 2), (0, 0)), "edge")
     q = layers.patches(f"{name}.down", even)
     if c is not None and layers.has(f"{name}.condition"):
-        given = np.zeros((*q.shape[:3], EIGHT), np.float32)
-        given[..., : c.shape[1]] = c.transpose(0, 2, 3, 1)
-        layers.conv(f"{name}.condition", given, skip=q, out=q)
+        layers.conv(f"{name}.condition", _completed(c), skip=q, out=q)
     q = layers.blocks(f"{name}.before", q, range(layers.count(f"{name}.before")))
     if layers.has(f"{name}.level.down"):
         q = _level(layers, f"{name}.level", q, None)
@@ -165,6 +177,21 @@ def _level(layers: Layers, name: str, h: Array, c: Array | None, part: Part | No
     if part is not None:
         finer, h = _part(part, finer), _part(part, h)
     return layers.conv(f"{name}.last", np.ascontiguousarray(finer), skip=h, out=h)
+
+
+def _completed(x: Array) -> Array:
+    """(N, C, H, W) -> (N, H, W, C completed by zeros)."""
+    n, channels, height, width = x.shape
+    completed = np.zeros((n, height, width, eights(channels)), np.float32)
+    completed[..., :channels] = x.transpose(0, 2, 3, 1)
+    return completed
+
+
+def _sigmoid(x: Array) -> Array:
+    # exp() of a positive number may be infinite.
+    e = np.exp(-np.abs(x))
+    y: Array = np.where(x >= 0, 1, e) / (1 + e)
+    return y
 
 
 def _doubled(c: Array, axis: int) -> Array:

@@ -176,6 +176,12 @@ class Engine(ABC):
         return RESTORERS[self.architecture.restorer].bytes_per_pixel
 
     @property
+    def usual_memory(self) -> float:
+        """Bytes that a window takes by default. Super-resolvers take more per pixel: with as many as at scale 1 a
+        window is still mostly tile."""
+        return float((self.usual_tile + 2 * self.reaches.restore) ** 2 * self.bytes_per_input)
+
+    @property
     def bytes_per_pixel(self) -> int:
         """The same at the model's scale."""
         scale = self.architecture.scale

@@ -198,11 +198,8 @@ def _restored_file(
         if progress is not None:
             progress(1.0)
         std = np.zeros(picture.pixels.shape[:2], np.float32) if options.samples else None
-        estimates = None if choice.look is None else choice.look.estimates
-        if estimates is None or pipeline.quantity is None:
-            found = Restoration(picture.array, None, std=std)
-        else:
-            found = Restoration(picture.array, *estimates.in_units(pipeline.quantity), std)
+        estimate, spread = (None if choice.look is None else choice.look.numbers) or (None, None)
+        found = Restoration(picture.array, estimate, spread, std)
     else:
         found = pipeline.run(picture, options, restoring, choice.look)
     return replace(found, origin=Origin(picture, pipeline.name, pipeline.quantity, choice.reason))

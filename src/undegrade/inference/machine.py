@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
@@ -88,6 +90,19 @@ def _has(features: set[str], cpuinfo: Path) -> bool:
     except OSError:  # not Linux
         return False
     return any(features & set(line.split()) for line in lines if line.startswith("flags"))
+
+
+_MMAP_THRESHOLD, _LARGE = -3, 2**20
+
+
+def give_large_arrays_back() -> None:
+    """Have glibc give the memory of large arrays back to the system as soon as they are freed.
+
+    It would keep what was once taken for arrays of up to 32 MB, as those of a window are: 50 MB in all. This holds for
+    the whole process: it is for commands, not for who uses the package in a program.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another system, or another library of C
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")

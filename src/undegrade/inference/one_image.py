@@ -81,25 +81,23 @@ class OneImage:
             look: of the same image, if there is one: it is then not encoded again.
         """
         engine, options, out, total = self._engine, self._options, self._out, self._total
-        estimates = None
+        numbers = unread = None
         if look is not None:
-            estimates = look.estimates
+            numbers = look.numbers
             self._done = ENCODING * look.size[0] * look.size[1] if self._looks else 0
-        elif self._quantity is not None:
-            estimates = Estimates(engine.architecture.params, self._source)
+        elif self._quantity is not None and not self._looks:
+            unread = Estimates(engine.architecture.params, self._source)
         halo = engine.reaches.restore if self._amount == 1 else 2 * engine.reaches.both
         for i in range(self._passes):
             # Transformed views of the source and of the result: writing to the view undoes the transform.
             x, result = transformed(self._source, i), transformed(out if total is None else total, i)
-            latent, common, unread = None, None, None
+            latent, common = None, None
             if self._looks:
                 found = look if i == 0 and look is not None else self._look(x, estimates=i == 0)
                 latent, common = found.latent if self._amount == 1 else None, found.common
-                estimates = found.estimates if i == 0 else estimates
-            elif i == 0 and look is None:
-                unread = estimates
+                numbers = found.numbers if i == 0 else numbers
             if options.strength > 0:
-                self._over(x, result, halo, latent, common, unread)
+                self._over(x, result, halo, latent, common, unread if i == 0 else None)
         if total is not None:
             for row in range(0, len(out), ROWS):
                 out[row : row + ROWS] = from_float(total[row : row + ROWS] / np.float32(self._passes), out.dtype)
@@ -107,17 +105,19 @@ class OneImage:
             out[...] = self._source  # bit for bit, for every dtype
             if self._progress is not None:
                 self._progress(1.0)
-        if estimates is None or self._quantity is None:
-            return Restoration(out, None, None, self._std, self._scales)
-        return Restoration(out, *estimates.in_units(self._quantity), self._std, self._scales)
+        if unread is not None and self._quantity is not None:
+            numbers = unread.in_units(self._quantity)
+        estimate, spread = numbers or (None, None)
+        return Restoration(out, estimate, spread, self._std, self._scales)
 
     def _look(self, x: Image, estimates: bool) -> Look:
         """Encode a view of the image, as far as restoring it needs it."""
         options = self._options
-        return look_at(
+        found = look_at(
             self._engine, x, self._side, direct=options.direct, latent=options.strength > 0, spread=options.samples > 0,
-            estimates=estimates and self._quantity is not None, tick=lambda pixels: self._tick(ENCODING * pixels),
+            quantity=self._quantity if estimates else None, tick=lambda pixels: self._tick(ENCODING * pixels),
         )  # fmt: skip
+        return found.without_maps()
 
     def _over(
         self, x: Image, result: Image, halo: int, latent: LatentImage | None, common: Window | None,

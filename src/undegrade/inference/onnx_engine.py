@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 from typing import Any
 
@@ -11,58 +10,25 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from undegrade.errors import UndegradeError
-from undegrade.inference.engine import Engine, Posterior, Reaches, Window
-from undegrade.inference.graphs import INT8_PARTS, PARTS, Tensors, find_graph, packed, parts_of, said_by
-from undegrade.inference.machine import usable_cores
-from undegrade.lazy import needs_torch
+from undegrade.inference.array_engine import ArrayEngine
+from undegrade.inference.engine import Posterior, Window
+from undegrade.inference.graphs import PARTS, Tensors, filled
 from undegrade.model.architecture import Architecture
 from undegrade.model.part import Part
-from undegrade.weights.card import MISMATCH
 
 _ERRORS_ONLY = 3
 
 
-class OnnxEngine(Engine):
-    """A model's shipped graphs with its weights.
-
-    Args:
-        architecture: of the networks, which has graphs (:func:`undegrade.inference.graphs.has_graphs`).
-        tensors: the weights by name.
-        threads: that convolve; None for the cores that the process may use.
-        int8: tensors with which encoder and restorer compute in int8; None for float32.
-
-    Raises:
-        UndegradeError: the weights are not those of the architecture.
-    """
+class OnnxEngine(ArrayEngine):
+    """A model's shipped graphs with its weights; arguments and errors are those of :class:`ArrayEngine`."""
 
     def __init__(
         self, architecture: Architecture, tensors: Tensors, threads: int | None = None, int8: Tensors | None = None
     ) -> None:
-        self.threads, self._tensors, self.int8 = threads or usable_cores(), tensors, int8 is not None
-        self._graphs: dict[str, bytes] = {}
-        for part in parts_of(architecture):
-            graph = find_graph(part, architecture, self.int8 and part in INT8_PARTS)
-            assert graph is not None  # has_graphs(), has_int8_graphs()
-            self._graphs[part] = graph
-        prefixes = {prefix for part in self._graphs for prefix in PARTS[part]}
-        rounded = tuple(prefix for part in INT8_PARTS for prefix in PARTS[part])
-        used = tensors if int8 is None else {n: t for n, t in tensors.items() if not n.startswith(rounded)} | dict(int8)
-        self._used = {prefix: {n: t for n, t in used.items() if n.startswith(prefix)} for prefix in prefixes}
-        self._shapes = {n: list(t.shape) for n, t in used.items()}
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._process = os.getpid()
         self._left: list[object] = []
-        said: dict[str, str] = {}
-        # The scale head's at its first use: only who asks for it needs it.
-        for part in ("encode", "restore", "estimate"):
-            said |= self._checked(part)
-        last_reach = int(said["last_reach"]) if "last_reach" in said else None
-        super().__init__(architecture, Reaches(*json.loads(said["reaches"])), int(said["stride"]), last_reach)
-
-    @property
-    def device(self) -> str:
-        return "cpu"
+        super().__init__(architecture, tensors, threads, int8)
 
     @property
     def software(self) -> str:
@@ -81,21 +47,6 @@ class OnnxEngine(Engine):
 
     def estimate(self, c: Window) -> Window:
         return self._run("estimate", c=c)[0]
-
-    def to(self, device: str) -> Engine:
-        if device == self.device:
-            return self
-        if self.int8:
-            raise UndegradeError(f"int8 is for the CPU, not for the device {device!r}; leave out draft.")
-        needs_torch(f"the device {device!r}")
-        import torch
-
-        from undegrade.inference.torch_engine import TorchEngine
-        from undegrade.model.vdir import VDIR
-
-        model = VDIR(self.architecture)
-        model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in self._tensors.items()})
-        return TorchEngine(model.requires_grad_(False), device)
 
     def _lines(self, y: Window, part: Part | None) -> dict[str, npt.NDArray[np.int64]]:
         """The numbers of y's rows and columns that a graph is asked for, if it can be asked for less than all."""
@@ -129,17 +80,10 @@ class OnnxEngine(Engine):
             options.add_session_config_entry("session.use_env_allocators", "1" if _shared_memory() else "0")
             # The other parts' threads would wait for work by spinning, on the cores that this one needs.
             options.add_session_config_entry("session.force_spinning_stop", "1")
-            model = self._graphs[part] + b"".join(packed(self._used[prefix]) for prefix in PARTS[part])
+            tensors = {n: t for n, t in self._used.items() if n.startswith(PARTS[part])}
+            model = filled(self._graphs[part], tensors)
             self._sessions[part] = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return self._sessions[part]
-
-    def _checked(self, part: str) -> dict[str, str]:
-        """What the graph says about itself, once it is sure that the weights fit."""
-        said = said_by(self._graphs[part])
-        shapes = {n: shape for n, shape in self._shapes.items() if n.startswith(PARTS[part])}
-        if json.loads(said["shapes"]) != shapes:
-            raise UndegradeError(MISMATCH)
-        return said
 
 
 _AS_REQUESTED = 1

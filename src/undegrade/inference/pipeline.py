@@ -192,7 +192,7 @@ class Pipeline(Calls):
 
         return look_at(
             self.engine, source, largest_side(self.engine, options), direct=options.direct, latent=latent,
-            spread=options.samples > 0, estimates=self.quantity is not None, tick=tick,
+            spread=options.samples > 0, quantity=self.quantity, tick=tick,
         )  # fmt: skip
 
     def hold(

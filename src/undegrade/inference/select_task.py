@@ -104,9 +104,8 @@ def select_task(
 
 def found_in(universal: Pipeline, look: Look) -> Found:
     """The estimates of the universal model for a whole picture."""
-    assert look.estimates is not None  # the task has an estimator
-    assert universal.quantity is not None
-    return Found(*look.estimates.in_units(universal.quantity)[0].tolist())
+    assert look.numbers is not None  # the task has an estimator
+    return Found(*look.numbers[0].tolist())
 
 
 def _quiet_noise(universal: Pipeline, look: Look) -> float:

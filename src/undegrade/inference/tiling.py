@@ -24,8 +24,7 @@ def largest_side(engine: Engine, options: RestoreOptions) -> int:
     tile = options.tile
     if tile is None:
         halo = 2 * engine.reaches.restore
-        # Super-resolvers take more memory per pixel: with as much as at scale 1 a window is still mostly tile.
-        memory = options.memory or (engine.usual_tile + halo) ** 2 * engine.bytes_per_input
+        memory = options.memory or engine.usual_memory
         tile = int((memory / engine.bytes_per_pixel) ** 0.5) - halo
         if tile < LEAST_TILE:  # nearly all of the work would be done for the halos
             least = engine.bytes_per_pixel * (LEAST_TILE + halo + 1) ** 2

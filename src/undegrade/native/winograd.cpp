@@ -52,6 +52,33 @@ static void products(long rows, const float* a, long row, long column, const flo
     }
 }
 
+// What a thread needs: transformed inputs and sums of FORWARD tiles, of so many channels.
+struct Scratch {
+    Buffer V, M;
+    explicit Scratch(long channels) : V(36 * apart(FORWARD * channels)), M(36 * apart(FORWARD * PANEL)) {}
+};
+
+// Of some tiles: y = relu?(conv(x) + bias? + skip?), x taken for zero where mask, if given, is not positive; halved: the largest
+// of each 2x2. Where x lies is told by from, where y and skip lie by to.
+struct Convolution {
+    const float *U, *bias;
+    long C, O;
+    void operator()(const float* x, const float* mask, const Tiles& from, const float* skip, float* y, const Tiles& to, long first,
+                    long count, bool relu, bool halved, Scratch& scratch) const {
+        const long panels = (O + PANEL - 1) / PANEL, step = C * PANEL;
+        float *V = scratch.V.data, *M = scratch.M.data;
+        transform(x, mask, V, from, first, count, C);
+        for (long p = 0; p < panels; p++) {
+            for (long k = 0; k < 36; k++)
+                products<false>(count, V + k * apart(count * C), C, 1, U + (p * 36 + k) * step, C, M + k * apart(count * PANEL));
+            if (halved)
+                transform_output_halved(M, bias, y, to, first, count, O, p * PANEL);
+            else
+                transform_output(M, bias, skip, y, to, first, count, O, p * PANEL, relu);
+        }
+    }
+};
+
 // Call work(0), ... work(threads - 1) at the same time; 1 where memory ran out, else 0. The threads end with it: after a fork a
 // pool's would be missing.
 template <class Work>
@@ -112,23 +139,65 @@ long winograd_pack(const float* w, long turned, float* U, long C, long O, int th
 long winograd_convolve(const float* x, const float* mask, const float* U, const float* bias, const float* skip, float* y, long N,
                        long H, long W, long C, long O, long relu, long halved, int threads) {
     const Tiles of(H, W);
-    const long tiles = N * of.th * of.tw, panels = (O + PANEL - 1) / PANEL, step = C * PANEL;
+    const long tiles = N * of.th * of.tw;
+    const Convolution one = {U, bias, C, O};
     return in_turns(threads, (tiles + FORWARD - 1) / FORWARD, [&] {
-        auto V = std::make_shared<Buffer>(36 * apart(FORWARD * C)), M = std::make_shared<Buffer>(36 * apart(FORWARD * PANEL));
+        auto scratch = std::make_shared<Scratch>(C);
         return [=, &of](long block) {
-            const long first = block * FORWARD, count = std::min(FORWARD, tiles - first);
-            transform(x, mask, V->data, of, first, count, C);
-            for (long p = 0; p < panels; p++) {
-                for (long k = 0; k < 36; k++)
-                    products<false>(count, V->data + k * apart(count * C), C, 1, U + (p * 36 + k) * step, C,
-                                    M->data + k * apart(count * PANEL));
-                if (halved)
-                    transform_output_halved(M->data, bias, y, of, first, count, O, p * PANEL);
-                else
-                    transform_output(M->data, bias, skip, y, of, first, count, O, p * PANEL, relu);
-            }
+            const long first = block * FORWARD;
+            one(x, mask, of, skip, y, of, first, std::min(FORWARD, tiles - first), relu, halved, *scratch);
         };
     });
+}
+
+// h (N, H, W, C) += conv(relu(conv(h) + bias1)) + bias2. Of what is between only a few rows are kept: parts of an image, tile
+// rows [start(p), start(p + 1)), go down it in a ring of three. The rows of the ring at the ends of the parts are made first,
+// as they need what the part beside it overwrites.
+long winograd_residual(float* h, const float* U1, const float* bias1, const float* U2, const float* bias2, long N, long H, long W,
+                       long C, int threads) {
+    const Tiles image(H, W), ring(H, W, 12), ends(H, W, 8);
+    const Convolution first = {U1, bias1, C, C}, second = {U2, bias2, C, C};
+    const long th = image.th, tw = image.tw, size = 4 * W * C, blocks = (tw + FORWARD - 1) / FORWARD;
+    const long parts = threads == 1 ? 1 : std::max(1L, std::min(2L * threads, th / 4));
+    auto start = [=](long part) { return th * part / parts; };
+    std::unique_ptr<Buffer> kept;
+    if (on_threads(1, [&](long) { kept.reset(new Buffer((parts - 1) * 2 * size)); })) return 1;
+    auto row_of = [=](const Convolution& one, const float* x, const Tiles& from, const float* skip, float* y, const Tiles& to,
+                      long row, long block, Scratch& scratch) {
+        const long begin = tw * block / blocks, end = tw * (block + 1) / blocks;
+        one(x, nullptr, from, skip, y, to, row * tw + begin, end - begin, !skip, false, scratch);
+    };
+    for (long n = 0; n < N; n++, h += H * W * C) {
+        const long failed = in_turns(threads, (parts - 1) * 2 * blocks, [&] {
+            auto scratch = std::make_shared<Scratch>(C);
+            return [=, &image, &ends, &first, &kept](long job) {
+                const long part = job / blocks / 2, row = start(part + 1) - 1 + job / blocks % 2;
+                row_of(first, h, image, nullptr, kept->data + part * 2 * size, ends, row, job % blocks, *scratch);
+            };
+        });
+        if (failed || in_turns(threads, parts, [&] {
+            auto scratch = std::make_shared<Scratch>(C);
+            auto rows = std::make_shared<Buffer>(3 * size);
+            return [=, &image, &ring, &first, &second, &kept](long part) {
+                const long top = start(part), bottom = start(part + 1);
+                auto make = [&](long row) {
+                    const long end = row <= top && part ? part : row >= bottom - 1 && part < parts - 1 ? part + 1 : 0;
+                    if (end)
+                        memcpy(rows->data + row % 3 * size, kept->data + ((end - 1) * 2 + row % 2) * size,
+                               std::min(4L, H - 4 * row) * W * C * sizeof(float));
+                    else
+                        for (long b = 0; b < blocks; b++)
+                            row_of(first, h, image, nullptr, rows->data, ring, row, b, *scratch);
+                };
+                for (long row = std::max(top - 1, 0L); row <= top; row++) make(row);
+                for (long row = top; row < bottom; row++) {
+                    if (row + 1 < th) make(row + 1);
+                    for (long b = 0; b < blocks; b++) row_of(second, rows->data, ring, h, h, image, row, b, *scratch);
+                }
+            };
+        })) return 1;
+    }
+    return 0;
 }
 
 // The gradients dw (3, 3, C, O) and db (O) of x and of y's gradient g, which is zero where mask, if given, is not positive. H and

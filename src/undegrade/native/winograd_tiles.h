@@ -76,13 +76,14 @@ struct Buffer {
     ~Buffer() { free(data); }
 };
 
-// Where tiles lie in images; those at the lower and right edges may lie in part outside.
+// Where tiles lie in images; those at the lower and right edges may lie in part outside. Of a single image, memory may hold so
+// many rows only, a multiple of 4, each where an earlier one was.
 struct Tiles {
-    long H, W, th, tw;
-    Tiles(long H, long W) : H(H), W(W), th((H + 3) / 4), tw((W + 3) / 4) {}
+    long H, W, held, th, tw;
+    Tiles(long H, long W, long held = 0) : H(H), W(W), held(held), th((H + 3) / 4), tw((W + 3) / 4) {}
     long y(long tile) const { return tile / tw % th * 4; }
     long x(long tile) const { return tile % tw * 4; }
-    long at(long tile, long y, long x) const { return (tile / (th * tw) * H + y) * W + x; }
+    long at(long tile, long y, long x) const { return (held ? y % held : tile / (th * tw) * H + y) * W + x; }
     long corner(long tile) const { return at(tile, y(tile), x(tile)); }
     long rows(long tile) const { return std::min(4L, H - y(tile)); }
     long columns(long tile) const { return std::min(4L, W - x(tile)); }
@@ -131,11 +132,14 @@ static void transform(const float* x, const float* mask, float* V, const Tiles& 
     bool edge[2];
     auto find = [&](long n) {
         edge[n % 2] = false;
-        for (int i = 0; i < 36; i++) {
-            long y = of.y(first + n) - 1 + i / 6, xx = of.x(first + n) - 1 + i % 6;
-            bool inside = y >= 0 && y < of.H && xx >= 0 && xx < of.W;
-            from[n % 2][i] = inside ? of.at(first + n, y, xx) * C : -1;
-            edge[n % 2] |= !inside;
+        for (int i = 0; i < 6; i++) {
+            const long y = of.y(first + n) - 1 + i, row = of.at(first + n, std::max(y, 0L), 0);
+            for (int j = 0; j < 6; j++) {
+                const long x = of.x(first + n) - 1 + j;
+                const bool inside = y >= 0 && y < of.H && x >= 0 && x < of.W;
+                from[n % 2][6 * i + j] = inside ? (row + x) * C : -1;
+                edge[n % 2] |= !inside;
+            }
         }
     };
     find(0);
