@@ -53,6 +53,16 @@ def running() -> int | None:
     return None
 
 
+def await_stopped(number: int, seconds: float = 10.0) -> bool:
+    """Whether a process sleeps since SIGSTOP, which on a busy machine it does only when its turn comes (Linux)."""
+    deadline = time.monotonic() + seconds
+    while not is_stopped(number):
+        if time.monotonic() > deadline or not Path(f"/proc/{number}").exists():
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def is_stopped(number: int) -> bool:
     """Whether a process sleeps since SIGSTOP (Linux; elsewhere not known)."""
     try:

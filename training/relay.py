@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from entries import QUEUE, Entry, Standing, initial_weights, next_cooldown, next_entry, read_queue, standing
-from lock import folder, running, take_lock
+from lock import await_stopped, folder, running, take_lock
 from priority import environment, lowest_priority
 from status import status, validation
 
@@ -274,6 +274,8 @@ def group(number: int) -> None:
         print("no relay runs")
         return
     os.killpg(process, number)
+    if number == signal.SIGSTOP:
+        await_stopped(process)
     print("paused" if number == signal.SIGSTOP else "resumed")
 
 
