@@ -175,7 +175,9 @@ def _level(layers: Layers, name: str, h: Array, c: Array | None, part: Part | No
     finer = q.reshape(n, low, wide, filters // 4, 2, 2).transpose(0, 1, 4, 2, 5, 3)
     finer = finer.reshape(n, 2 * low, 2 * wide, filters // 4)[:, :rows, :columns]
     if part is not None:
-        finer, h = _part(part, finer), _part(part, h)
+        finer = _part(part, finer)
+        del q
+        h = _packed(part, h)
     return layers.conv(f"{name}.last", np.ascontiguousarray(finer), skip=h, out=h)
 
 
@@ -206,6 +208,16 @@ def _doubled(c: Array, axis: int) -> Array:
 def _part(part: Part, h: Array) -> Array:
     """Of features at half of the resolution."""
     return np.ascontiguousarray(part.of(h.transpose(0, 3, 1, 2), 1, SHUFFLE).transpose(0, 2, 3, 1))
+
+
+def _packed(part: Part, h: Array) -> Array:
+    """The same, in the memory of h: a copy beside it would be the most that a window takes."""
+    cut = part.of(h.transpose(0, 3, 1, 2), 1, SHUFFLE).transpose(0, 2, 3, 1)
+    packed = h.reshape(-1)[: cut.size].reshape(cut.shape)
+    for to, of in zip(packed, cut, strict=True):
+        for row in range(len(of)):  # from the first on: none is written where a later one is still to be read
+            to[row] = of[row]
+    return packed
 
 
 def _spread(x: Array, channels: int, times: int) -> Array:
