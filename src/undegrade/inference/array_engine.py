@@ -35,12 +35,10 @@ class ArrayEngine(Engine):
             graph = find_graph(part, architecture, self.int8 and part in INT8_PARTS)
             assert graph is not None  # has_graphs(), has_int8_graphs()
             self._graphs[part] = graph
-        rounded = tuple(prefix for part in INT8_PARTS for prefix in PARTS[part])
-        self._used = (
-            dict(tensors)
-            if int8 is None
-            else {n: t for n, t in tensors.items() if not n.startswith(rounded)} | dict(int8)
-        )
+        self._used = tensors
+        if int8 is not None:
+            rounded = tuple(prefix for part in INT8_PARTS for prefix in PARTS[part])
+            self._used = {n: t for n, t in tensors.items() if not n.startswith(rounded)} | dict(int8)
         said: dict[str, str] = {}
         # The scale head's at its first use: only who asks for it needs it.
         for part in ("encode", "restore", "estimate"):

@@ -98,7 +98,7 @@ _MMAP_THRESHOLD, _LARGE = -3, 2**20
 def give_large_arrays_back() -> None:
     """Have glibc give the memory of large arrays back to the system as soon as they are freed.
 
-    It would keep what was once taken for arrays of up to 32 MB, as those of a window are: 50 MB in all. This holds for
+    It would keep what was once taken for arrays of up to 32 MB, as those of a window are. This holds for
     the whole process: it is for commands, not for who uses the package in a program.
     """
     with suppress(OSError, AttributeError, TypeError):  # another system, or another library of C
