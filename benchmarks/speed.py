@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -162,17 +163,23 @@ def file(threads: int) -> None:
           f"{outcome.seconds:.1f} s, {12 / outcome.seconds:.3f} MPix/s, {100 * share:.0f} % of the peak")  # fmt: skip
 
 
+_STARTS = 7
+
+
 def start() -> None:
-    """CPU time of the command line: its help, and files. The modules are compiled, as they are installed."""
+    """CPU time of the command line, median and range of seven runs in turns: its help, and files. The modules are compiled, as they are installed."""
     with tempfile.TemporaryDirectory() as name:
         from undegrade.image import Picture, write
 
         compiled = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         compiled["PYTHONPYCACHEPREFIX"] = name + "/compiled"
 
-        def run(arguments: list[str]) -> None:
+        def run(arguments: list[str]) -> float:
             command = [sys.executable, "-m", "undegrade", *arguments]
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=compiled)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
         image = picture(512 * 512 / 1e6)
         ways = {"--help": ["--help"]}
@@ -182,15 +189,15 @@ def start() -> None:
             ways[f"restore of {side} x {side}"] = ["restore", str(source), "-o", name + "/out"]
         ways["the same, --task gaussian"] = [*ways["restore of 512 x 512"], "--task", "gaussian"]
         run(ways["restore of 16 x 16"])  # compile
+        seconds: dict[str, list[float]] = {what: [] for what in ways}
+        for _ in range(_STARTS):
+            for what, arguments in ways.items():
+                seconds[what].append(run(arguments))
         # The kernels too, into a folder of their own: once for a machine.
-        ways["restore of 16 x 16, kernels to be compiled"] = ways["restore of 16 x 16"]
-        for what, arguments in ways.items():
-            if what.endswith("compiled"):
-                compiled["UNDEGRADE_CACHE"] = name + "/kernels"
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            run(arguments)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            print(f"undegrade {what}: {after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime:.2f} s CPU")
+        compiled["UNDEGRADE_CACHE"] = name + "/kernels"
+        seconds["restore of 16 x 16, kernels to be compiled"] = [run(ways["restore of 16 x 16"])]
+        for what, each in seconds.items():
+            print(f"undegrade {what}: {statistics.median(each):.2f} s CPU ({min(each):.2f} to {max(each):.2f})")
 
 
 def linear(models: list[str], sizes: list[float], threads: int, repeats: int) -> None:

@@ -63,13 +63,13 @@ def test_what_another_machine_writes_stays_although_its_lock_is_not_seen(
 ) -> None:
     with replacing(tmp_path / "a") as file:
         file.write(b"text")
-        monkeypatch.setattr("socket.gethostname", lambda: "the other one")
+        monkeypatch.setattr("platform.node", lambda: "the other one")
         monkeypatch.setattr(atomic, "lock", lambda descriptor: True)  # each machine has locks of its own
         assert remove_leftovers(tmp_path) == 0
     assert (tmp_path / "a").read_bytes() == b"text"
     monkeypatch.undo()
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a")], check=False)
-    monkeypatch.setattr("socket.gethostname", lambda: "the other one")
+    monkeypatch.setattr("platform.node", lambda: "the other one")
     assert remove_leftovers(tmp_path) == 0
     (left,) = tmp_path.glob(".undegrade-*")
     os.utime(left, (1, 1))

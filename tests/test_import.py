@@ -35,6 +35,24 @@ def test_restoring_an_array_loads_no_masked_arrays() -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["restore", "estimate"])
+@pytest.mark.parametrize("given", ["", "2"])
+def test_a_command_has_numpy_start_no_threads_that_wait_busily(command: str, given: str) -> None:
+    """The library behind NumPy's products reads the variable once, when NumPy is imported."""
+    seen = python(
+        "import os, sys\n"
+        "os.environ.pop('OPENBLAS_NUM_THREADS', None)\n"
+        f"if {given!r}: os.environ['OPENBLAS_NUM_THREADS'] = {given!r}\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'numpy': print('threads', os.environ.get('OPENBLAS_NUM_THREADS'))\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "from undegrade.cli import main\n"
+        f"main([{command!r}, 'examples/no-such-file.png'])\n"
+    )
+    assert [line for line in seen.splitlines() if line.startswith("threads")] == [f"threads {given or 1}"]
+
+
 def test_no_network() -> None:
     python(
         "import socket\n"

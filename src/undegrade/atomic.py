@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -127,7 +127,7 @@ def _create(folder: Path, names: list[Path]) -> tuple[Path, int]:
 
 def _machine() -> str:
     """This machine in the names of temporary files."""
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _remove_if_abandoned(temporary: Path, least_age: int) -> bool:

@@ -61,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UndegradeError: no weights, no pictures, or the task has no estimator.
     """
+    from undegrade.inference.machine import keep_numpy_to_one_thread
+
+    keep_numpy_to_one_thread()
     from undegrade.files.plan import Pictures, pictures_in
     from undegrade.inference.load import load_pipeline
 

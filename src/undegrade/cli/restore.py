@@ -163,6 +163,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UndegradeError: no weights, no pictures, or a result would overwrite an input or another result.
     """
+    from undegrade.inference.machine import give_large_arrays_back, keep_numpy_to_one_thread
+
+    keep_numpy_to_one_thread()
     options = _options(args)
     cluster.check_places(args)
     if piped.is_wanted(args):
@@ -174,7 +177,6 @@ def run(args: argparse.Namespace) -> int:
     from undegrade.files.plan import Naming, plan
     from undegrade.files.restore_file import beside, ever_beside
     from undegrade.files.shards import Shard
-    from undegrade.inference.machine import give_large_arrays_back
 
     give_large_arrays_back()
     shard = None if args.shard is None else Shard.parse(args.shard)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from undegrade.data.training_images import TrainingImages
 from undegrade.lazy import torch
@@ -25,13 +24,8 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 
-_RESIZERS = (
-    Image.Resampling.BOX,
-    Image.Resampling.BILINEAR,
-    Image.Resampling.HAMMING,
-    Image.Resampling.BICUBIC,
-    Image.Resampling.LANCZOS,
-)
+_RESIZERS = ("BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS")
+"""Pillow's."""
 _SMALLER = ((0.6, 1.15, 2.0), (0.4, 2.0, 4.0))
 """Share of the crops of small photographs, and the range of the factors that they are made smaller by."""
 _LEAST_SIDE = 96
@@ -141,8 +135,10 @@ def _smaller(photograph: Picture, low: float, high: float, random: np.random.Gen
     h, w, c = photograph.shape
     factor = max(min(low * (high / low) ** random.random(), min(h, w) / _LEAST_SIDE), 1.0)
     size = (max(round(w / factor), 1), max(round(h / factor), 1))
+    from PIL import Image  # tasks say what they are trained on: a restoration imports this module and not Pillow
+
     image = Image.fromarray(photograph if c == 3 else photograph[..., 0])
-    small = np.array(image.resize(size, _RESIZERS[random.integers(len(_RESIZERS))]))
+    small = np.array(image.resize(size, Image.Resampling[_RESIZERS[random.integers(len(_RESIZERS))]]))
     return small.reshape(size[1], size[0], c)
 
 

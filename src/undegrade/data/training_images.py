@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from undegrade.data.catalogue import SUFFIXES
 from undegrade.degrade.colour import BT601
@@ -127,6 +126,8 @@ def read_folder(folder: Path, channels: int, only: Sequence[str] = ()) -> list[n
 
 def _decode(path: Path, channels: int) -> np.ndarray:
     try:
+        from PIL import Image  # as in clean.py
+
         with open_regular(path) as file, Image.open(file) as image:
             rgb = np.array(image.convert("RGB"))
     except Exception as error:  # Pillow raises far more than OSError on broken files

@@ -58,7 +58,7 @@ class Widths:
         if not 1 <= len(self.scales) <= _MOST_KNOTS or {len(w) for w in self.widths.values()} != {len(self.scales)}:
             raise ValueError(f"there must be 1 to {_MOST_KNOTS} scales, and as many widths for every level")
         for values in (self.scales, *self.widths.values()):
-            if not all(math.isfinite(v) and v >= 0 for v in values) or list(values) != sorted(values):
+            if not all(map(math.isfinite, values)) or min(values) < 0 or list(values) != sorted(values):
                 raise ValueError("scales and widths must be finite, at least 0, and must not fall")
         if len(set(self.scales)) < len(self.scales) or self.scales[-1] == 0:
             raise ValueError("the scales must rise, to above 0")
@@ -230,7 +230,7 @@ def _kind(value: str) -> str:
 
 
 def _numbers(value: Any) -> str | None:
-    fits = isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+    fits = isinstance(value, list) and {type(v) for v in value} <= {int, float}
     return None if fits else "a list of numbers"
 
 
