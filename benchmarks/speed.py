@@ -167,7 +167,10 @@ _STARTS = 7
 
 
 def start() -> None:
-    """CPU time of the command line, median and range of seven runs in turns: its help, and files. The modules are compiled, as they are installed."""
+    """CPU time of the command line, median and range of seven runs in turns: its help, and files.
+
+    The modules are compiled, as they are installed.
+    """
     with tempfile.TemporaryDirectory() as name:
         from undegrade.image import Picture, write
 
