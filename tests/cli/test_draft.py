@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from tests.cli.restoring import picture, records
 from tests.inference.drafts import random_draft
 from undegrade.cli import main
-from undegrade.inference import engines
+from undegrade.inference import engines, machine
 from undegrade.inference.machine import multiplies_int8
 from undegrade.native import NotCompiled, convolution
 from undegrade.weights.card import read_card
@@ -55,17 +55,20 @@ def test_what_does_not_go_with_a_draft_is_said_before_anything_is_done(
     assert not Path("restored").exists()
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("compiled", "vnni"), [(True, False), (False, False), (True, True)])
 def test_a_draft_of_a_shipped_model_is_left_out_where_float32_is_faster(
-    compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    compiled: bool, vnni: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def check() -> None:
         if not compiled:
             raise NotCompiled("there is no C++ compiler.")
 
     monkeypatch.setattr(convolution, "check", check)
+    monkeypatch.setattr(machine, "has_vnni", lambda: vnni)
     monkeypatch.chdir(tmp_path)
     assert main(["restore", "missing.png", "--task", "jpeg", "--draft"]) == 1
-    assert ("are faster here than a draft in int8; --draft is left out" in capsys.readouterr().err) is compiled
+    assert ("are faster here than a draft in int8; --draft is left out" in capsys.readouterr().err) is (
+        compiled and not vnni
+    )
     main(["restore", "missing.png", "--task", "jpeg", "--draft", "--engine", "onnx"])
     assert "--draft is left out" not in capsys.readouterr().err

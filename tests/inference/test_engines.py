@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,8 @@ def only_onnx(problem: str) -> None:
 
 
 @pytest.mark.usefixtures("anew")
-def test_without_a_compiler_onnx_runtime_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_onnx_runtime_takes_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDEGRADE_CACHE", str(tmp_path))  # what was compiled earlier would serve on
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     only_onnx("no C\\+\\+ compiler; install g\\+\\+")

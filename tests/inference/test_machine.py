@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from undegrade.inference.machine import cpu_name, multiplies_bfloat16, usable_cores
+from undegrade.inference.machine import cpu_name, has_vnni, multiplies_bfloat16, usable_cores
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,16 @@ def test_bfloat16_by_the_flags_of_the_cpu(tmp_path: Path) -> None:
     assert not multiplies_bfloat16(info)
     info.write_text("flags : fpu avx2 fma\nflags : fpu avx512f amx_bf16\n")
     assert multiplies_bfloat16(info)
+
+
+def test_vnni_by_the_flags_of_the_cpu(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    assert not has_vnni(info)
+    info.write_text("flags : fpu avx2 avx512f avx512_bf16\n")
+    assert not has_vnni(info)
+    for flag in ("avx_vnni", "avx512_vnni"):
+        info.write_text(f"flags : fpu avx2 {flag}\n")
+        assert has_vnni(info)
 
 
 def test_the_processor_has_a_name_with_and_without_that_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Compiling at the first use: by several at once, anew where a library was cut, and once where it fails."""
 
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from undegrade import native
-from undegrade.native import NotCompiled, library
+from undegrade.native import NotCompiled, convolution, library
 
 try:
     library("winograd")
@@ -81,3 +82,60 @@ def test_a_cache_that_cannot_be_written_is_named_before_anything_is_compiled(
     with pytest.raises(NotCompiled, match=r"file/native/.* cannot be written or loaded .*; set UNDEGRADE_CACHE"):
         library("winograd")
     assert (tmp_path / "c.log").read_text().splitlines() == ["called"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_others_may_use_the_cache_as_the_user_lets_them(cache: Path) -> None:
+    """An image is often built by another user than the one who runs it."""
+    before = os.umask(0o022)
+    try:
+        library("winograd")
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(file.stat().st_mode) & 0o444 for file in cache.iterdir()} == {0o444}
+
+
+def test_a_library_serves_on_where_the_compiler_is_gone(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library("winograd")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    native.forget()
+    assert library("winograd").winograd_panel() > 0
+    monkeypatch.setattr(native, "_cpu", lambda: "flags: of another CPU")
+    native.forget()
+    with pytest.raises(NotCompiled, match="there is no C"):
+        library("winograd")
+
+
+def test_what_cannot_be_tidied_away_stays_and_prevents_nothing(cache: Path) -> None:
+    (cache / "old").mkdir(parents=True)
+    os.utime(cache / "old", (0, 0))
+    assert library("winograd").winograd_panel() > 0
+    assert (cache / "old").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("messages", "cause"),
+    [
+        ("ld: final link failed: No space left on device|collect2: error: ld returned 1 exit status", "No space left"),
+        ("x.cpp:1: fatal error: no such file|compilation terminated.|See README.Bugs", "fatal error: no such file"),
+    ],
+)
+def test_the_cause_of_a_failure_is_said(
+    messages: str, cause: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = f"case $1 in --version) echo 1; exit 0;; esac\necho '{messages}' | tr '|' '\\n' >&2; exit 1"
+    monkeypatch.setenv("CXX", compiler(tmp_path / "c", script))
+    with pytest.raises(NotCompiled, match=cause):
+        library("winograd")
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+def test_a_library_without_its_functions_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty.cpp").write_text("int nothing = 0;\n")
+    script = f"case $1 in --version) echo 1;; *) exec g++ -shared {tmp_path}/empty.cpp -o $(eval echo \\$$#);; esac"
+    monkeypatch.setenv("CXX", compiler(tmp_path / "c", script))
+    with pytest.raises(NotCompiled, match="computes something else"):
+        convolution.check()

@@ -227,7 +227,7 @@ def _leave_out_what_is_slower(args: argparse.Namespace) -> None:
     why = ""
     if args.half and args.engine != "torch" and _slower_in_half(args.device):
         args.half, why = False, "this CPU would be slower in half precision; --half is left out."
-    elif args.draft and args.weights is None and args.engine is None and _has_kernels():
+    elif args.draft and args.weights is None and args.engine is None and _is_faster_in_float32():
         args.draft = False
         why = "compiled kernels in float32 are faster here than a draft in int8; --draft is left out."
     if why:
@@ -242,7 +242,9 @@ def _slower_in_half(device: str | None) -> bool:
     return (device or default_device()) == "cpu" and not multiplies_bfloat16()
 
 
-def _has_kernels() -> bool:
+def _is_faster_in_float32() -> bool:
+    """Whether compiled kernels in float32 are known to be faster than int8: measured without VNNI."""
+    from undegrade.inference.machine import has_vnni
     from undegrade.native import NotCompiled
     from undegrade.native.convolution import check
 
@@ -250,7 +252,7 @@ def _has_kernels() -> bool:
         check()
     except NotCompiled:
         return False
-    return True
+    return not has_vnni()
 
 
 def _selector(args: argparse.Namespace, options: FileOptions) -> Selector:

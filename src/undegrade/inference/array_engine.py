@@ -19,7 +19,7 @@ class ArrayEngine(Engine):
     Args:
         architecture: of the networks, which has graphs (:func:`undegrade.inference.graphs.has_graphs`).
         tensors: the weights by name.
-        threads: that convolve; None for the cores that the process may use.
+        threads: that convolve, at most and usually the cores that the process may use.
         int8: tensors with which encoder and restorer compute in int8; None for float32.
 
     Raises:
@@ -29,7 +29,9 @@ class ArrayEngine(Engine):
     def __init__(
         self, architecture: Architecture, tensors: Tensors, threads: int | None = None, int8: Tensors | None = None
     ) -> None:
-        self.threads, self._tensors, self.int8 = threads or usable_cores(), tensors, int8 is not None
+        # More threads than cores wait for each other: 64 x 48 pixels took ONNX Runtime 71 s with 1024 of them.
+        self.threads = min(threads or usable_cores(), usable_cores())
+        self._tensors, self.int8 = tensors, int8 is not None
         self._graphs: dict[str, bytes] = {}
         for part in parts_of(architecture):
             graph = find_graph(part, architecture, self.int8 and part in INT8_PARTS)

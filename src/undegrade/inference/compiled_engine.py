@@ -25,7 +25,7 @@ class CompiledEngine(ArrayEngine):
     Args:
         architecture: one that has graphs and a compiled form (:func:`undegrade.inference.compiled.has_form`).
         tensors: the weights by name.
-        threads: that convolve; None for the cores that the process may use.
+        threads: that convolve, at most and usually the cores that the process may use.
 
     Raises:
         NotCompiled: there is no compiler.

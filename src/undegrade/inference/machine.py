@@ -83,6 +83,14 @@ def multiplies_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return _has(_INT8, cpuinfo)
 
 
+_VNNI = {"avx512_vnni", "avx_vnni"}
+
+
+def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the CPU adds four products of int8 at once, by the system's file."""
+    return _has(_VNNI, cpuinfo)
+
+
 def _has(features: set[str], cpuinfo: Path) -> bool:
     """Whether the CPU has one of these, by the system's file."""
     try:

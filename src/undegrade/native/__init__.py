@@ -1,7 +1,8 @@
 """Small C++ sources beside this file, compiled for this machine's CPU at their first use.
 
-The library is kept in a cache folder and serves until source, compiler or CPU change. Without a compiler there is
-none, and the caller goes on with what ONNX Runtime or torch do.
+The library is kept in a cache folder and serves until source, compiler or CPU change. Where the compiler is gone, as in
+an image that was built with one, it serves on. Where there is neither, the caller goes on with what ONNX Runtime or
+torch do.
 
     convolution     convolutions of arrays
 """
@@ -12,9 +13,10 @@ import ctypes
 import hashlib
 import os
 import platform
+import re
+import secrets
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -74,18 +76,27 @@ def forget() -> None:
 
 def _library(name: str) -> ctypes.CDLL:
     source = Path(__file__).parent / f"{name}.cpp"
-    compiler = _compiler()
-    version = _run([compiler, "--version"])
     sources = [file.read_text() for file in sorted(source.parent.iterdir()) if file.suffix in (".cpp", ".h")]
     flags = (*FLAGS, *MORE_FLAGS.get(name, ()))
-    facts = "\0".join((*sources, *flags, compiler, version, platform.platform(), _cpu()))
-    built = cache_folder() / "native" / f"{name}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.so"
+    folder, stem = cache_folder() / "native", f"{name}-{_digest(*sources, *flags, platform.machine(), _cpu())}"
+    try:
+        compiler = _compiler()
+    except NotCompiled:
+        built = next(filter(_is_whole, sorted(folder.glob(f"{stem}-*.so"))), None)
+        if built is None:
+            raise
+    else:
+        built = folder / f"{stem}-{_digest(compiler, _run([compiler, '--version']), platform.platform())}.so"
     try:
         if not _is_whole(built):
             _build(compiler, flags, source, built)
         return ctypes.CDLL(str(built))
     except OSError as error:
         raise NotCompiled(f"{built} cannot be written or loaded ({error}); set UNDEGRADE_CACHE.") from error
+
+
+def _digest(*facts: str) -> str:
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
 def _is_whole(built: Path) -> bool:
@@ -111,10 +122,10 @@ def _build(compiler: str, flags: tuple[str, ...], source: Path, target: Path) ->
     target.parent.mkdir(parents=True, exist_ok=True)
     _tidy(target.parent)
     # A name of its own: several processes, and those of other machines, may build at once. Made before the compiler
-    # runs, which would take seconds to find that the folder cannot be written.
-    handle, name = tempfile.mkstemp(".tmp", f"{target.stem}.", target.parent)
-    os.close(handle)
-    draft = Path(name)
+    # runs, which would take seconds to find that the folder cannot be written. Not tempfile: its files are private, and
+    # others may use the cache.
+    draft = target.with_name(f"{target.stem}.{secrets.token_hex(8)}.tmp")
+    draft.touch(exist_ok=False)
     try:
         _run([compiler, *flags, str(source), "-o", str(draft)])
         made = draft.read_bytes()
@@ -135,7 +146,7 @@ def _tidy(folder: Path) -> None:
     """Remove what killed processes left, and libraries of old sources."""
     now = time.time()
     for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # another process was first
+        with suppress(OSError):  # another process was first, or it is another user's
             if now - file.stat().st_mtime > (_HOUR if file.suffix == ".tmp" else _MONTHS):
                 file.unlink()
 
@@ -146,8 +157,9 @@ def _run(command: list[str]) -> str:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=True, timeout=120
         )
     except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip() or "no message").splitlines()[-1]
-        raise NotCompiled(f"{command[0]} failed ({last}).") from error
+        lines = (error.stderr.strip() or "no message").splitlines()
+        cause = next((line for line in lines if re.search("error:|fatal|failed", line)), lines[-1])
+        raise NotCompiled(f"{command[0]} failed ({cause}).") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotCompiled(f"{command[0]} failed ({error}).") from error
     return done.stdout
