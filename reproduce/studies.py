@@ -117,7 +117,7 @@ STUDIES = (
         hardware="one CPU core: 50 minutes of its time.",
         hours=0.8,
         expected="90 % intervals of the specialists hold 84.4 to 91.0 % on the benchmarks, those of universal-wide "
-        "77.3 to 94.4 % (docs/uncertainty.md).",
+        "78.8 to 94.2 % (docs/uncertainty.md).",
         data=("CBSD68", "LIVE1", "CC15", "BSD100"),
     ),
     Experiment(
