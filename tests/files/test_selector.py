@@ -69,7 +69,7 @@ def test_threads_reach_the_engine():
     assert Selector(task="gaussian", engine="torch").given.engine.software.startswith("PyTorch")
     cores = usable_cores()
     assert load_pipeline("gaussian", device="cpu", threads=cores).engine.threads == cores
-    # More would wait for each other: 64 x 48 pixels took ONNX Runtime 71 s with 1024 threads on two cores.
+    # More would wait for each other: a small picture took ONNX Runtime more than a minute with 1024 threads.
     for engine in ("compiled", "onnx"):
         with suppress(NotCompiled):
             assert load_pipeline("gaussian", device="cpu", engine=engine, threads=1024).engine.threads == cores

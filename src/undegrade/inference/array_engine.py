@@ -29,7 +29,7 @@ class ArrayEngine(Engine):
     def __init__(
         self, architecture: Architecture, tensors: Tensors, threads: int | None = None, int8: Tensors | None = None
     ) -> None:
-        # More threads than cores wait for each other: 64 x 48 pixels took ONNX Runtime 71 s with 1024 of them.
+        # More threads than cores would wait for each other.
         self.threads = min(threads or usable_cores(), usable_cores())
         self._tensors, self.int8 = tensors, int8 is not None
         self._graphs: dict[str, bytes] = {}

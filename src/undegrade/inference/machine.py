@@ -116,9 +116,9 @@ def give_large_arrays_back() -> None:
 def keep_numpy_to_one_thread() -> None:
     """Have the library behind NumPy's products start no threads; of use before NumPy is imported.
 
-    Its threads wait busily, and what is multiplied with NumPy here is small: of the first result of 512 x 512 pixels
-    they took 0.2 to 0.4 of 2.1 s of CPU. A number of threads that the user has set stays. This holds for the whole
-    process and for those that it starts: it is for commands, not for who uses the package in a program.
+    Its threads wait busily, and what is multiplied with NumPy here is small (docs/performance.md). A number of threads
+    that the user has set stays. This holds for the whole process and for those that it starts: it is for commands, not
+    for who uses the package in a program.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

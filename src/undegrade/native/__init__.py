@@ -78,7 +78,7 @@ def _library(name: str) -> ctypes.CDLL:
     source = Path(__file__).parent / f"{name}.cpp"
     sources = [file.read_text() for file in sorted(source.parent.iterdir()) if file.suffix in (".cpp", ".h")]
     flags = (*FLAGS, *MORE_FLAGS.get(name, ()))
-    folder, stem = cache_folder() / "native", f"{name}-{_digest(*sources, *flags, platform.machine(), _cpu())}"
+    folder, stem = cache_folder() / "native", f"{name}-{_short_hash(*sources, *flags, platform.machine(), _cpu())}"
     try:
         compiler = _compiler()
     except NotCompiled:
@@ -86,7 +86,7 @@ def _library(name: str) -> ctypes.CDLL:
         if built is None:
             raise
     else:
-        built = folder / f"{stem}-{_digest(compiler, _run([compiler, '--version']), platform.platform())}.so"
+        built = folder / f"{stem}-{_short_hash(compiler, _run([compiler, '--version']), platform.platform())}.so"
     try:
         if not _is_whole(built):
             _build(compiler, flags, source, built)
@@ -95,7 +95,7 @@ def _library(name: str) -> ctypes.CDLL:
         raise NotCompiled(f"{built} cannot be written or loaded ({error}); set UNDEGRADE_CACHE.") from error
 
 
-def _digest(*facts: str) -> str:
+def _short_hash(*facts: str) -> str:
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
